@@ -1,0 +1,32 @@
+# The kernel side: abi (headers), base, lxcore, and on Linux the direct engine and the host. All of it is
+# freestanding: no libc, no exceptions, no vector registers, no thread-local storage.
+file(GLOB LXSS_BASE_SOURCES CONFIGURE_DEPENDS base/*.cpp)
+file(GLOB_RECURSE LXSS_CORE_SOURCES CONFIGURE_DEPENDS lxcore/*.cpp)
+
+add_library(lxss_freestanding INTERFACE)
+target_include_directories(lxss_freestanding INTERFACE ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_options(lxss_freestanding INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-mgeneral-regs-only -fno-exceptions -fno-rtti -fno-threadsafe-statics>
+  -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fvisibility=hidden
+  -fno-strict-aliasing -ffunction-sections -O2 -g -Wno-missing-field-initializers -fno-sanitize=all)
+if(NOT WIN32)
+  target_compile_options(lxss_freestanding INTERFACE -fPIE -ftls-model=local-exec)
+endif()
+
+add_library(lxbase STATIC ${LXSS_BASE_SOURCES})
+target_link_libraries(lxbase PUBLIC lxss_freestanding)
+add_library(lxcore STATIC ${LXSS_CORE_SOURCES})
+target_link_libraries(lxcore PUBLIC lxss_freestanding)
+
+if(NOT WIN32)
+  file(GLOB LXSS_HOST_SOURCES CONFIGURE_DEPENDS host/linux/*.cpp host/linux/*.S)
+  file(GLOB LXSS_ENGINE_SOURCES CONFIGURE_DEPENDS engine/direct/*.cpp engine/direct/*.S)
+  add_executable(lxkernel ${LXSS_HOST_SOURCES} ${LXSS_ENGINE_SOURCES})
+  target_link_libraries(lxkernel PRIVATE lxcore lxbase lxss_freestanding)
+  # Linked at base::kKernelBase, out of the guest's way; every pico process is cloned from this image.
+  target_link_options(lxkernel PRIVATE -nostdlib -static -no-pie -Wl,-Ttext-segment=0x620000000000
+    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id -Wl,--gc-sections
+    -Wl,--start-group $<TARGET_FILE:lxcore> $<TARGET_FILE:lxbase> -Wl,--end-group)
+  set_target_properties(lxkernel PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  add_dependencies(lxkernel lxcore lxbase)
+endif()

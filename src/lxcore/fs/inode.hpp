@@ -1,0 +1,135 @@
+// Inodes and super blocks: what a file system implements. See inode(7), path_resolution(7).
+//
+// The generic layer (namei, syscalls) checks permissions, name lengths, read-only mounts and types before it calls
+// an operation; a file system does the work and keeps the inode's attributes true. Every operation runs with the
+// inode's `lock` held by the generic layer where the comment says so.
+#pragma once
+
+#include <string_view>
+
+#include "abi/stat.hpp"
+#include "abi/time.hpp"
+#include "base/format.hpp"
+#include "base/list.hpp"
+#include "lxcore/fs/path.hpp"
+#include "lxcore/sync/lock.hpp"
+#include "lxcore/task/credentials.hpp"
+
+namespace lxcore {
+
+class Dentry;
+class File;
+class FileLocks;   // fs/file_locks.hpp: flock, POSIX and OFD locks of one inode
+class InotifyMarks; // fs/inotify.hpp
+class SuperBlock;
+struct PipeState;
+
+// Bits of AttributeChange::valid.
+enum : u32 {
+    kChangeMode = 1, kChangeUid = 2, kChangeGid = 4, kChangeSize = 8,
+    kChangeAccessed = 16, kChangeModified = 32, kChangeChanged = 64,
+};
+struct AttributeChange {
+    u32 valid = 0;
+    u32 mode = 0; // permission and set-id bits (07777)
+    u32 uid = 0, gid = 0;
+    u64 size = 0;
+    abi::timespec accessed{}, modified{};
+};
+
+// Takes one directory entry; false when the reader's buffer is full.
+class DirectoryVisitor {
+public:
+    virtual bool visit(std::string_view name, u64 inode, u8 type /* abi::DT_* */, u64 next_position) = 0;
+};
+
+class Inode : public SharedObject {
+public:
+    RefPtr<SuperBlock> super_block;
+    u64 number = 0;
+    u32 mode = 0; // type and permissions
+    u32 uid = 0, gid = 0;
+    u32 links = 1;
+    u64 device = 0; // of device nodes, Linux encoding
+    u64 size = 0;
+    u64 blocks = 0; // of 512 bytes
+    u32 block_size = 4096;
+    abi::timespec accessed{}, modified{}, changed{}, born{};
+    // Guards the attributes above and, for directories, the set of names. Two are taken parent first, else by
+    // address (rename).
+    Mutex lock;
+    std::atomic<i32> write_access{0}; // writers > 0; running programs < 0 (ETXTBSY)
+    RefPtr<PipeState> fifo;           // an open FIFO's pipe
+    RefPtr<SharedObject> socket;      // a bound UNIX socket
+    FileLocks* file_locks = nullptr;
+    InotifyMarks* marks = nullptr;
+
+    ~Inode() override;
+
+    bool is_directory() const { return (mode & abi::S_IFMT) == abi::S_IFDIR; }
+    bool is_regular() const { return (mode & abi::S_IFMT) == abi::S_IFREG; }
+    bool is_symlink() const { return (mode & abi::S_IFMT) == abi::S_IFLNK; }
+    bool is_fifo() const { return (mode & abi::S_IFMT) == abi::S_IFIFO; }
+    bool is_socket() const { return (mode & abi::S_IFMT) == abi::S_IFSOCK; }
+    bool is_character_device() const { return (mode & abi::S_IFMT) == abi::S_IFCHR; }
+    bool is_block_device() const { return (mode & abi::S_IFMT) == abi::S_IFBLK; }
+
+    // -- as a directory; `lock` is held. `name` is 1..255 bytes, not "." or "..".
+    // ENOENT when there is no such name (it may be cached as a negative dentry).
+    virtual Result<RefPtr<Inode>> lookup(std::string_view name);
+    // mode: type and permissions with the umask applied; uid/gid already decided by the caller.
+    virtual Result<RefPtr<Inode>> create(std::string_view name, u32 mode, u32 uid, u32 gid, u64 device);
+    virtual Result<RefPtr<Inode>> make_symlink(std::string_view name, std::string_view target, u32 uid, u32 gid);
+    virtual Result<void> link(std::string_view name, Inode& target);
+    virtual Result<void> unlink(std::string_view name, Inode& target);
+    virtual Result<void> remove_directory(std::string_view name, Inode& target);
+    // `this` is the old parent; target_new may be null. flags: abi::RENAME_NOREPLACE/EXCHANGE.
+    virtual Result<void> rename(std::string_view old_name, Inode& target_old, Inode& new_parent,
+                                std::string_view new_name, Inode* target_new, u32 flags);
+    // O_TMPFILE.
+    virtual Result<RefPtr<Inode>> create_anonymous(u32 mode, u32 uid, u32 gid);
+
+    // -- any type
+    // The open file's object; the generic layer handles FIFOs, sockets and device nodes itself.
+    virtual Result<RefPtr<File>> open(const Path& path, u32 flags);
+    // Target of a symlink into `buffer`; its length (not NUL-terminated).
+    virtual Result<usize> read_link(char* buffer, usize capacity);
+    // A "magic" link (/proc/self/fd/1, exe, cwd): the place itself instead of a text. EINVAL for ordinary ones.
+    virtual Result<Path> follow_magic_link();
+    // Brings the cached attributes up to date where somebody else may change them (DriveFs, procfs). Default: nothing.
+    virtual Result<void> refresh();
+    // Applies a change that has been checked; `lock` is held. The generic layer updates the cached fields afterwards
+    // from what the call left in them: an override stores first, then calls Inode::set_attributes.
+    virtual Result<void> set_attributes(const AttributeChange& change);
+    virtual Result<usize> get_xattr(std::string_view name, void* value, usize capacity);
+    virtual Result<void> set_xattr(std::string_view name, const void* value, usize length, i32 flags);
+    virtual Result<usize> list_xattrs(char* names, usize capacity);
+    virtual Result<void> remove_xattr(std::string_view name);
+};
+
+class SuperBlock : public SharedObject {
+public:
+    u64 device = 0; // st_dev
+    u32 magic = 0;
+    u32 flags = 0; // abi::MS_* that belong to the file system itself
+    const char* type_name = "";
+    RefPtr<Dentry> root;
+    Mutex rename_lock; // cross-directory renames
+    // Whether looked-up names (and absences) may be kept as dentries without asking again.
+    virtual bool may_cache_names() const { return true; }
+    virtual Result<abi::statfs> statistics();
+    virtual Result<void> sync();
+    // Mount options as /proc/mounts shows them, each with a leading comma.
+    virtual void print_options(base::Writer&) const {}
+};
+
+void now_realtime(abi::timespec& time); // coarse, as file times are
+
+// Fills Linux's stat structures from an inode (after refresh()).
+void fill_stat(const Inode& inode, abi::stat& out);
+
+// DAC check of the current task's fs ids and capabilities for abi::R_OK|W_OK|X_OK bits: EACCES.
+Result<void> check_permission(const Inode& inode, u32 access);
+Result<void> check_permission_as(const Inode& inode, u32 access, const Credentials& credentials, bool real_ids);
+
+} // namespace lxcore

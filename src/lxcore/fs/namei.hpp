@@ -1,0 +1,49 @@
+// Path resolution: path_resolution(7).
+#pragma once
+
+#include "lxcore/fs/file.hpp"
+#include "lxcore/fs/mount.hpp"
+#include "lxcore/task/task.hpp"
+
+namespace lxcore {
+
+enum : u32 {
+    kFollowLast = 1,      // follow a symbolic link in the last component
+    kLastDirectory = 2,   // the result must be a directory (ENOTDIR)
+    kAllowEmpty = 4,      // AT_EMPTY_PATH: "" means dirfd itself
+    kNoSymlinks = 8,      // openat2 RESOLVE_*
+    kNoMagicLinks = 16,
+    kBeneath = 32,
+    kInRoot = 64,
+    kNoCrossDevice = 128,
+};
+
+// The starting point for a relative path: dirfd or AT_FDCWD. EBADF, ENOTDIR.
+Result<Path> base_path(i32 dirfd, std::string_view path);
+// An existing place. ENOENT, ENOTDIR, EACCES (search permission), ELOOP (40 links), ENAMETOOLONG.
+Result<Path> resolve(i32 dirfd, std::string_view path, u32 flags);
+Result<Path> resolve_user(i32 dirfd, UserCString path, u32 flags);
+
+// The parent directory and the last name of a path, for create, unlink and rename.
+struct ParentName {
+    Path parent;
+    char name[256]{};
+    usize length = 0;
+    enum class Kind : u8 { Normal, Dot, DotDot, Root } kind = Kind::Normal;
+    bool trailing_slash = false;
+    std::string_view view() const { return {name, length}; }
+};
+Result<void> resolve_parent(i32 dirfd, std::string_view path, ParentName& out);
+
+// open(2) with everything it implies. mode: permission bits before the umask.
+Result<RefPtr<File>> open_file(i32 dirfd, std::string_view path, u32 flags, u32 mode, u32 resolve_flags = 0);
+// Opens a place that is already resolved (exec, /proc/self/fd).
+Result<RefPtr<File>> open_path(const Path& path, u32 flags);
+// mknod, mkdir, and UNIX socket bind. The new place.
+Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device);
+
+// Notifies inotify and updates times after a change of data (write, truncate).
+void note_modified(File& file);
+void note_accessed(File& file); // relatime rules
+
+} // namespace lxcore
