@@ -241,13 +241,13 @@ inline constexpr uint32_t TIOCM_CAR = 0x040;
 inline constexpr uint32_t TIOCM_DSR = 0x100;
 inline constexpr uint32_t N_TTY = 0;
 
-// A terminal's state when it is first opened.
+// The state in which a terminal is first opened. The C library has other values, as TTYDEF_*.
 inline constexpr uint8_t _POSIX_VDISABLE = 0;
-inline constexpr uint32_t TTYDEF_IFLAG = ICRNL | IXON;
-inline constexpr uint32_t TTYDEF_OFLAG = OPOST | ONLCR;
-inline constexpr uint32_t TTYDEF_CFLAG = B38400 | CS8 | CREAD | HUPCL;
-inline constexpr uint32_t TTYDEF_LFLAG = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN;
-inline constexpr uint8_t TTYDEF_CC[NCCS] = {
+inline constexpr uint32_t TTY_STD_IFLAG = ICRNL | IXON;
+inline constexpr uint32_t TTY_STD_OFLAG = OPOST | ONLCR;
+inline constexpr uint32_t TTY_STD_CFLAG = B38400 | CS8 | CREAD | HUPCL;
+inline constexpr uint32_t TTY_STD_LFLAG = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN;
+inline constexpr uint8_t TTY_STD_CC[NCCS] = {
     3,    // ^C VINTR
     28,   // ^\ VQUIT
     127,  // DEL VERASE
