@@ -41,6 +41,7 @@ struct KernelState {
     DeviceState* devices;
     IpcState* ipc;
     InotifyState* inotify;
+    void* engine; // the engine's own
 
     u64 boot_monotonic_ns;
     i64 boot_realtime_seconds;
