@@ -36,6 +36,14 @@ public:
 
 enum class SleepResult : u8 { Woken, TimedOut, Interrupted };
 
+// Counted references to many files, held for the length of one call (poll). It lies on the task's kernel stack or in
+// the arena; the reaper drops what a dead task's blocks hold.
+struct HeldFileBlock {
+    HeldFileBlock* next = nullptr;
+    File** files = nullptr; // entries may be null
+    usize count = 0;
+};
+
 class Task : public host::ThreadBlock {
 public:
     i32 tid = 0;
@@ -69,6 +77,7 @@ public:
     u32 held_lock_count = 0;
     File* held_files[kHeldFiles] = {};
     u32 held_file_count = 0;
+    HeldFileBlock* held_file_blocks = nullptr;
 
     // -- thread life
     u64 clear_child_tid = 0; // guest address
@@ -92,6 +101,8 @@ public:
     // Sleeps until unpark(), the deadline, or (when interruptible) a deliverable signal or the group's end.
     // Spins briefly first: waking a thread on another core costs 20-50 us in a VM.
     SleepResult sleep(u64 deadline_ns = host::kNoDeadline, bool interruptible = true);
+    // As sleep() (always interruptible), and also until one of the host handles is ready; those have `returned` set.
+    SleepResult sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns);
     void unpark();
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
     bool is_interrupted() { return (work.load(std::memory_order_acquire) & (host::kWorkSignal | host::kWorkStop)) != 0; }
