@@ -59,6 +59,7 @@ public:
 
     // -- signals; `pending` is guarded by the process's signal lock, `blocked` changes only by the task itself.
     SignalSet blocked = 0;
+    SignalSet real_blocked = 0;  // the mask proper while sigtimedwait has opened `blocked`
     SignalSet saved_blocked = 0; // restored after a handler ran (sigsuspend, ppoll)
     bool restore_blocked = false;
     PendingSignals pending;
