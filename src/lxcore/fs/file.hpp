@@ -47,6 +47,9 @@ public:
     std::atomic<u32> lock_hint{0}; // non-zero once a record lock or flock was taken through any descriptor of it
     EpollItem* watches = nullptr;  // epoll instances that watch the file (ipc/epoll.cpp; IpcState::watch_lock)
 
+    bool counts_writer = false; // holds one of inode().write_access
+    bool is_named = false;      // opened by a path: inotify hears of its end
+
     ~File() override;
 
     bool is_readable() const { return (flags.load(std::memory_order_relaxed) & abi::O_ACCMODE) != abi::O_WRONLY; }
@@ -60,12 +63,14 @@ public:
     virtual Result<usize> write(IoBuffer& buffer, i64 offset);
     virtual bool is_seekable() const { return false; } // else pread and lseek give ESPIPE
     virtual Result<u64> seek(i64 offset, i32 whence);
-    // Entries from `position` on; the visitor gets the position that follows each.
+    // Entries from `position` on, "." and ".." included; the visitor gets the position that follows each. The caller
+    // holds position_lock and stores the new position.
     virtual Result<void> read_directory(DirectoryVisitor& visitor);
     // Returns abi::POLL* bits that hold now; registers wait queues when `table` is given.
     virtual u32 poll(PollTable* table);
     virtual Result<i64> control(u32 request, u64 argument); // ioctl: ENOTTY
     virtual Result<void> map(MapRequest& request);          // mmap: ENODEV
+    // ftruncate: length was checked. The default sets the inode's size.
     virtual Result<void> truncate(u64 length);
     virtual Result<void> allocate(i32 mode, u64 offset, u64 length);
     virtual Result<void> sync(bool data_only);
@@ -84,6 +89,25 @@ public:
 
 protected:
     void destroy() override;
+
+    // For read() and write() of seekable files: calls operation(offset) -> Result<usize> at the given offset or at
+    // `position`, which then moves on. The lock is left out while nobody else can use this description.
+    template <typename Operation>
+    Result<usize> at_position(i64 offset, Operation&& operation) {
+        if (offset != kCurrentPosition)
+            return operation(static_cast<u64>(offset));
+        if (reference_count() == 1) {
+            Result<usize> done = operation(position);
+            if (done.is_ok())
+                position += done.value();
+            return done;
+        }
+        LockGuard guard(position_lock);
+        Result<usize> done = operation(position);
+        if (done.is_ok())
+            position += done.value();
+        return done;
+    }
 };
 
 // Takes a dying file out of the epoll instances that watch it (ipc/epoll.cpp).

@@ -194,18 +194,30 @@ class HeldFile {
 public:
     HeldFile() = default;
     explicit HeldFile(RefPtr<File> file);
-    HeldFile(HeldFile&& other) noexcept;
+    HeldFile(HeldFile&& other) noexcept
+        : m_file(std::exchange(other.m_file, nullptr)), m_counted(std::exchange(other.m_counted, false)) {}
     HeldFile& operator=(HeldFile&& other) noexcept;
-    ~HeldFile();
+    ~HeldFile() {
+        if (m_counted)
+            drop();
+    }
     File* get() const { return m_file; }
     File* operator->() const { return m_file; }
     File& operator*() const { return *m_file; }
     explicit operator bool() const { return m_file != nullptr; }
     // A counted reference, to keep.
     RefPtr<File> ref() const;
+    // Without a reference: for a table that only the current task uses, and that cannot change before the call ends.
+    static HeldFile borrow(File* file) {
+        HeldFile held;
+        held.m_file = file;
+        return held;
+    }
 
 private:
+    void drop();
     File* m_file = nullptr;
+    bool m_counted = false; // holds a reference and is listed in the task
 };
 
 } // namespace lxcore
