@@ -116,6 +116,8 @@ public:
 
     usize left() const { return m_left; }
     bool is_user() const { return m_user; }
+    // Leaves at most `bytes` to transfer.
+    void limit(usize bytes) { m_left = bytes < m_left ? bytes : m_left; }
     // Bytes transferred so far.
     usize transferred() const { return m_transferred; }
     // Puts up to `length` bytes of `data` into the buffer; the number placed (less than asked only when full).
