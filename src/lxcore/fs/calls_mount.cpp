@@ -22,9 +22,9 @@ Result<void> mount_new(const Path& where, UserCString user_source, UserCString u
     const FileSystemType* type = find_file_system_type({type_name, length.value()});
     if (!type)
         return Errno::ENODEV;
-    PathArgument source;
+    PathName source;
     if (user_source)
-        TRY(source.copy(user_source));
+        TRY(source.assign(user_source));
     else if (type->needs_device)
         return Errno::EINVAL;
     RefPtr<SuperBlock> super_block = TRY(type->create(source.view(), data, flags));

@@ -8,8 +8,8 @@
 namespace lxcore {
 
 Result<void> sys_mkdirat(DirFd dirfd, UserCString user_path, FileMode mode) {
-    PathArgument path;
-    TRY(path.copy(user_path));
+    PathName path;
+    TRY(path.assign(user_path));
     TRY(create_node(dirfd, path.view(), abi::S_IFDIR | (mode & (abi::S_IRWXUGO | abi::S_ISVTX)), 0));
     return {};
 }
@@ -31,8 +31,8 @@ Result<void> sys_mknodat(DirFd dirfd, UserCString user_path, FileMode mode_argum
     case abi::S_IFDIR: return Errno::EPERM;
     default: return Errno::EINVAL;
     }
-    PathArgument path;
-    TRY(path.copy(user_path));
+    PathName path;
+    TRY(path.assign(user_path));
     const bool is_device = abi::S_ISCHR(mode) || abi::S_ISBLK(mode);
     TRY(create_node(dirfd, path.view(), mode & (abi::S_IFMT | abi::S_IALLUGO), is_device ? device : 0));
     return {};
@@ -56,8 +56,8 @@ Result<RefPtr<Dentry>> free_name(const ParentName& name) {
 }
 
 Result<void> remove_name(i32 dirfd, UserCString user_path, bool as_directory) {
-    PathArgument path;
-    TRY(path.copy(user_path));
+    PathName path;
+    TRY(path.assign(user_path));
     ParentName name;
     TRY(resolve_parent(dirfd, path.view(), name));
     switch (name.kind) {
@@ -106,8 +106,8 @@ Result<void> sys_linkat(DirFd old_dirfd, UserCString old_user_path, DirFd new_di
     const Path target = TRY(resolve_user(old_dirfd, old_user_path,
                                          ((flags & abi::AT_SYMLINK_FOLLOW) ? kFollowLast : 0) |
                                              ((flags & abi::AT_EMPTY_PATH) ? kAllowEmpty : 0)));
-    PathArgument path;
-    TRY(path.copy(new_user_path));
+    PathName path;
+    TRY(path.assign(new_user_path));
     ParentName name;
     TRY(resolve_parent(new_dirfd, path.view(), name));
     if (name.kind != ParentName::Kind::Normal)
@@ -138,11 +138,11 @@ Result<void> sys_link(UserCString old_path, UserCString new_path) {
 }
 
 Result<void> sys_symlinkat(UserCString user_target, DirFd dirfd, UserCString user_path) {
-    PathArgument target, path;
-    TRY(target.copy(user_target));
+    PathName target, path;
+    TRY(target.assign(user_target));
     if (target.view().empty())
         return Errno::ENOENT;
-    TRY(path.copy(user_path));
+    TRY(path.assign(user_path));
     ParentName name;
     TRY(resolve_parent(dirfd, path.view(), name));
     if (name.kind != ParentName::Kind::Normal)

@@ -24,8 +24,8 @@ Result<i32> open_common(i32 dirfd, UserCString user_path, u32 flags, u32 mode, u
     } else if ((flags & (abi::O_CREAT | abi::O_DIRECTORY)) == (abi::O_CREAT | abi::O_DIRECTORY)) {
         return Errno::EINVAL;
     }
-    PathArgument path;
-    TRY(path.copy(user_path));
+    PathName path;
+    TRY(path.assign(user_path));
     RefPtr<File> file = TRY(open_file(dirfd, path.view(), flags, mode, resolve_flags));
     return current().files->install(std::move(file), (flags & abi::O_CLOEXEC) != 0);
 }

@@ -119,13 +119,13 @@ Result<void> sys_renameat2(DirFd old_dirfd, UserCString old_user_path, DirFd new
         return Errno::EINVAL;
     ParentName from, to;
     {
-        PathArgument path;
-        TRY(path.copy(old_user_path));
+        PathName path;
+        TRY(path.assign(old_user_path));
         TRY(resolve_parent(old_dirfd, path.view(), from));
     }
     {
-        PathArgument path;
-        TRY(path.copy(new_user_path));
+        PathName path;
+        TRY(path.assign(new_user_path));
         TRY(resolve_parent(new_dirfd, path.view(), to));
     }
     return rename_names(from, to, static_cast<u32>(flags.value));

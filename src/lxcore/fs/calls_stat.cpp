@@ -174,8 +174,8 @@ Result<u64> sys_getdents64(Fd fd, UserPtr<void> buffer, u32 size) {
 Result<u64> sys_readlinkat(DirFd dirfd, UserCString path, OutBuffer buffer, i32 size) {
     if (size <= 0)
         return Errno::EINVAL;
-    PathArgument name;
-    TRY(name.copy(path));
+    PathName name;
+    TRY(name.assign(path));
     const Path place = TRY(resolve(dirfd, name.view(), name.view().empty() ? kAllowEmpty : 0));
     Inode& inode = place.inode();
     if (!inode.is_symlink())

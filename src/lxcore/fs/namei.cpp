@@ -217,8 +217,8 @@ Result<Path> resolve(i32 dirfd, std::string_view path, u32 flags) {
 Result<Path> resolve_user(i32 dirfd, UserCString path, u32 flags) {
     if (!path && (flags & kAllowEmpty))
         return resolve(dirfd, {}, flags);
-    PathArgument name;
-    TRY(name.copy(path));
+    PathName name;
+    TRY(name.assign(path));
     return resolve(dirfd, name.view(), flags);
 }
 

@@ -1,8 +1,6 @@
 // Path resolution: path_resolution(7).
 #pragma once
 
-#include <optional>
-
 #include "lxcore/fs/file.hpp"
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/task/task.hpp"
@@ -23,32 +21,6 @@ constexpr u32 lookup_flags(u32 at_flags) {
     return ((at_flags & abi::AT_SYMLINK_NOFOLLOW) ? 0 : kFollowLast) |
            ((at_flags & abi::AT_EMPTY_PATH) ? kAllowEmpty : 0);
 }
-
-// A path name argument of a system call. Short ones stay on the stack.
-class PathArgument {
-public:
-    PathArgument() = default;
-    LXSS_NO_COPY(PathArgument);
-    // EFAULT, ENAMETOOLONG.
-    Result<void> copy(UserCString user) {
-        auto length = user.copy(m_inline, sizeof(m_inline));
-        if (length.is_ok()) {
-            m_view = {m_inline, length.value()};
-            return {};
-        }
-        if (length.error() != Errno::ENAMETOOLONG)
-            return length.error();
-        m_long.emplace(TRY(PathName::copy(user)));
-        m_view = m_long->view();
-        return {};
-    }
-    std::string_view view() const { return m_view; }
-
-private:
-    std::string_view m_view;
-    std::optional<PathName> m_long;
-    char m_inline[240];
-};
 
 // The starting point for a relative path: dirfd or AT_FDCWD. EBADF, ENOTDIR.
 Result<Path> base_path(i32 dirfd, std::string_view path);

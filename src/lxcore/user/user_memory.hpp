@@ -77,12 +77,14 @@ private:
 class PathName {
 public:
     static Result<PathName> copy(UserCString user);
+    PathName() = default;
+    // As copy(), in place.
+    Result<void> assign(UserCString user);
     std::string_view view() const { return {m_long ? m_long : m_inline, m_length}; }
     PathName(PathName&& other) noexcept;
     ~PathName();
 
 private:
-    PathName() = default;
     static constexpr usize kInline = 256;
     char* m_long = nullptr; // a page, for names that do not fit below
     usize m_length = 0;
