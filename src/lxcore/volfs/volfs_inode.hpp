@@ -5,6 +5,7 @@
 #include "abi/xattr.hpp"
 #include "lxcore/fs/dentry.hpp"
 #include "lxcore/fs/file.hpp"
+#include "lxcore/fs/maybe_lock.hpp"
 #include "lxcore/volfs/volfs.hpp"
 
 namespace lxcore {
@@ -302,23 +303,6 @@ private:
     HandlePin m_exposed;            // taken by host_handle(): keeps the handle from being closed
     RefPtr<VolfsListing> m_listing; // of a directory; guarded by position_lock, as is the next
     u64 m_next_record = 0;          // the position that is known to be one
-};
-
-// Takes an inode's lock unless the caller has it already: callers of some operations may, by the rules of inode.hpp.
-class MaybeLockGuard {
-public:
-    explicit MaybeLockGuard(Mutex& mutex) : m_mutex(mutex.is_held_by_me() ? nullptr : &mutex) {
-        if (m_mutex)
-            m_mutex->lock();
-    }
-    LXSS_NO_COPY(MaybeLockGuard);
-    ~MaybeLockGuard() {
-        if (m_mutex)
-            m_mutex->unlock();
-    }
-
-private:
-    Mutex* m_mutex;
 };
 
 // volfs/metadata.cpp
