@@ -70,12 +70,14 @@ void complete_abnormal_exit(i32 host_process, i32 signal);
 // EAGAIN when the group is ending already (the task then dies on its way out).
 Result<void> exec_kill_other_threads(Task& task);
 // A vfork child (task.vfork_parent set) execs: gives the borrowed host thread back and is continued in a fresh pico
-// process, where commit_exec(task, image) runs. Called in place of commit_exec(), after exec_kill_other_threads().
+// process, where commit_exec(task, image) runs. Called in place of commit_exec(), after exec_kill_other_threads(). The
+// kernel stack is abandoned: nothing on it may own anything by then (HeldFile, PathName, PageBuffer, RefPtr).
 [[noreturn]] void exec_borrowed(Task& task, ExecImage* image);
 
 // ---- parts of a task --------------------------------------------------------------------------------------------
 
-// Replace a part of the current task and drop the old one. set_mm keeps Mm::users and FdTable::users right.
+// Replace a part of a task (the current one, or one that does not run) and drop the old one, whose `users` goes down
+// by one. The new one's `users` includes the task already, as that of a fresh Mm or FdTable does.
 void set_mm(Task& task, RefPtr<Mm> mm);
 void set_files(Task& task, RefPtr<FdTable> files);
 void set_fs(Task& task, RefPtr<FsContext> fs);
@@ -132,5 +134,18 @@ host::CpuTimes cpu_times(Process& process);
 Result<RefPtr<File>> open_pidfd(RefPtr<Process> process, u32 flags);
 // The process behind a pidfd. EBADF for other files.
 Result<RefPtr<Process>> process_of_pidfd(File& file);
+
+// -- within this folder
+
+// Completes the end of a process none of whose threads runs any more (or never did): as if `status` had ended it.
+void finish_dead_process(Process& process, i32 status);
+// Removes a zombie from the tree and frees its number. tree_lock held; the caller drops the returned reference
+// after it has let go of the lock, and then retires the task.
+struct Reaped {
+    RefPtr<Process> process;
+    Task* leader = nullptr;
+};
+Reaped reap_process(Process& process);
+void dispose(Reaped reaped);
 
 } // namespace lxcore

@@ -165,6 +165,7 @@ public:
     u64 user_ns = 0, system_ns = 0;                   // of threads that have ended
     u64 children_user_ns = 0, children_system_ns = 0; // of children waited for
     i32 host_process = 0;
+    bool borrows_host = false;   // a vfork child that runs in its parent's pico process
     bool exit_completed = false; // the guest's exit has run to its end (else the reaper does it)
 
     // -- timers
