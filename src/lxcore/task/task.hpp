@@ -89,6 +89,15 @@ public:
     u32 personality = 0;
     u32 oom_score_adjust = 0;
     void* futex_waiter = nullptr;
+    u32 scheduler_policy = abi::SCHED_NORMAL; // recorded only: the host schedules
+    u32 realtime_priority = 0;
+    bool reset_scheduler_on_fork = false;
+    u16 io_priority = 0;
+    u64 set_child_tid = 0;           // guest address that a forked child fills in itself
+    host::CpuTimes borrowed_times{}; // of the host thread when a vfork child took it over
+    bool is_counted_off = false;     // no longer in Process::thread_count
+    Task* next_retired = nullptr;    // TaskState::retired
+    Task* next_block = nullptr;      // TaskState::all_blocks; never changes
 
     // Sleeps until unpark(), the deadline, or (when interruptible) a deliverable signal or the group's end.
     // Spins briefly first: waking a thread on another core costs 20-50 us in a VM.
@@ -116,10 +125,13 @@ class Process final : public SharedObject {
 public:
     i32 pid = 0;
     Process* parent = nullptr;      // guarded by TaskState::tree_lock, as are the lists and group membership
+    std::atomic<i32> parent_pid{0}; // for getppid() without the lock
     base::ListNode sibling_node;    // in parent's children
     base::List<Process, &Process::sibling_node> children;
+    // Changed under tree_lock and signal_lock: either is enough to walk it. An ended leader stays until the
+    // process is reaped.
     base::List<Task, &Task::process_node> threads;
-    u32 thread_count = 0;
+    u32 thread_count = 0; // of threads that have not ended
     ProcessGroup* group = nullptr;
     base::ListNode group_node;
     Session* session = nullptr;
@@ -159,6 +171,10 @@ public:
     // -- timers
     PosixTimers* timers = nullptr;
     u64 session_id = 0; // of the manager's session (instance protocol), for its first process; else 0
+    struct EndedSession* session_record = nullptr; // allocated with session_id, so that reporting cannot fail
+    u64 max_resident_bytes = 0, children_max_resident_bytes = 0;
+    u64 min_faults = 0, maj_faults = 0;                   // of threads that have ended
+    u64 children_min_faults = 0, children_maj_faults = 0; // of children waited for
     Tty* controlling_tty() const;
 };
 
