@@ -36,6 +36,14 @@ public:
 
 enum class SleepResult : u8 { Woken, TimedOut, Interrupted };
 
+// Counted references to many files, held for the length of one call (poll). It lies on the task's kernel stack or in
+// the arena; the reaper drops what a dead task's blocks hold.
+struct HeldFileBlock {
+    HeldFileBlock* next = nullptr;
+    File** files = nullptr; // entries may be null
+    usize count = 0;
+};
+
 class Task : public host::ThreadBlock {
 public:
     i32 tid = 0;
@@ -51,6 +59,7 @@ public:
 
     // -- signals; `pending` is guarded by the process's signal lock, `blocked` changes only by the task itself.
     SignalSet blocked = 0;
+    SignalSet real_blocked = 0;  // the mask proper while sigtimedwait has opened `blocked`
     SignalSet saved_blocked = 0; // restored after a handler ran (sigsuspend, ppoll)
     bool restore_blocked = false;
     PendingSignals pending;
@@ -69,6 +78,7 @@ public:
     u32 held_lock_count = 0;
     File* held_files[kHeldFiles] = {};
     u32 held_file_count = 0;
+    HeldFileBlock* held_file_blocks = nullptr;
 
     // -- thread life
     u64 clear_child_tid = 0; // guest address
@@ -101,7 +111,7 @@ public:
     // Sleeps until unpark(), the deadline, or (when interruptible) a deliverable signal or the group's end.
     // Spins briefly first: waking a thread on another core costs 20-50 us in a VM.
     SleepResult sleep(u64 deadline_ns = host::kNoDeadline, bool interruptible = true);
-    // As sleep(), also until one of `items` is ready (its `returned` is then set): for waits on host-backed files.
+    // As sleep() (always interruptible), and also until one of the host handles is ready; those have `returned` set.
     SleepResult sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns);
     void unpark();
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
@@ -201,18 +211,30 @@ class HeldFile {
 public:
     HeldFile() = default;
     explicit HeldFile(RefPtr<File> file);
-    HeldFile(HeldFile&& other) noexcept;
+    HeldFile(HeldFile&& other) noexcept
+        : m_file(std::exchange(other.m_file, nullptr)), m_counted(std::exchange(other.m_counted, false)) {}
     HeldFile& operator=(HeldFile&& other) noexcept;
-    ~HeldFile();
+    ~HeldFile() {
+        if (m_counted)
+            drop();
+    }
     File* get() const { return m_file; }
     File* operator->() const { return m_file; }
     File& operator*() const { return *m_file; }
     explicit operator bool() const { return m_file != nullptr; }
     // A counted reference, to keep.
     RefPtr<File> ref() const;
+    // Without a reference: for a table that only the current task uses, and that cannot change before the call ends.
+    static HeldFile borrow(File* file) {
+        HeldFile held;
+        held.m_file = file;
+        return held;
+    }
 
 private:
+    void drop();
     File* m_file = nullptr;
+    bool m_counted = false; // holds a reference and is listed in the task
 };
 
 } // namespace lxcore
