@@ -9,6 +9,7 @@
 #include "engine/engine.hpp"
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/mm/mm.hpp"
+#include "lxcore/signal/signals.hpp"
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/exec.hpp"
 #include "lxcore/task/life.hpp"
@@ -80,20 +81,6 @@ Result<void> check_process_limit(Task& parent) {
     return count >= limit ? Result<void>(Errno::EAGAIN) : Result<void>();
 }
 
-Result<RefPtr<SignalHandlers>> copy_handlers(SignalHandlers& from, bool clear) {
-    auto handlers = TRY(make_ref<SignalHandlers>());
-    LockGuard guard(from.lock);
-    for (usize i = 0; i < base::array_size(from.actions); ++i) {
-        handlers->actions[i] = from.actions[i];
-        if (clear) {
-            const bool ignored = from.actions[i].sa_handler == abi::SIG_IGN;
-            handlers->actions[i] = {};
-            handlers->actions[i].sa_handler = ignored ? abi::SIG_IGN : abi::SIG_DFL;
-        }
-    }
-    return handlers;
-}
-
 Result<RefPtr<FsContext>> copy_fs(FsContext& from) {
     auto fs = TRY(make_ref<FsContext>());
     LockGuard guard(from.lock);
@@ -121,7 +108,7 @@ Result<RefPtr<Process>> make_process(Task& parent, Task& child, const CloneReque
         process->handlers = source.handlers;
     else
         process->handlers =
-            TRY(copy_handlers(*source.handlers, (request.flags & abi::CLONE_CLEAR_SIGHAND) != 0));
+            TRY(clone_handlers(*source.handlers, (request.flags & abi::CLONE_CLEAR_SIGHAND) != 0));
     process->exit_signal =
         (request.flags & abi::CLONE_PARENT) ? source.exit_signal : static_cast<i32>(request.exit_signal);
     return process;
@@ -311,7 +298,9 @@ void wait_for_exec_or_exit(Process& child) {
         waiter.attach(child.exit_wait);
         if (child.has_execed || child.exit_completed || must_exit(current()))
             return;
-        current().sleep(host::kNoDeadline, false);
+        // Not ended by signals, but by the group's end, which an uninterruptible sleep would not notice.
+        if (current().sleep(host::kNoDeadline, true) == SleepResult::Interrupted && !must_exit(current()))
+            current().sleep(host::monotonic_ns() + 10'000'000, false);
     }
 }
 
@@ -406,8 +395,16 @@ void finish_fork_in_child(Task& task) {
         (void)UserPtr<i32>(address).write(task.tid);
 }
 
+void add_borrowed_times(Task& task) {
+    const host::CpuTimes now = host::thread_cpu_times();
+    task.process->user_ns += now.user_ns - task.borrowed_times.user_ns;
+    task.process->system_ns += now.system_ns - task.borrowed_times.system_ns;
+    task.borrowed_times = now;
+}
+
 [[noreturn]] void exec_borrowed(Task& task, ExecImage* image) {
     task.exec_image = image;
+    add_borrowed_times(task);
     engine::release_borrowed(task, kBorrowExec);
 }
 

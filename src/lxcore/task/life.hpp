@@ -1,8 +1,8 @@
 // Birth, death and waiting of tasks: what the rest of the kernel calls. See clone(2), _exit(2), wait(2).
 //
-// Locks, outer first: TaskState::tree_lock, SignalHandlers::lock, Process::signal_lock, wait queues.
+// Locks, outer first: TaskState::tree_lock, Process::signal_lock, SignalHandlers::lock, wait queues.
 //  - A process's thread list changes under tree_lock AND its signal_lock: holding either is enough to walk it.
-//  - send_signal() takes signal_lock only, so it may be called with tree_lock held.
+//  - send_signal() may be called with or without tree_lock.
 //  - Another task's mm, files, fs and credentials may be copied (RefPtr) under tree_lock only; their owner replaces
 //    them under tree_lock and drops the old ones afterwards. The helpers below do that.
 // A Task* found by find_task() may be used as long as tree_lock is held, no longer; a Process may be kept by RefPtr.
@@ -66,7 +66,8 @@ void complete_abnormal_exit(i32 host_process, i32 signal);
 // ---- exec ------------------------------------------------------------------------------------------------------
 
 // By execve() once nothing can fail but by killing the task: ends the other threads of the process and waits for them;
-// a thread that is not the leader takes over the leader's tid. Makes signal handlers and descriptor table private.
+// a thread that is not the leader takes over the leader's tid. Makes the descriptor table private (the handlers are
+// reset_handlers_for_exec()'s matter).
 // EAGAIN when the group is ending already (the task then dies on its way out).
 Result<void> exec_kill_other_threads(Task& task);
 // A vfork child (task.vfork_parent set) execs: gives the borrowed host thread back and is continued in a fresh pico
@@ -136,6 +137,9 @@ Result<RefPtr<File>> open_pidfd(RefPtr<Process> process, u32 flags);
 Result<RefPtr<Process>> process_of_pidfd(File& file);
 
 // -- within this folder
+
+void add_borrowed_times(Task& task);            // to its process: what it used of the borrowed thread
+[[noreturn]] void exit_borrowed(Task& task);    // a vfork child has ended: the thread goes back to its parent
 
 // Completes the end of a process none of whose threads runs any more (or never did): as if `status` had ended it.
 void finish_dead_process(Process& process, i32 status);
