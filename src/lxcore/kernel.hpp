@@ -25,7 +25,9 @@ struct SocketState;    // net/
 struct TtyState;       // tty/
 struct DeviceState;    // devfs/
 struct IpcState;       // ipc/
-struct InotifyState;   // fs/
+struct InotifyState;   // fs/inotify.cpp
+struct FileLockState;  // fs/file_locks.cpp
+struct MemoryFileState; // tmpfs/: memfd
 
 struct KernelState {
     u64 magic;
@@ -41,6 +43,8 @@ struct KernelState {
     DeviceState* devices;
     IpcState* ipc;
     InotifyState* inotify;
+    FileLockState* file_locks;
+    MemoryFileState* memory_files;
 
     u64 boot_monotonic_ns;
     i64 boot_realtime_seconds;
