@@ -14,6 +14,7 @@
 namespace lxcore {
 
 class File;
+class Process;
 class Epoll;  // ipc/epoll.hpp
 class Mm;
 class Socket; // net/socket.hpp
@@ -86,6 +87,7 @@ public:
     virtual PipeState* pipe() { return nullptr; }
     virtual Epoll* epoll() { return nullptr; }
     virtual Socket* socket() { return nullptr; }
+    virtual Process* pidfd_process() { return nullptr; }
 
 protected:
     void destroy() override;

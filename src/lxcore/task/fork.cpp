@@ -81,15 +81,6 @@ Result<void> check_process_limit(Task& parent) {
     return count >= limit ? Result<void>(Errno::EAGAIN) : Result<void>();
 }
 
-Result<RefPtr<FsContext>> copy_fs(FsContext& from) {
-    auto fs = TRY(make_ref<FsContext>());
-    LockGuard guard(from.lock);
-    fs->root = from.root;
-    fs->cwd = from.cwd;
-    fs->umask = from.umask;
-    return fs;
-}
-
 Result<RefPtr<Process>> make_process(Task& parent, Task& child, const CloneRequest& request) {
     Process& source = *parent.process;
     auto process = TRY(make_ref<Process>());
@@ -159,7 +150,7 @@ Result<void> fill_child(Task& parent, Task& child, const CloneRequest& request) 
     child.fork_fs_base = (flags & abi::CLONE_SETTLS) ? request.tls : host::guest_fs_base();
 
     if (flags & abi::CLONE_FILES) {
-        parent.files->users.fetch_add(1, std::memory_order_acq_rel);
+        parent.files->join();
         child.files = parent.files;
     } else {
         child.files = TRY(parent.files->clone());

@@ -32,6 +32,7 @@ struct SpawnRequest {
     u64 session_id = 0;              // the manager's; not 0: its end is reported by next_session_event()
     RefPtr<SharedObject> tty_holder; // keeps `tty` alive
     Tty* tty = nullptr;              // becomes the controlling terminal
+    RefPtr<Tracer> tracer;           // for --trace
 };
 // Starts a program in a new session and process group: as pid 1 when there is no init, else as a child of init.
 // Credentials of root, working directory and root at the root mount. Called by the instance host.
@@ -83,6 +84,8 @@ void set_mm(Task& task, RefPtr<Mm> mm);
 void set_files(Task& task, RefPtr<FdTable> files);
 void set_fs(Task& task, RefPtr<FsContext> fs);
 void set_credentials(Task& task, RefPtr<Credentials> credentials);
+
+Result<RefPtr<FsContext>> copy_fs(FsContext& from);
 
 // Parts of another process: of its first thread that still has one; null for zombies and kernel threads. These take
 // tree_lock.

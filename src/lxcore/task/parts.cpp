@@ -20,7 +20,7 @@ void set_files(Task& task, RefPtr<FdTable> files) {
         std::swap(task.files, files);
     }
     if (files)
-        files->users.fetch_sub(1, std::memory_order_acq_rel);
+        files->leave();
 }
 
 void set_fs(Task& task, RefPtr<FsContext> fs) {
@@ -33,6 +33,15 @@ void set_credentials(Task& task, RefPtr<Credentials> credentials) {
     LockGuard guard(task_state().tree_lock);
     std::swap(task.credentials, credentials);
     guard.unlock();
+}
+
+Result<RefPtr<FsContext>> copy_fs(FsContext& from) {
+    auto fs = TRY(make_ref<FsContext>());
+    LockGuard guard(from.lock);
+    fs->root = from.root;
+    fs->cwd = from.cwd;
+    fs->umask = from.umask;
+    return fs;
 }
 
 namespace {

@@ -4,6 +4,13 @@
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/task/life.hpp"
+#if __has_include("lxcore/syscall/trace.hpp")
+#include "lxcore/syscall/trace.hpp"
+#else
+namespace lxcore {
+class Tracer : public SharedObject {};
+} // namespace lxcore
+#endif
 
 namespace lxcore {
 
@@ -297,6 +304,11 @@ Result<Session*> make_session(Process& leader) {
     session->leader = &leader;
     set_bit(task_state().session_bitmap, leader.pid);
     return session;
+}
+
+void discard_session(Session& session) {
+    clear_bit(task_state().session_bitmap, session.sid);
+    session.unref();
 }
 
 void join_group(Process& process, ProcessGroup& group) {
