@@ -340,9 +340,11 @@ Result<i32> clone_task(CloneRequest request) {
             process = parent.process;
         else
             process = TRY(make_process(parent, child, request));
+        LXSS_ASSERT(process);
         process->ref(); // the task's
         child.process = process.get();
-        process->borrows_host = borrows;
+        if (!is_thread)
+            process->borrows_host = borrows;
         TRY(fill_child(parent, child, request));
         if (request.flags & abi::CLONE_PIDFD)
             pidfd = TRY(install_pidfd(*process, request.pidfd));
