@@ -16,7 +16,9 @@ namespace lxcore {
 class File;
 class Epoll;  // ipc/epoll.hpp
 class Mm;
+class SignalFd; // signal/signalfd.cpp
 class Socket; // net/socket.hpp
+class TimerFd; // time/timerfd.cpp
 struct EpollItem;
 struct MapRequest; // mm/mm.hpp
 struct PipeState;  // ipc/pipe.hpp
@@ -86,6 +88,8 @@ public:
     virtual PipeState* pipe() { return nullptr; }
     virtual Epoll* epoll() { return nullptr; }
     virtual Socket* socket() { return nullptr; }
+    virtual SignalFd* signal_fd() { return nullptr; }
+    virtual TimerFd* timer_fd() { return nullptr; }
 
 protected:
     void destroy() override;
