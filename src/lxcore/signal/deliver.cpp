@@ -1,5 +1,6 @@
 // The way out of the kernel: group exit, stops, signal delivery, and restart of interrupted system calls.
 // See signal(7), "Interruption of system calls".
+#include "base/format.hpp"
 #include "engine/engine.hpp"
 #include "lxcore/kernel.hpp"
 #include "lxcore/signal/internal.hpp"
@@ -20,8 +21,16 @@ bool is_stopped(const Process& process) {
     return __atomic_load_n(&process.state, __ATOMIC_ACQUIRE) == ProcessState::Stopped;
 }
 
+// The errno that a call's result stands for; OK for other results.
+Errno error_of(u64 result) {
+    const i64 value = static_cast<i64>(result);
+    return value < 0 && value >= -4095 ? static_cast<Errno>(-value) : Errno::OK;
+}
+
+constexpr u64 kInterrupted = static_cast<u64>(-static_cast<i64>(Errno::EINTR));
+
 bool is_restart_code(u64 result) {
-    switch (static_cast<Errno>(-static_cast<i64>(result))) {
+    switch (error_of(result)) {
     case Errno::ERESTARTSYS:
     case Errno::ERESTARTNOINTR:
     case Errno::ERESTARTNOHAND:
@@ -33,7 +42,7 @@ bool is_restart_code(u64 result) {
 // Whether the call that is being left gave up because of a signal.
 bool was_interrupted(const host::Frame& frame) {
     return frame.original_rax != ~u64{0} &&
-           (is_restart_code(frame.rax) || frame.rax == static_cast<u64>(-static_cast<i64>(Errno::EINTR)));
+           (is_restart_code(frame.rax) || frame.rax == kInterrupted);
 }
 
 void restore_saved_mask(Task& task) {
@@ -117,6 +126,7 @@ Next take_next(Task& task, const host::Frame& frame, Delivery& delivery) {
     if ((kSynchronous & signal_bit(delivery.signal)) && delivery.info.si_code > 0)
         log_fatal_fault(task, frame, delivery.signal);
     begin_group_exit(process, static_cast<i32>(delivery.signal));
+    task.work.fetch_or(host::kWorkStop, std::memory_order_acq_rel);
     return Next::LookAgain;
 }
 
@@ -124,10 +134,10 @@ Next take_next(Task& task, const host::Frame& frame, Delivery& delivery) {
 void settle_call_for_handler(Task& task, host::Frame& frame, const abi::sigaction& action) {
     if (frame.original_rax == ~u64{0})
         return;
-    switch (static_cast<Errno>(-static_cast<i64>(frame.rax))) {
+    switch (error_of(frame.rax)) {
     case Errno::ERESTARTSYS:
         if (!(action.sa_flags & abi::SA_RESTART)) {
-            frame.rax = static_cast<u64>(-static_cast<i64>(Errno::EINTR));
+            frame.rax = kInterrupted;
             break;
         }
         [[fallthrough]];
@@ -137,7 +147,7 @@ void settle_call_for_handler(Task& task, host::Frame& frame, const abi::sigactio
         break;
     case Errno::ERESTARTNOHAND:
     case Errno::ERESTART_RESTARTBLOCK:
-        frame.rax = static_cast<u64>(-static_cast<i64>(Errno::EINTR));
+        frame.rax = kInterrupted;
         break;
     default: break;
     }
