@@ -56,6 +56,8 @@ CpuTimes thread_cpu_times();
 CpuTimes process_cpu_times();
 // CPU time of another pico process by its host process number; zeros when it cannot be read.
 CpuTimes other_process_cpu_times(i32 host_process);
+// CPU time of one thread of any pico process; zeros when it cannot be read.
+CpuTimes other_thread_cpu_times(i32 host_process, i32 host_thread);
 
 // ---- waiting ----------------------------------------------------------------------------------------------
 

@@ -17,7 +17,9 @@ class File;
 class Process;
 class Epoll;  // ipc/epoll.hpp
 class Mm;
+class SignalFd; // signal/signalfd.cpp
 class Socket; // net/socket.hpp
+class TimerFd; // time/timerfd.cpp
 struct EpollItem;
 struct MapRequest; // mm/mm.hpp
 struct PipeState;  // ipc/pipe.hpp
@@ -88,6 +90,8 @@ public:
     virtual Epoll* epoll() { return nullptr; }
     virtual Socket* socket() { return nullptr; }
     virtual Process* pidfd_process() { return nullptr; }
+    virtual SignalFd* signal_fd() { return nullptr; }
+    virtual TimerFd* timer_fd() { return nullptr; }
 
 protected:
     void destroy() override;

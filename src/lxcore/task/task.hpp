@@ -158,6 +158,7 @@ public:
     i32 exit_status = 0;        // as wait4 reports it
     u32 report = 0;             // kReport*
     i32 stop_signal = 0;
+    u32 continues = 0; // SIGCONT and SIGKILL sent so far: a stop that was decided on before must not happen
     i32 exit_signal = abi::SIGCHLD;
     bool is_reparented = false;
     bool is_child_subreaper = false;
