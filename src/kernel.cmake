@@ -5,7 +5,9 @@ file(GLOB_RECURSE LXSS_CORE_SOURCES CONFIGURE_DEPENDS lxcore/*.cpp)
 
 add_library(lxss_freestanding INTERFACE)
 target_include_directories(lxss_freestanding INTERFACE ${CMAKE_CURRENT_SOURCE_DIR})
-target_compile_options(lxss_freestanding INTERFACE
+# libstdc++'s <atomic> would drag in the host's headers for std::atomic::wait, which is not used here.
+target_compile_definitions(lxss_freestanding INTERFACE _GLIBCXX_ATOMIC_WAIT_H=1)
+target_compile_options(lxss_freestanding INTERFACE -ffreestanding
   $<$<COMPILE_LANGUAGE:CXX>:-mgeneral-regs-only -fno-exceptions -fno-rtti -fno-threadsafe-statics>
   -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fvisibility=hidden
   -fno-strict-aliasing -ffunction-sections -O2 -g -Wno-missing-field-initializers -fno-sanitize=all)

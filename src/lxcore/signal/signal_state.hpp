@@ -19,7 +19,7 @@ constexpr SignalSet signal_bit(u32 signal) { return u64{1} << (signal - 1); }
 class SignalHandlers final : public SharedObject {
 public:
     Mutex lock;
-    abi::kernel_sigaction actions[64]{};
+    abi::sigaction actions[64]{};
 };
 
 struct QueuedSignal : ArenaObject {

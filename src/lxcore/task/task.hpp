@@ -92,6 +92,8 @@ public:
     // Sleeps until unpark(), the deadline, or (when interruptible) a deliverable signal or the group's end.
     // Spins briefly first: waking a thread on another core costs 20-50 us in a VM.
     SleepResult sleep(u64 deadline_ns = host::kNoDeadline, bool interruptible = true);
+    // As sleep(), also until one of `items` is ready (its `returned` is then set): for waits on host-backed files.
+    SleepResult sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns);
     void unpark();
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
     bool is_interrupted() { return (work.load(std::memory_order_acquire) & (host::kWorkSignal | host::kWorkStop)) != 0; }

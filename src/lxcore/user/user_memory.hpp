@@ -93,7 +93,9 @@ private:
 class IoBuffer {
 public:
     // Kernel memory.
-    IoBuffer(void* data, usize length) : m_single{data, length}, m_vectors(&m_single), m_count(1), m_left(length), m_user(false) {}
+    IoBuffer(void* data, usize length)
+        : m_single{reinterpret_cast<u64>(data), length}, m_vectors(&m_single), m_count(1), m_left(length),
+          m_user(false) {}
     // One guest range: EFAULT at use, not here.
     static IoBuffer user(u64 address, usize length) {
         IoBuffer buffer(reinterpret_cast<void*>(address), length);
