@@ -150,7 +150,7 @@ Result<u64> Mm::remap(u64 old_address, u64 old_length, u64 new_length, u32 flags
         if (keeps_old) {
             // The old range stays, empty.
             Vma* left = TRY(copy_part(*vma, old_address, old_address, old_length));
-            const auto mapped = map_on_host(*left);
+            auto mapped = map_on_host(*left);
             delete left;
             TRY(mapped);
         } else if (!duplicates) {
