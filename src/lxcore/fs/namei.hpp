@@ -42,6 +42,24 @@ Result<RefPtr<File>> open_path(const Path& path, u32 flags);
 // mknod, mkdir, and UNIX socket bind. The new place.
 Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device);
 
+// The rules of rename(2), link(2), unlink(2)... for callers that hold the parent's inode lock.
+Result<void> may_create_in(const Path& parent);
+Result<void> may_delete(const Path& parent, const Dentry& victim, bool as_directory);
+// Mode, gid and setgid inheritance of a new inode below `parent` (inode_init_owner; umask already applied).
+struct NewOwner {
+    u32 mode, uid, gid;
+};
+NewOwner owner_of_new(const Inode& parent, u32 mode);
+u32 current_umask();
+
+// The permission and type rules of open(2), without opening. flags: abi::O_*.
+Result<void> may_open(const Path& path, u32 flags);
+// truncate(2) after its permission checks: size, times, set-id bits.
+Result<void> truncate_inode(Inode& inode, u64 length);
+// Takes the set-id bits off a regular file that the current task has changed (write, truncate, chown).
+Result<void> remove_privileges(Inode& inode);
+bool must_remove_privileges(const Inode& inode);
+
 // Notifies inotify and updates times after a change of data (write, truncate).
 void note_modified(File& file);
 void note_accessed(File& file); // relatime rules
