@@ -7,6 +7,7 @@
 #include "base/list.hpp"
 #include "lxcore/fs/file.hpp"
 #include "lxcore/memory/arena.hpp"
+#include "lxcore/mm/futex_key.hpp"
 #include "lxcore/sync/lock.hpp"
 
 namespace lxcore {
@@ -69,6 +70,7 @@ public:
     u64 total_bytes = 0, locked_bytes = 0, peak_bytes = 0;
     bool randomize = true;
     bool denies_write = false; // `executable` counts as a running program (ETXTBSY) for this Mm
+    std::atomic<u32> barrier_registrations{0}; // abi::MEMBARRIER_CMD_REGISTER_*
     u32 lock_future = 0;       // abi::MCL_FUTURE, MCL_ONFAULT of mlockall
     void* engine_state = nullptr; // an engine's own, in the arena
     RefPtr<File> executable;
@@ -121,15 +123,6 @@ void for_each_vma(Mm& mm, u64 from, bool (*visit)(void* context, const Vma& vma)
 void print_maps_entry(base::Writer& writer, const Vma& vma, const Path& root);
 // The entry of /proc/<pid>/smaps: the maps line and the fields below it.
 void print_smaps_entry(base::Writer& writer, const Vma& vma, const Path& root);
-
-// What a futex word is, whoever maps it. Private: {mm, address}; shared: {inode or shared object, offset}.
-struct FutexKey {
-    u64 object = 0;
-    u64 offset = 0;
-    bool operator==(const FutexKey&) const = default;
-};
-// EFAULT when nothing is mapped at `address`.
-Result<FutexKey> futex_key(Mm& mm, u64 address, bool shared);
 
 // In a forked child, before it enters guest code: drops what madvise(MADV_DONTFORK) and wipes what MADV_WIPEONFORK
 // marked.
