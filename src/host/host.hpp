@@ -102,6 +102,10 @@ struct AddressRange {
 usize reserved_ranges(AddressRange* ranges, usize capacity);
 // Address of an ELF image with Linux's vDSO symbols that is mapped in every pico process, or 0.
 u64 vdso_address();
+// When these return, every running thread of the calling pico process (of the instance) has passed a full memory
+// barrier since the call; with `synchronize_core`, also one after which modified code is executed as modified.
+void barrier_of_process(bool synchronize_core);
+void barrier_everywhere();
 // Reads another pico process's guest memory; returns the bytes copied (short at the first bad page).
 Result<usize> read_process_memory(i32 host_process, u64 address, void* buffer, usize length);
 Result<usize> write_process_memory(i32 host_process, u64 address, const void* buffer, usize length);
