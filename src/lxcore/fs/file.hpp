@@ -87,9 +87,6 @@ public:
     virtual Epoll* epoll() { return nullptr; }
     virtual Socket* socket() { return nullptr; }
 
-protected:
-    void destroy() override;
-
     // For read() and write() of seekable files: calls operation(offset) -> Result<usize> at the given offset or at
     // `position`, which then moves on. The lock is left out while nobody else can use this description.
     template <typename Operation>
@@ -108,6 +105,9 @@ protected:
             position += done.value();
         return done;
     }
+
+protected:
+    void destroy() override;
 };
 
 // Takes a dying file out of the epoll instances that watch it (ipc/epoll.cpp).
