@@ -90,6 +90,7 @@ public:
     Task* vfork_parent = nullptr; // the task whose host thread this one borrows
     ExecImage* exec_image = nullptr;
     RefPtr<Tracer> tracer;
+    u64 trace_start_ns = 0;
     u64 start_time_ns = 0;
     u64 parent_death_signal = 0;
     u64 timer_slack_ns = 50'000;
