@@ -93,9 +93,6 @@ public:
     virtual SignalFd* signal_fd() { return nullptr; }
     virtual TimerFd* timer_fd() { return nullptr; }
 
-protected:
-    void destroy() override;
-
     // For read() and write() of seekable files: calls operation(offset) -> Result<usize> at the given offset or at
     // `position`, which then moves on. The lock is left out while nobody else can use this description.
     template <typename Operation>
@@ -114,6 +111,9 @@ protected:
             position += done.value();
         return done;
     }
+
+protected:
+    void destroy() override;
 };
 
 // Takes a dying file out of the epoll instances that watch it (ipc/epoll.cpp).

@@ -114,6 +114,9 @@ public:
     SleepResult sleep(u64 deadline_ns = host::kNoDeadline, bool interruptible = true);
     // As sleep() (always interruptible), and also until one of the host handles is ready; those have `returned` set.
     SleepResult sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns);
+    // As sleep(), also until a member of a host poll set is ready: `count` events were then taken from it.
+    SleepResult sleep_with_poll_set(host::Handle set, abi::epoll_event* events, usize capacity, u64 deadline_ns,
+                                    usize& count);
     void unpark();
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
     bool is_interrupted() { return (work.load(std::memory_order_acquire) & (host::kWorkSignal | host::kWorkStop)) != 0; }
