@@ -56,9 +56,8 @@ Mm::~Mm() {
         allow_write_access(executable->inode());
 }
 
-Result<RefPtr<Mm>> Mm::clone() {
+Result<RefPtr<Mm>> Mm::clone_locked() {
     RefPtr<Mm> copy = TRY(make_ref<Mm>());
-    LockGuard guard(lock);
     TRY(VmaTree::copy(*this, *copy));
     for (Vma& vma : copy->m_vmas)
         vma.flags &= ~abi::MAP_LOCKED; // locks are not inherited: mlock(2)

@@ -77,8 +77,8 @@ public:
 
     ~Mm() override;
     static Result<RefPtr<Mm>> create();
-    // The copy that a forked child gets (its host mappings are copied by the host).
-    Result<RefPtr<Mm>> clone();
+    // The copy that a forked child gets (its host mappings are copied by the host, while the lock is still held).
+    Result<RefPtr<Mm>> clone_locked();
 
     // First Vma whose end lies above `address`, or null. Lock held. Hidden ones are passed over.
     Vma* find(u64 address) const;
