@@ -26,6 +26,8 @@ struct TtyState;       // tty/
 struct DeviceState;    // devfs/
 struct IpcState;       // ipc/
 struct InotifyState;   // fs/
+struct SessionState;   // session/
+class Mount;
 
 struct KernelState {
     u64 magic;
@@ -41,6 +43,9 @@ struct KernelState {
     DeviceState* devices;
     IpcState* ipc;
     InotifyState* inotify;
+    void* engine; // the engine's own
+    SessionState* sessions;
+    Mount* guest_tools; // a mount that is in no tree
 
     u64 boot_monotonic_ns;
     i64 boot_realtime_seconds;

@@ -41,6 +41,7 @@ struct Options {
     std::string_view hostname;
     i32 control = -1;
     bool no_init = false;
+    char** environment = nullptr;
 };
 
 Options g_options;
@@ -304,7 +305,7 @@ void start_kernel_thread(void (*entry)(ThreadBlock&), std::string_view what) {
     if (threads.is_error())
         fail("kernel threads", abi::errno_text(threads.error()));
     if (!g_options.no_init) {
-        const auto init = lxcore::start_init(g_options.hostname);
+        const auto init = lxcore::start_init(g_options.hostname, g_options.environment);
         if (init.is_error())
             fail("start of init", abi::errno_text(init.error()));
     }
@@ -322,7 +323,7 @@ extern "C" [[noreturn]] void lx_main(u64* stack) {
     const auto count = static_cast<i32>(stack[0]);
     auto** arguments = reinterpret_cast<char**>(stack + 1);
     u64* after = stack + 1 + count + 1;
-    lxcore::set_boot_environment(reinterpret_cast<char**>(after));
+    g_options.environment = reinterpret_cast<char**>(after);
     while (*after)
         ++after;
     read_auxiliary_vector(after + 1);
