@@ -14,6 +14,7 @@
 namespace lxcore {
 
 class File;
+class Process;
 class Epoll;  // ipc/epoll.hpp
 class Mm;
 class SignalFd; // signal/signalfd.cpp
@@ -88,11 +89,9 @@ public:
     virtual PipeState* pipe() { return nullptr; }
     virtual Epoll* epoll() { return nullptr; }
     virtual Socket* socket() { return nullptr; }
+    virtual Process* pidfd_process() { return nullptr; }
     virtual SignalFd* signal_fd() { return nullptr; }
     virtual TimerFd* timer_fd() { return nullptr; }
-
-protected:
-    void destroy() override;
 
     // For read() and write() of seekable files: calls operation(offset) -> Result<usize> at the given offset or at
     // `position`, which then moves on. The lock is left out while nobody else can use this description.
@@ -112,6 +111,9 @@ protected:
             position += done.value();
         return done;
     }
+
+protected:
+    void destroy() override;
 };
 
 // Takes a dying file out of the epoll instances that watch it (ipc/epoll.cpp).

@@ -1,8 +1,8 @@
 // Birth, death and waiting of tasks: what the rest of the kernel calls. See clone(2), _exit(2), wait(2).
 //
-// Locks, outer first: TaskState::tree_lock, SignalHandlers::lock, Process::signal_lock, wait queues.
+// Locks, outer first: TaskState::tree_lock, Process::signal_lock, SignalHandlers::lock, wait queues.
 //  - A process's thread list changes under tree_lock AND its signal_lock: holding either is enough to walk it.
-//  - send_signal() takes signal_lock only, so it may be called with tree_lock held.
+//  - send_signal() may be called with or without tree_lock.
 //  - Another task's mm, files, fs and credentials may be copied (RefPtr) under tree_lock only; their owner replaces
 //    them under tree_lock and drops the old ones afterwards. The helpers below do that.
 // A Task* found by find_task() may be used as long as tree_lock is held, no longer; a Process may be kept by RefPtr.
@@ -32,6 +32,7 @@ struct SpawnRequest {
     u64 session_id = 0;              // the manager's; not 0: its end is reported by next_session_event()
     RefPtr<SharedObject> tty_holder; // keeps `tty` alive
     Tty* tty = nullptr;              // becomes the controlling terminal
+    RefPtr<Tracer> tracer;           // for --trace
 };
 // Starts a program in a new session and process group: as pid 1 when there is no init, else as a child of init.
 // Credentials of root, working directory and root at the root mount. Called by the instance host.
@@ -66,20 +67,25 @@ void complete_abnormal_exit(i32 host_process, i32 signal);
 // ---- exec ------------------------------------------------------------------------------------------------------
 
 // By execve() once nothing can fail but by killing the task: ends the other threads of the process and waits for them;
-// a thread that is not the leader takes over the leader's tid. Makes signal handlers and descriptor table private.
+// a thread that is not the leader takes over the leader's tid. Makes the descriptor table private (the handlers are
+// reset_handlers_for_exec()'s matter).
 // EAGAIN when the group is ending already (the task then dies on its way out).
 Result<void> exec_kill_other_threads(Task& task);
 // A vfork child (task.vfork_parent set) execs: gives the borrowed host thread back and is continued in a fresh pico
-// process, where commit_exec(task, image) runs. Called in place of commit_exec(), after exec_kill_other_threads().
+// process, where commit_exec(task, image) runs. Called in place of commit_exec(), after exec_kill_other_threads(). The
+// kernel stack is abandoned: nothing on it may own anything by then (HeldFile, PathName, PageBuffer, RefPtr).
 [[noreturn]] void exec_borrowed(Task& task, ExecImage* image);
 
 // ---- parts of a task --------------------------------------------------------------------------------------------
 
-// Replace a part of the current task and drop the old one. set_mm keeps Mm::users and FdTable::users right.
+// Replace a part of a task (the current one, or one that does not run) and drop the old one, whose `users` goes down
+// by one. The new one's `users` includes the task already, as that of a fresh Mm or FdTable does.
 void set_mm(Task& task, RefPtr<Mm> mm);
 void set_files(Task& task, RefPtr<FdTable> files);
 void set_fs(Task& task, RefPtr<FsContext> fs);
 void set_credentials(Task& task, RefPtr<Credentials> credentials);
+
+Result<RefPtr<FsContext>> copy_fs(FsContext& from);
 
 // Parts of another process: of its first thread that still has one; null for zombies and kernel threads. These take
 // tree_lock.
@@ -132,5 +138,21 @@ host::CpuTimes cpu_times(Process& process);
 Result<RefPtr<File>> open_pidfd(RefPtr<Process> process, u32 flags);
 // The process behind a pidfd. EBADF for other files.
 Result<RefPtr<Process>> process_of_pidfd(File& file);
+
+// -- within this folder
+
+void add_borrowed_times(Task& task);            // to its process: what it used of the borrowed thread
+[[noreturn]] void exit_borrowed(Task& task);    // a vfork child has ended: the thread goes back to its parent
+
+// Completes the end of a process none of whose threads runs any more (or never did): as if `status` had ended it.
+void finish_dead_process(Process& process, i32 status);
+// Removes a zombie from the tree and frees its number. tree_lock held; the caller drops the returned reference
+// after it has let go of the lock, and then retires the task.
+struct Reaped {
+    RefPtr<Process> process;
+    Task* leader = nullptr;
+};
+Reaped reap_process(Process& process);
+void dispose(Reaped reaped);
 
 } // namespace lxcore

@@ -114,6 +114,9 @@ public:
     SleepResult sleep(u64 deadline_ns = host::kNoDeadline, bool interruptible = true);
     // As sleep() (always interruptible), and also until one of the host handles is ready; those have `returned` set.
     SleepResult sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns);
+    // As sleep(), also until a member of a host poll set is ready: `count` events were then taken from it.
+    SleepResult sleep_with_poll_set(host::Handle set, abi::epoll_event* events, usize capacity, u64 deadline_ns,
+                                    usize& count);
     void unpark();
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
     bool is_interrupted() { return (work.load(std::memory_order_acquire) & (host::kWorkSignal | host::kWorkStop)) != 0; }
@@ -177,6 +180,7 @@ public:
     u64 user_ns = 0, system_ns = 0;                   // of threads that have ended
     u64 children_user_ns = 0, children_system_ns = 0; // of children waited for
     i32 host_process = 0;
+    bool borrows_host = false;   // a vfork child that runs in its parent's pico process
     bool exit_completed = false; // the guest's exit has run to its end (else the reaper does it)
 
     // -- timers

@@ -65,6 +65,7 @@ void join_group(Process& process, ProcessGroup& group);
 void leave_group(Process& process); // frees the group, and its session, with the last member
 Result<ProcessGroup*> make_group(i32 pgid, Session& session); // without members yet
 Result<Session*> make_session(Process& leader);               // without groups yet
+void discard_session(Session& session);                       // one that got no group
 Session* find_session(i32 sid);
 
 } // namespace lxcore
