@@ -19,6 +19,9 @@ public:
         if (m_references.fetch_sub(1, std::memory_order_acq_rel) == 1)
             const_cast<RefCounted*>(this)->destroy();
     }
+    // Drops a reference without destroying: true when it was the last, and the caller must then call destroy() by
+    // its own means (to take long chains of owners apart without recursion).
+    bool drop_reference() const { return m_references.fetch_sub(1, std::memory_order_acq_rel) == 1; }
     // Takes a reference unless the object is already on its way out (for lookups in caches that hold none).
     bool try_ref() const {
         u32 count = m_references.load(std::memory_order_relaxed);

@@ -25,7 +25,9 @@ struct SocketState;    // net/
 struct TtyState;       // tty/
 struct DeviceState;    // devfs/
 struct IpcState;       // ipc/
-struct InotifyState;   // fs/
+struct InotifyState;   // fs/inotify.cpp
+struct FileLockState;  // fs/file_locks.cpp
+struct MemoryFileState; // tmpfs/: memfd
 struct SessionState;   // session/
 class Mount;
 
@@ -43,6 +45,8 @@ struct KernelState {
     DeviceState* devices;
     IpcState* ipc;
     InotifyState* inotify;
+    FileLockState* file_locks;
+    MemoryFileState* memory_files;
     void* engine; // the engine's own
     SessionState* sessions;
     Mount* guest_tools; // a mount that is in no tree

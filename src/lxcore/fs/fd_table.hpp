@@ -27,16 +27,25 @@ public:
     RefPtr<File> peek(i32 fd);
     i32 next_open(i32 from); // -1 at the end
     u32 capacity() const { return m_capacity; }
-    // Set before a task joins or leaves: one user needs no lock to look up.
+    // Number of tasks that use the table. Set before a task joins: one user needs no lock to look up.
     std::atomic<u32> users{1};
+    void join() { users.fetch_add(1, std::memory_order_acq_rel); }
+    // A task leaves (exit, exec, unshare): the last one closes everything. Also called by the reaper.
+    void leave();
 
 private:
+    File* slot(i32 fd) const { return static_cast<u32>(fd) < m_capacity ? m_files[fd] : nullptr; }
+    bool is_single() const { return users.load(std::memory_order_relaxed) == 1; }
     Result<void> grow(u32 capacity);
+    Result<i32> find_free(u32 lowest); // lock held
+    void set_cloexec_bit(u32 fd, bool value);
+    void finish_close(File* file);
+    void close_all();
     Mutex m_lock;
     File** m_files = nullptr; // each holds a reference
-    u64* m_close_on_exec = nullptr;
+    u64* m_close_on_exec = nullptr; // bit per descriptor
     u32 m_capacity = 0;
-    u32 m_first_free_hint = 0;
+    u32 m_first_free_hint = 0; // no free descriptor below it
 };
 
 // In the current task's table.

@@ -59,11 +59,13 @@ public:
     // address (rename).
     Mutex lock;
     std::atomic<i32> write_access{0}; // writers > 0; running programs < 0 (ETXTBSY)
+    bool is_temporary = false;             // O_TMPFILE: may be linked although `links` is 0
     RefPtr<PipeState> fifo;           // an open FIFO's pipe
     RefPtr<SharedObject> socket;      // a bound UNIX socket
     FileLocks* file_locks = nullptr;
     InotifyMarks* marks = nullptr;
 
+    Inode();
     ~Inode() override;
 
     bool is_directory() const { return (mode & abi::S_IFMT) == abi::S_IFDIR; }
@@ -115,10 +117,19 @@ public:
     const char* type_name = "";
     RefPtr<Dentry> root;
     Mutex rename_lock; // cross-directory renames
+    std::atomic<u32> mount_count{0};
+
+    SuperBlock();
+    ~SuperBlock() override;
     // Whether looked-up names (and absences) may be kept as dentries without asking again.
     virtual bool may_cache_names() const { return true; }
     virtual Result<abi::statfs> statistics();
     virtual Result<void> sync();
+    // The last mount is gone. The default lets go of the root, which breaks the cycle of references between root and
+    // super block; a file system that will be mounted again (devtmpfs) overrides it to do nothing.
+    virtual void unmounted();
+    // MS_REMOUNT. flags: the new MS_* bits of the file system. The default accepts and stores them.
+    virtual Result<void> remount(u32 flags, std::string_view data);
     // Mount options as /proc/mounts shows them, each with a leading comma.
     virtual void print_options(base::Writer&) const {}
 };
@@ -127,6 +138,12 @@ void now_realtime(abi::timespec& time); // coarse, as file times are
 
 // Fills Linux's stat structures from an inode (after refresh()).
 void fill_stat(const Inode& inode, abi::stat& out);
+
+// statx(2) as far as an inode goes; the caller adds mount id and root.
+void fill_statx(const Inode& inode, abi::statx& out);
+
+// Whether the current task is the owner or has CAP_FOWNER.
+bool is_owner_or_capable(const Inode& inode);
 
 // DAC check of the current task's fs ids and capabilities for abi::R_OK|W_OK|X_OK bits: EACCES.
 Result<void> check_permission(const Inode& inode, u32 access);

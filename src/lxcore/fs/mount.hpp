@@ -17,6 +17,7 @@ public:
     i32 id = 0;
     bool is_attached = true;
 
+    ~Mount() override;
     bool is_read_only() const { return (flags & abi_MS_RDONLY) != 0 || (super_block->flags & abi_MS_RDONLY) != 0; }
 
 private:
@@ -29,6 +30,11 @@ struct MountState : ArenaObject {
     RefPtr<Mount> root;
     std::atomic<u32> generation{0}; // for pollers of /proc/mounts
     WaitQueue changed;
+    i32 last_id = 0;
+    // What pipes, sockets and the like belong to; never attached.
+    RefPtr<Mount> anonymous;
+    // Registered types, a chain of arena objects.
+    struct TypeNode* types = nullptr;
 };
 inline MountState& mount_state() { return *kernel().mounts; }
 
@@ -39,21 +45,35 @@ struct FileSystemType {
     // data: the option string.
     Result<RefPtr<SuperBlock>> (*create)(std::string_view source, std::string_view data, u32 flags);
 };
+// `type` is a constant of the image. At boot, before the first mount(2).
+Result<void> register_file_system_type(const FileSystemType& type);
+Result<void> register_memory_file_systems(); // tmpfs, ramfs
 const FileSystemType* find_file_system_type(std::string_view name);
-usize file_system_types(const FileSystemType** types); // all, for /proc/filesystems
+usize file_system_types(const FileSystemType** types, usize capacity); // all, for /proc/filesystems
 
 // Root at boot.
 Result<void> mount_root(RefPtr<SuperBlock> super_block, std::string_view source);
 Result<void> mount_at(const Path& where, RefPtr<SuperBlock> super_block, std::string_view source, u32 flags);
 Result<void> bind_mount(const Path& from, const Path& where, bool recursive);
 Result<void> unmount(const Path& where, u32 flags);
+// MS_MOVE, MS_REMOUNT (of the mount alone with `bind`, else of its file system too).
+Result<void> move_mount(const Path& from, const Path& where);
+Result<void> remount(const Path& where, u32 flags, bool bind, std::string_view data);
+Result<void> pivot_root(const Path& new_root, const Path& put_old);
 // The topmost mount on `path`, if something is mounted there.
 Path cross_mounts_down(Path path);
 // The mount point's place in the parent mount, when `path` is a mount's root; false at the namespace's root.
 bool cross_mount_up(Path& path);
 
+// Whether something is mounted on `dentry` through any mount.
+inline bool is_mountpoint(const Dentry& dentry) { return dentry.mounted.load(std::memory_order_acquire) != 0; }
+
 // Text of a place as seen from `root` (getcwd, /proc/self/fd/...); "(unreachable)" prefix outside of it, " (deleted)"
 // behind a removed one. ENAMETOOLONG.
 Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize capacity);
+
+// A counted copy of the current task's root or working directory.
+Path current_root();
+Path current_directory();
 
 } // namespace lxcore

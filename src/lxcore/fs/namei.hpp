@@ -7,16 +7,20 @@
 
 namespace lxcore {
 
-enum : u32 {
-    kFollowLast = 1,      // follow a symbolic link in the last component
-    kLastDirectory = 2,   // the result must be a directory (ENOTDIR)
-    kAllowEmpty = 4,      // AT_EMPTY_PATH: "" means dirfd itself
-    kNoSymlinks = 8,      // openat2 RESOLVE_*
-    kNoMagicLinks = 16,
-    kBeneath = 32,
-    kInRoot = 64,
-    kNoCrossDevice = 128,
-};
+// How a path is looked up.
+inline constexpr u32 kFollowLast = 1;    // follow a symbolic link in the last component
+inline constexpr u32 kLastDirectory = 2; // the result must be a directory (ENOTDIR)
+inline constexpr u32 kAllowEmpty = 4;    // AT_EMPTY_PATH: "" means dirfd itself
+inline constexpr u32 kNoSymlinks = 8;    // openat2 RESOLVE_*
+inline constexpr u32 kNoMagicLinks = 16;
+inline constexpr u32 kBeneath = 32;
+inline constexpr u32 kInRoot = 64;
+inline constexpr u32 kNoCrossDevice = 128;
+// From abi::AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH.
+constexpr u32 lookup_flags(u32 at_flags) {
+    return ((at_flags & abi::AT_SYMLINK_NOFOLLOW) ? 0 : kFollowLast) |
+           ((at_flags & abi::AT_EMPTY_PATH) ? kAllowEmpty : 0);
+}
 
 // The starting point for a relative path: dirfd or AT_FDCWD. EBADF, ENOTDIR.
 Result<Path> base_path(i32 dirfd, std::string_view path);
@@ -42,8 +46,28 @@ Result<RefPtr<File>> open_path(const Path& path, u32 flags);
 // mknod, mkdir, and UNIX socket bind. The new place.
 Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device);
 
-// Notifies inotify and updates times after a change of data (write, truncate).
+// The rules of rename(2), link(2), unlink(2)... for callers that hold the parent's inode lock.
+Result<void> may_create_in(const Path& parent);
+Result<void> may_delete(const Path& parent, const Dentry& victim, bool as_directory);
+// Mode, gid and setgid inheritance of a new inode below `parent` (inode_init_owner; umask already applied).
+struct NewOwner {
+    u32 mode, uid, gid;
+};
+NewOwner owner_of_new(const Inode& parent, u32 mode);
+u32 current_umask();
+
+// The permission and type rules of open(2), without opening. flags: abi::O_*.
+Result<void> may_open(const Path& path, u32 flags);
+// truncate(2) after its permission checks: size, times, set-id bits.
+Result<void> truncate_inode(Inode& inode, u64 length);
+// Takes the set-id bits off a regular file that the current task has changed (write, truncate, chown).
+Result<void> remove_privileges(Inode& inode);
+bool must_remove_privileges(const Inode& inode);
+
+// Times and inotify after data was written or read. The system calls do this after File::read, write and
+// read_directory have moved bytes; a file system need not.
 void note_modified(File& file);
 void note_accessed(File& file); // relatime rules
+void touch_accessed(const Path& path);
 
 } // namespace lxcore
