@@ -15,6 +15,7 @@
 
 #include <string_view>
 
+#include "abi/poll.hpp"
 #include "abi/socket.hpp"
 #include "abi/stat.hpp"
 #include "abi/time.hpp"
@@ -56,6 +57,8 @@ CpuTimes thread_cpu_times();
 CpuTimes process_cpu_times();
 // CPU time of another pico process by its host process number; zeros when it cannot be read.
 CpuTimes other_process_cpu_times(i32 host_process);
+// CPU time of one thread of any pico process; zeros when it cannot be read.
+CpuTimes other_thread_cpu_times(i32 host_process, i32 host_thread);
 
 // ---- waiting ----------------------------------------------------------------------------------------------
 
@@ -100,6 +103,10 @@ struct AddressRange {
 usize reserved_ranges(AddressRange* ranges, usize capacity);
 // Address of an ELF image with Linux's vDSO symbols that is mapped in every pico process, or 0.
 u64 vdso_address();
+// When these return, every running thread of the calling pico process (of the instance) has passed a full memory
+// barrier since the call; with `synchronize_core`, also one after which modified code is executed as modified.
+void barrier_of_process(bool synchronize_core);
+void barrier_everywhere();
 // Reads another pico process's guest memory; returns the bytes copied (short at the first bad page).
 Result<usize> read_process_memory(i32 host_process, u64 address, void* buffer, usize length);
 Result<usize> write_process_memory(i32 host_process, u64 address, const void* buffer, usize length);
@@ -263,6 +270,20 @@ struct PollItem { // laid out as struct pollfd
 // Returns the number of ready items, 0 at the deadline.
 Result<usize> poll_interruptible(PollItem* items, usize count, u64 deadline_ns);
 Result<usize> poll_now(PollItem* items, usize count);
+
+// A poll set watches many handles at the cost of the ready ones; it is itself a handle that polls readable while a
+// member is ready, and is closed by close(). A member's close() takes it out. `events`: abi::EPOLL* bits, the modes EPOLLET, EPOLLONESHOT and
+// EPOLLEXCLUSIVE included; `data` comes back with each event. EMFILE, ENOMEM, ENOSPC.
+Result<Handle> poll_set_create();
+// EEXIST when the handle is a member already (duplicate() gives one that is not); EPERM for what cannot be waited for.
+Result<void> poll_set_add(Handle set, Handle handle, u32 events, u64 data);
+Result<void> poll_set_modify(Handle set, Handle handle, u32 events, u64 data);
+void poll_set_remove(Handle set, Handle handle);
+// Takes up to `capacity` events; 0 at the deadline. A deadline of 0 does not wait (and is not interrupted).
+Result<usize> poll_set_wait_interruptible(Handle set, abi::epoll_event* events, usize capacity, u64 deadline_ns);
+
+// Another handle of the same open object.
+Result<Handle> duplicate(Handle handle);
 
 // ---- sockets ------------------------------------------------------------------------------------------------
 // Internet (and, where the host has it, netlink) sockets. Non-blocking at the host; addresses, levels, options

@@ -25,6 +25,8 @@ struct Frame {
     u64 rip, cs, rflags, rsp, ss;
 };
 static_assert(sizeof(Frame) == 21 * 8);
+// Where the frame lies in a block: 16-byte aligned, as calls from the entry code need.
+inline constexpr usize kFrameOffset = (kThreadBlockBytes - sizeof(Frame)) & ~usize{15};
 
 inline constexpr u64 kGuestCodeSelector = 0x33;
 inline constexpr u64 kGuestStackSelector = 0x2b;
@@ -37,6 +39,7 @@ enum Work : u32 {
     kWorkFullReturn = 8,  // the frame was changed: restore every register
     kWorkRestart = 16,    // see signal delivery
     kWorkRetire = 32,     // the thread must give up its block (vfork child handed over, exit)
+    kWorkWake = 64,       // a wake-up for a thread in a host poll: ends that call, means nothing elsewhere
 };
 
 struct ThreadBlock {

@@ -28,6 +28,8 @@ struct IpcState;       // ipc/
 struct InotifyState;   // fs/inotify.cpp
 struct FileLockState;  // fs/file_locks.cpp
 struct MemoryFileState; // tmpfs/: memfd
+struct SessionState;   // session/
+class Mount;
 
 struct KernelState {
     u64 magic;
@@ -45,6 +47,9 @@ struct KernelState {
     InotifyState* inotify;
     FileLockState* file_locks;
     MemoryFileState* memory_files;
+    void* engine; // the engine's own
+    SessionState* sessions;
+    Mount* guest_tools; // a mount that is in no tree
 
     u64 boot_monotonic_ns;
     i64 boot_realtime_seconds;

@@ -14,15 +14,26 @@
 namespace lxcore {
 
 class File;
+class Process;
+class Epoll;  // ipc/epoll.hpp
 class Mm;
+class SignalFd; // signal/signalfd.cpp
+class Socket; // net/socket.hpp
+class TimerFd; // time/timerfd.cpp
+struct EpollItem;
 struct MapRequest; // mm/mm.hpp
+struct PipeState;  // ipc/pipe.hpp
 
 // Collects what a poller must wait for: File::poll() calls add() for each wait queue that tells of changes.
 class PollTable {
 public:
     virtual void add(WaitQueue& queue) = 0;
-    // Files backed by a host handle: the poller waits for it through the host.
+    // Files backed by a host handle: the poller waits for it through the host. A file that calls this may leave that
+    // handle's present readiness to the poller, which asks the host for all handles at once.
     virtual void add_host(host::Handle handle, u32 events) = 0;
+
+protected:
+    ~PollTable() = default;
 };
 
 inline constexpr i64 kCurrentPosition = -1;
@@ -37,6 +48,7 @@ public:
     i32 owner_signal = 0; // F_SETSIG
     RefPtr<Credentials> opener; // credentials at open time
     std::atomic<u32> lock_hint{0}; // non-zero once a record lock or flock was taken through any descriptor of it
+    EpollItem* watches = nullptr;  // epoll instances that watch the file (ipc/epoll.cpp; IpcState::watch_lock)
 
     bool counts_writer = false; // holds one of inode().write_access
     bool is_named = false;      // opened by a path: inotify hears of its end
@@ -73,6 +85,13 @@ public:
     virtual host::Handle host_handle() { return host::kNoHandle; }
     // For /proc/<pid>/fdinfo.
     virtual void print_information(base::Writer&) {}
+    // What the file is, for calls that work on one kind only; null for all others.
+    virtual PipeState* pipe() { return nullptr; }
+    virtual Epoll* epoll() { return nullptr; }
+    virtual Socket* socket() { return nullptr; }
+    virtual Process* pidfd_process() { return nullptr; }
+    virtual SignalFd* signal_fd() { return nullptr; }
+    virtual TimerFd* timer_fd() { return nullptr; }
 
     // For read() and write() of seekable files: calls operation(offset) -> Result<usize> at the given offset or at
     // `position`, which then moves on. The lock is left out while nobody else can use this description.
@@ -92,7 +111,19 @@ public:
             position += done.value();
         return done;
     }
+
+protected:
+    void destroy() override;
 };
+
+// Takes a dying file out of the epoll instances that watch it (ipc/epoll.cpp).
+void forget_watches(File& file);
+
+inline void File::destroy() {
+    if (watches)
+        forget_watches(*this);
+    SharedObject::destroy();
+}
 
 // Reads a seekable file from kernel code (exec, tests of the first bytes). Short only at the end of the file.
 Result<usize> read_kernel(File& file, void* buffer, usize length, u64 offset);

@@ -21,6 +21,9 @@ class Waiter {
 public:
     // Wakes `task` (the current one, mostly) on any of `events` (abi::POLL* bits; ~0 for all).
     explicit Waiter(Task& task, u32 events = ~0u) : m_task(&task), m_events(events) {}
+    // A lasting registration that belongs to an object, not to a task (epoll): overrides on_wake(), is in no task's
+    // list, and its owner detaches it before the queue goes.
+    explicit Waiter(u32 events) : m_task(nullptr), m_events(events) {}
     LXSS_NO_COPY(Waiter);
     virtual ~Waiter() { detach(); }
     void attach(WaitQueue& queue);

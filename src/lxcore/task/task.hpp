@@ -36,6 +36,14 @@ public:
 
 enum class SleepResult : u8 { Woken, TimedOut, Interrupted };
 
+// Counted references to many files, held for the length of one call (poll). It lies on the task's kernel stack or in
+// the arena; the reaper drops what a dead task's blocks hold.
+struct HeldFileBlock {
+    HeldFileBlock* next = nullptr;
+    File** files = nullptr; // entries may be null
+    usize count = 0;
+};
+
 class Task : public host::ThreadBlock {
 public:
     i32 tid = 0;
@@ -51,6 +59,7 @@ public:
 
     // -- signals; `pending` is guarded by the process's signal lock, `blocked` changes only by the task itself.
     SignalSet blocked = 0;
+    SignalSet real_blocked = 0;  // the mask proper while sigtimedwait has opened `blocked`
     SignalSet saved_blocked = 0; // restored after a handler ran (sigsuspend, ppoll)
     bool restore_blocked = false;
     PendingSignals pending;
@@ -69,6 +78,7 @@ public:
     u32 held_lock_count = 0;
     File* held_files[kHeldFiles] = {};
     u32 held_file_count = 0;
+    HeldFileBlock* held_file_blocks = nullptr;
 
     // -- thread life
     u64 clear_child_tid = 0; // guest address
@@ -80,6 +90,7 @@ public:
     Task* vfork_parent = nullptr; // the task whose host thread this one borrows
     ExecImage* exec_image = nullptr;
     RefPtr<Tracer> tracer;
+    u64 trace_start_ns = 0;
     u64 start_time_ns = 0;
     u64 parent_death_signal = 0;
     u64 timer_slack_ns = 50'000;
@@ -88,12 +99,25 @@ public:
     u32 personality = 0;
     u32 oom_score_adjust = 0;
     void* futex_waiter = nullptr;
+    u32 scheduler_policy = abi::SCHED_NORMAL; // recorded only: the host schedules
+    u32 realtime_priority = 0;
+    bool reset_scheduler_on_fork = false;
+    u16 io_priority = 0;
+    bool starts_forked = false;      // has to call finish_fork_in_child() before it runs guest code
+    u64 set_child_tid = 0;           // guest address that a forked child fills in itself
+    host::CpuTimes borrowed_times{}; // of the host thread when a vfork child took it over
+    bool is_counted_off = false;     // no longer in Process::thread_count
+    Task* next_retired = nullptr;    // TaskState::retired
+    Task* next_block = nullptr;      // TaskState::all_blocks; never changes
 
     // Sleeps until unpark(), the deadline, or (when interruptible) a deliverable signal or the group's end.
     // Spins briefly first: waking a thread on another core costs 20-50 us in a VM.
     SleepResult sleep(u64 deadline_ns = host::kNoDeadline, bool interruptible = true);
-    // As sleep(), also until one of `items` is ready (its `returned` is then set): for waits on host-backed files.
+    // As sleep() (always interruptible), and also until one of the host handles is ready; those have `returned` set.
     SleepResult sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns);
+    // As sleep(), also until a member of a host poll set is ready: `count` events were then taken from it.
+    SleepResult sleep_with_poll_set(host::Handle set, abi::epoll_event* events, usize capacity, u64 deadline_ns,
+                                    usize& count);
     void unpark();
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
     bool is_interrupted() { return (work.load(std::memory_order_acquire) & (host::kWorkSignal | host::kWorkStop)) != 0; }
@@ -115,10 +139,13 @@ class Process final : public SharedObject {
 public:
     i32 pid = 0;
     Process* parent = nullptr;      // guarded by TaskState::tree_lock, as are the lists and group membership
+    std::atomic<i32> parent_pid{0}; // for getppid() without the lock
     base::ListNode sibling_node;    // in parent's children
     base::List<Process, &Process::sibling_node> children;
+    // Changed under tree_lock and signal_lock: either is enough to walk it. An ended leader stays until the
+    // process is reaped.
     base::List<Task, &Task::process_node> threads;
-    u32 thread_count = 0;
+    u32 thread_count = 0; // of threads that have not ended
     ProcessGroup* group = nullptr;
     base::ListNode group_node;
     Session* session = nullptr;
@@ -135,6 +162,7 @@ public:
     i32 exit_status = 0;        // as wait4 reports it
     u32 report = 0;             // kReport*
     i32 stop_signal = 0;
+    u32 continues = 0; // SIGCONT and SIGKILL sent so far: a stop that was decided on before must not happen
     i32 exit_signal = abi::SIGCHLD;
     bool is_reparented = false;
     bool is_child_subreaper = false;
@@ -153,11 +181,16 @@ public:
     u64 user_ns = 0, system_ns = 0;                   // of threads that have ended
     u64 children_user_ns = 0, children_system_ns = 0; // of children waited for
     i32 host_process = 0;
+    bool borrows_host = false;   // a vfork child that runs in its parent's pico process
     bool exit_completed = false; // the guest's exit has run to its end (else the reaper does it)
 
     // -- timers
     PosixTimers* timers = nullptr;
     u64 session_id = 0; // of the manager's session (instance protocol), for its first process; else 0
+    struct EndedSession* session_record = nullptr; // allocated with session_id, so that reporting cannot fail
+    u64 max_resident_bytes = 0, children_max_resident_bytes = 0;
+    u64 min_faults = 0, maj_faults = 0;                   // of threads that have ended
+    u64 children_min_faults = 0, children_maj_faults = 0; // of children waited for
     Tty* controlling_tty() const;
 };
 

@@ -77,15 +77,18 @@ private:
 class PathName {
 public:
     static Result<PathName> copy(UserCString user);
-    std::string_view view() const { return {m_data, m_length}; }
-    PathName(PathName&& other) noexcept
-        : m_data(std::exchange(other.m_data, nullptr)), m_length(other.m_length) {}
+    PathName() = default;
+    // As copy(), in place.
+    Result<void> assign(UserCString user);
+    std::string_view view() const { return {m_long ? m_long : m_inline, m_length}; }
+    PathName(PathName&& other) noexcept;
     ~PathName();
 
 private:
-    PathName(char* data, usize length) : m_data(data), m_length(length) {}
-    char* m_data;
-    usize m_length;
+    static constexpr usize kInline = 256;
+    char* m_long = nullptr; // a page, for names that do not fit below
+    usize m_length = 0;
+    char m_inline[kInline];
 };
 
 // The memory side of a read or write: a list of guest or kernel ranges with a position. "Read" operations put
@@ -116,6 +119,8 @@ public:
 
     usize left() const { return m_left; }
     bool is_user() const { return m_user; }
+    // Leaves at most `bytes` to transfer.
+    void limit(usize bytes) { m_left = bytes < m_left ? bytes : m_left; }
     // Bytes transferred so far.
     usize transferred() const { return m_transferred; }
     // Puts up to `length` bytes of `data` into the buffer; the number placed (less than asked only when full).

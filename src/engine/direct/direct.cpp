@@ -1,0 +1,31 @@
+#include "engine/direct/direct.hpp"
+
+#include "engine/engine.hpp"
+
+extern "C" {
+u64 lx_run_borrowed(u64* parent_context, u64 child_frame);
+[[noreturn]] void lx_release_borrowed(u64 parent_context, u64 value);
+}
+
+namespace engine {
+
+u64 run_borrowed(host::ThreadBlock& child) { return lx_run_borrowed(&child.host_private, child.frame); }
+
+void release_borrowed(host::ThreadBlock& child, u64 value) { lx_release_borrowed(child.host_private, value); }
+
+void guest_owns_gs(u64 base) {
+    host::ThreadBlock& block = *host::current_block();
+    block.guest_gs_base = base;
+    block.uses_guest_gs = 1;
+    block.work.fetch_or(host::kWorkFullReturn, std::memory_order_relaxed);
+}
+
+} // namespace engine
+
+void lx_trapped_system_call(host::Frame* frame) {
+    if (!host::current_block()->uses_guest_gs)
+        lxcore_improve_text(frame->rip);
+    lxcore_system_call(frame);
+    // The site may have been patched under this very call: its return address then lies within the patch.
+    frame->rip = engine::executable_rip(frame->rip);
+}

@@ -1,0 +1,10 @@
+#include "lxcore/ipc/ipc.hpp"
+
+namespace lxcore {
+
+Result<void> initialize_ipc() {
+    kernel().ipc = TRY(make<IpcState>());
+    return {};
+}
+
+} // namespace lxcore

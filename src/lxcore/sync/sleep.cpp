@@ -1,0 +1,108 @@
+// Task::sleep, unpark and kick: the only place where a guest thread stops running.
+//
+// park_word holds one of the states below. A wake-up is a token: unpark() before sleep() makes the sleep return at
+// once, so "register, test, sleep" has no lost wake-up.
+#include "lxcore/task/task.hpp"
+
+namespace lxcore {
+
+namespace {
+
+enum ParkState : u32 { kRunning = 0, kToken = 1, kSleeping = 2, kInHostPoll = 3 };
+
+// Long enough to catch a partner that answers at once on another core, short beside a host sleep (20-50 us).
+constexpr u32 kSpinRounds = 200;
+
+void cpu_relax() { asm volatile("pause"); }
+
+} // namespace
+
+SleepResult Task::sleep(u64 deadline_ns, bool interruptible) {
+    for (u32 round = 0; round < kSpinRounds; ++round) {
+        if (park_word.load(std::memory_order_acquire) == kToken) {
+            park_word.store(kRunning, std::memory_order_relaxed);
+            return SleepResult::Woken;
+        }
+        if (interruptible && is_interrupted())
+            return SleepResult::Interrupted;
+        cpu_relax();
+    }
+    u32 expected = kRunning;
+    if (!park_word.compare_exchange_strong(expected, kSleeping, std::memory_order_acq_rel)) {
+        park_word.store(kRunning, std::memory_order_relaxed);
+        return SleepResult::Woken;
+    }
+    SleepResult result = SleepResult::Woken;
+    auto* word = reinterpret_cast<u32*>(&park_word);
+    while (park_word.load(std::memory_order_acquire) == kSleeping) {
+        if (interruptible && is_interrupted()) {
+            result = SleepResult::Interrupted;
+            break;
+        }
+        const auto waited = interruptible ? host::wait_interruptible(word, kSleeping, deadline_ns)
+                                          : host::wait(word, kSleeping, deadline_ns);
+        if (waited == host::WaitResult::TimedOut) {
+            result = SleepResult::TimedOut;
+            break;
+        }
+    }
+    if (park_word.exchange(kRunning, std::memory_order_acq_rel) == kToken)
+        return SleepResult::Woken;
+    return result;
+}
+
+SleepResult Task::sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns) {
+    u32 expected = kRunning;
+    if (!park_word.compare_exchange_strong(expected, kInHostPoll, std::memory_order_acq_rel)) {
+        park_word.store(kRunning, std::memory_order_relaxed);
+        auto ready = host::poll_now(items, count);
+        (void)ready;
+        return SleepResult::Woken;
+    }
+    SleepResult result = SleepResult::Woken;
+    for (;;) {
+        if (is_interrupted()) {
+            result = SleepResult::Interrupted;
+            break;
+        }
+        // unpark() sets the token first and then interrupts the host call; kWorkWake keeps the window closed.
+        auto ready = host::poll_interruptible(items, count, deadline_ns);
+        if (park_word.load(std::memory_order_acquire) == kToken)
+            break;
+        if (ready.is_ok()) {
+            if (ready.value() == 0)
+                result = SleepResult::TimedOut;
+            break;
+        }
+        if (ready.error() != Errno::EINTR)
+            break; // a handle went bad: the caller's next try reports it
+    }
+    work.fetch_and(~host::kWorkWake, std::memory_order_acq_rel);
+    if (park_word.exchange(kRunning, std::memory_order_acq_rel) == kToken && result != SleepResult::TimedOut)
+        return SleepResult::Woken;
+    return result;
+}
+
+void Task::unpark() {
+    const u32 before = park_word.exchange(kToken, std::memory_order_acq_rel);
+    if (before == kSleeping) {
+        host::wake(reinterpret_cast<u32*>(&park_word), 1);
+    } else if (before == kInHostPoll) {
+        work.fetch_or(host::kWorkWake, std::memory_order_acq_rel);
+        host::interrupt_thread(host_process, host_thread);
+    }
+}
+
+void Task::kick(u32 bits) {
+    work.fetch_or(bits, std::memory_order_acq_rel);
+    if (this == &current())
+        return;
+    const u32 before = park_word.load(std::memory_order_acquire);
+    if (before == kSleeping) {
+        // Not a token: the sleeper looks at its work bits and decides whether the sleep is interruptible.
+        host::wake(reinterpret_cast<u32*>(&park_word), 1);
+    }
+    host::interrupt_thread(host_process, host_thread);
+}
+
+} // namespace lxcore
