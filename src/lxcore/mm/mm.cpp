@@ -1,7 +1,6 @@
 // Life of an address space: creation, the copy that fork makes, its end; and what others ask of its record.
 #include "lxcore/mm/mm.hpp"
 
-#include "engine/engine.hpp"
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/mm/editor.hpp"
 
@@ -139,7 +138,6 @@ void Mm::unmap_everything() {
         vma = after;
     }
     total_bytes = locked_bytes = 0;
-    engine::text_cleared();
 }
 
 void for_each_vma(Mm& mm, u64 from, bool (*visit)(void* context, const Vma& vma), void* context) {

@@ -9,6 +9,7 @@
 #include "lxcore/net/calls.hpp"
 #include "lxcore/signal/calls.hpp"
 #include "lxcore/task/calls.hpp"
+#include "lxcore/task/futex.hpp"
 #include "lxcore/time/calls.hpp"
 
 namespace lxcore {
@@ -31,6 +32,7 @@ constexpr Table build_table() {
     table.calls[abi::SYS_##call_name].note = text;
 #include "lxcore/syscall/table/files_extra.inc"
 #include "lxcore/syscall/table/fs.inc"
+#include "lxcore/syscall/table/futex.inc"
 #include "lxcore/syscall/table/ipc.inc"
 #include "lxcore/syscall/table/mm.inc"
 #include "lxcore/syscall/table/net.inc"
