@@ -204,6 +204,8 @@ Handle guest_tools_folder();
 
 // ELOOP for a symbolic link. `permissions` for kOpenCreate; the host's umask does not apply.
 Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 permissions);
+// A second handle of an open file with another mode (kOpenRead, kOpenWrite), whether or not it still has a name.
+Result<Handle> reopen(Handle file, u32 mode);
 Result<FileInfo> file_info(Handle file);
 Result<FileInfo> file_info_at(Handle directory, std::string_view name);
 Result<usize> read_at(Handle file, const abi::iovec* vectors, usize count, u64 offset);

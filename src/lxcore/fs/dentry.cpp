@@ -1,6 +1,8 @@
 // The dentry cache. See the head of dentry.hpp for who owns what.
 #include "lxcore/fs/dentry.hpp"
 
+#include "lxcore/fs/inotify.hpp"
+
 namespace lxcore {
 
 namespace {
@@ -189,7 +191,10 @@ void DentryName::swap(DentryName& other) {
 
 // ---- life
 
-Dentry::~Dentry() = default;
+Dentry::~Dentry() {
+    if (inode && inode->links == 0)
+        notify_inode_removed(*inode);
+}
 
 void Dentry::destroy() {
     // Parents may fall with their last child: go up in a loop, for the chain can be long.

@@ -8,11 +8,6 @@
 
 namespace lxcore {
 
-struct TypeNode : ArenaObject {
-    const FileSystemType* type = nullptr;
-    TypeNode* next = nullptr;
-};
-
 namespace {
 
 constexpr u32 kFileSystemFlags = abi::MS_RDONLY | abi::MS_SYNCHRONOUS | abi::MS_MANDLOCK | abi::MS_DIRSYNC |
@@ -141,33 +136,7 @@ Result<void> initialize_fs() {
     dentry_cache().anonymous = anonymous;
     mount_state().anonymous = TRY(new_mount(anonymous, anonymous->root, "none", 0));
     mount_state().anonymous->is_attached = false;
-    return {};
-}
-
-// ---- file system types
-
-Result<void> register_file_system_type(const FileSystemType& type) {
-    auto* node = TRY(make<TypeNode>());
-    node->type = &type;
-    TypeNode** link = &mount_state().types;
-    while (*link)
-        link = &(*link)->next;
-    *link = node;
-    return {};
-}
-
-const FileSystemType* find_file_system_type(std::string_view name) {
-    for (TypeNode* node = mount_state().types; node; node = node->next)
-        if (name == node->type->name)
-            return node->type;
-    return nullptr;
-}
-
-usize file_system_types(const FileSystemType** types, usize capacity) {
-    usize count = 0;
-    for (TypeNode* node = mount_state().types; node && count < capacity; node = node->next)
-        types[count++] = node->type;
-    return count;
+    return register_memory_file_systems();
 }
 
 // ---- mounting

@@ -52,7 +52,7 @@ Result<void> discard_part(const Vma& vma, u64 start, u64 end, u32 advice) {
     if (advice == abi::MADV_FREE && (vma.file || vma.shared_object))
         return Errno::EINVAL;
     // Text that the engine has patched is the file's as far as the guest can tell: it stays.
-    if (vma.engine_text)
+    if (vma.text)
         return {};
     const u32 host_advice = advice == abi::MADV_FREE ? abi::MADV_FREE : abi::MADV_DONTNEED;
     return host::advise(start, end - start, static_cast<i32>(host_advice));
@@ -93,7 +93,7 @@ Result<void> advise_range(Mm& mm, u64 start, u64 end, u32 advice, Kind kind) {
             break;
         default:
             // Hints change nothing that a program can see: what the host cannot do is no error.
-            if (!vma->engine_text)
+            if (!vma->text)
                 (void)host::advise(from, to - from, static_cast<i32>(advice));
             break;
         }

@@ -54,9 +54,10 @@ Result<void> Mm::protect(u64 address, u64 length, u32 protection, u32 grow_flags
         if (implies_exec && (vma->max_protection & abi::PROT_EXEC))
             wanted |= abi::PROT_EXEC;
         if (vma->protection != wanted) {
-            if (vma->engine_text && (wanted & abi::PROT_WRITE)) {
-                MmEditor::text_changing(*vma, vma->start, vma->end, true);
-                vma->engine_text = false;
+            if (wanted & abi::PROT_WRITE) {
+                if (vma->text)
+                    editor.restore_text(*vma);
+                vma->was_writable = true;
             }
             TRY(host::protect(vma->start, vma->length(), wanted));
             vma->protection = wanted;

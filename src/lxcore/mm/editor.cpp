@@ -1,7 +1,6 @@
 #include "lxcore/mm/editor.hpp"
 
 #include "abi/prctl.hpp"
-#include "engine/engine.hpp"
 #include "lxcore/fs/namei.hpp"
 
 namespace lxcore {
@@ -84,11 +83,6 @@ void MmEditor::take_out(Vma& vma) {
     m_mm.m_dead = &vma;
 }
 
-void MmEditor::text_changing(Vma& vma, u64 start, u64 end, bool restore) {
-    if (vma.engine_text || vma.hidden == Hidden::Slack)
-        engine::text_changing(start, end - start, restore);
-}
-
 // Room for trampolines goes with the image before it.
 void MmEditor::remove_orphan_slack(u64 start) {
     Vma* vma = find(start);
@@ -97,7 +91,6 @@ void MmEditor::remove_orphan_slack(u64 start) {
     const Vma* before = VmaTree::previous(m_mm, *vma);
     if (before && before->end == start && before->hidden == Hidden::No)
         return;
-    text_changing(*vma, vma->start, vma->end, false);
     (void)host::unmap(vma->start, vma->length());
     take_out(*vma);
 }
@@ -105,15 +98,13 @@ void MmEditor::remove_orphan_slack(u64 start) {
 Result<void> MmEditor::remove_range(u64 start, u64 end, bool unmap_host) {
     if (!overlaps(start, end))
         return {};
+    restore_cut_texts(start, end);
     TRY(split_at(start));
     TRY(split_at(end));
     // The host first: it may refuse, and then the record must still tell what is there.
     u64 run_start = 0, run_end = 0;
-    for (Vma* vma = find(start); vma && vma->start < end; vma = next(*vma)) {
+    for (Vma* vma = find(start); unmap_host && vma && vma->start < end; vma = next(*vma)) {
         if (vma->hidden == Hidden::Reserved)
-            continue;
-        text_changing(*vma, vma->start, vma->end, false);
-        if (!unmap_host)
             continue;
         if (vma->start != run_end) {
             if (run_end)
@@ -146,7 +137,8 @@ namespace {
 bool can_merge(const Vma& low, const Vma& high) {
     if (low.end != high.start || low.protection != high.protection || low.flags != high.flags ||
         low.max_protection != high.max_protection || low.kind != high.kind || low.hidden != Hidden::No ||
-        high.hidden != Hidden::No || low.engine_text != high.engine_text || low.advice != high.advice ||
+        high.hidden != Hidden::No || low.text != high.text ||
+        low.text_start != high.text_start || low.was_writable != high.was_writable || low.advice != high.advice ||
         low.label != high.label || low.file.get() != high.file.get() ||
         low.shared_object.get() != high.shared_object.get() || (low.flags & abi::MAP_GROWSDOWN))
         return false;

@@ -1,6 +1,7 @@
 // What the operations on an address space share: the lock, splitting, taking out and merging Vmas, limits.
 #pragma once
 
+#include "engine/engine.hpp"
 #include "lxcore/mm/vma_tree.hpp"
 #include "lxcore/task/task.hpp"
 
@@ -35,8 +36,15 @@ public:
     Vma& merge(Vma& vma);
     void resized(Vma& vma) { VmaTree::resized(m_mm, vma); }
     void account(i64 bytes, bool locked);
-    // Tells the engine before [start, end) of `vma` changes.
-    static void text_changing(Vma& vma, u64 start, u64 end, bool restore);
+    // The host's side of a mapping described by `vma` (start, end, protection, flags, file, offset); sets what the
+    // mapping decides (text, kind). Replaces what the host has there. `vma` need not be in the tree.
+    Result<void> map_on_host(Vma& vma);
+    // Maps the engine's copy in place of the file at `vma`, which spans all of the text. False when its trampolines
+    // have no room; then nothing has changed.
+    bool map_text(Vma& vma, const engine::Text& text);
+    // Puts the file's own bytes back over the whole of the text that `vma` belongs to. Other threads may be in it: its
+    // trampolines stay.
+    void restore_text(Vma& vma);
 
     // RLIMIT_AS, RLIMIT_DATA and the number of mappings, for `bytes` more. ENOMEM.
     Result<void> check_limits(u64 bytes, bool is_data, u32 more_mappings) const;
@@ -46,6 +54,9 @@ public:
 private:
     void take_out(Vma& vma);
     void remove_orphan_slack(u64 start);
+    // Restores texts of which [start, end) is only a part, or only the trampolines.
+    void restore_cut_texts(u64 start, u64 end);
+    Vma* claim_slack(u64 address, u64 text_start);
     Mm& m_mm;
 };
 
@@ -58,8 +69,7 @@ inline bool is_data_mapping(u32 protection, u32 flags, VmaKind kind) {
 // The soft limit `which` (abi::RLIMIT_*) of the current process; no limit for kernel threads.
 u64 current_limit(u32 which);
 
-// The host's side of a mapping described by `vma` (start, end, protection, flags, file, offset, shared_object); sets
-// what the mapping decides (engine_text, kind). Replaces what the host has there.
-Result<void> map_on_host(Vma& vma);
+// What the engine knows a file's text by.
+engine::TextIdentity text_identity(const Inode& inode);
 
 } // namespace lxcore

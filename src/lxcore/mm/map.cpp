@@ -2,7 +2,6 @@
 #include "abi/elf.hpp"
 #include "abi/mount.hpp"
 #include "abi/prctl.hpp"
-#include "engine/engine.hpp"
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/mm/editor.hpp"
 
@@ -52,43 +51,7 @@ bool is_elf(File& file) {
     return length.is_ok() && length.value() == sizeof(magic) && __builtin_memcmp(magic, abi::ELFMAG, 4) == 0;
 }
 
-engine::TextIdentity identity_of(const Inode& inode) {
-    engine::TextIdentity identity{};
-    identity.device = inode.super_block ? inode.super_block->device : 0;
-    identity.inode = inode.number;
-    identity.size = inode.size;
-    identity.modified_seconds = inode.modified.tv_sec;
-    identity.modified_nanoseconds = static_cast<u32>(inode.modified.tv_nsec);
-    return identity;
-}
-
-Result<void> map_file_on_host(Vma& vma) {
-    MapRequest request{vma.start, vma.length(), vma.protection, vma.flags, vma.offset, &vma};
-    const Result<void> own = vma.file->map(request);
-    if (own.is_ok() || own.error() != Errno::ENODEV)
-        return own;
-    const host::Handle handle = vma.file->host_handle();
-    if (handle == host::kNoHandle)
-        return Errno::ENODEV;
-    const bool shared = vma.flags & abi::MAP_SHARED;
-    if (!shared && (vma.protection & (abi::PROT_EXEC | abi::PROT_WRITE)) == abi::PROT_EXEC &&
-        engine::map_text(vma.start, vma.length(), vma.protection, handle, vma.offset,
-                         identity_of(vma.file->inode()))) {
-        vma.engine_text = true;
-        return {};
-    }
-    return host::map_file(vma.start, vma.length(), vma.protection, handle, vma.offset, shared);
-}
-
 } // namespace
-
-Result<void> map_on_host(Vma& vma) {
-    if (vma.file)
-        return map_file_on_host(vma);
-    if (vma.flags & abi::MAP_SHARED)
-        return host::map_shared_anonymous(vma.start, vma.length(), vma.protection);
-    return host::map_anonymous(vma.start, vma.length(), vma.protection);
-}
 
 Result<u64> Mm::find_free(u64 length, u64 alignment) {
     LockGuard guard(lock);
@@ -197,6 +160,7 @@ Result<u64> Mm::map(u64 hint, u64 length, u32 protection, u32 flags, RefPtr<File
         vma->flags &= ~abi::MAP_PRIVATE; // MAP_SHARED_VALIDATE sets both bits
     vma->kind = file ? VmaKind::File : kind;
     vma->label = label;
+    vma->was_writable = protection & abi::PROT_WRITE;
     vma->offset = offset;
     if (!file && (flags & abi::MAP_SHARED)) {
         vma->shared_object = TRY(make_ref<SharedMemory>());
@@ -236,7 +200,7 @@ Result<u64> Mm::map(u64 hint, u64 length, u32 protection, u32 flags, RefPtr<File
     // Hidden slack may lie in the way even where nothing visible does.
     if (is_fixed)
         TRY(editor.remove_range(vma->start, vma->end, false));
-    if (const auto mapped = map_on_host(*vma); mapped.is_error()) {
+    if (const auto mapped = editor.map_on_host(*vma); mapped.is_error()) {
         if (is_fixed)
             (void)host::unmap(vma->start, length); // the record says that nothing is there any more
         return mapped.error();

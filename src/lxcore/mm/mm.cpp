@@ -1,7 +1,6 @@
 // Life of an address space: creation, the copy that fork makes, its end; and what others ask of its record.
 #include "lxcore/mm/mm.hpp"
 
-#include "engine/engine.hpp"
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/mm/editor.hpp"
 
@@ -56,9 +55,8 @@ Mm::~Mm() {
         allow_write_access(executable->inode());
 }
 
-Result<RefPtr<Mm>> Mm::clone() {
+Result<RefPtr<Mm>> Mm::clone_locked() {
     RefPtr<Mm> copy = TRY(make_ref<Mm>());
-    LockGuard guard(lock);
     TRY(VmaTree::copy(*this, *copy));
     for (Vma& vma : copy->m_vmas)
         vma.flags &= ~abi::MAP_LOCKED; // locks are not inherited: mlock(2)
@@ -140,7 +138,6 @@ void Mm::unmap_everything() {
         vma = after;
     }
     total_bytes = locked_bytes = 0;
-    engine::text_cleared();
 }
 
 void for_each_vma(Mm& mm, u64 from, bool (*visit)(void* context, const Vma& vma), void* context) {

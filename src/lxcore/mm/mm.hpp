@@ -10,6 +10,10 @@
 #include "lxcore/mm/futex_key.hpp"
 #include "lxcore/sync/lock.hpp"
 
+namespace engine {
+class Text;
+}
+
 namespace lxcore {
 
 enum class VmaKind : u8 { Anonymous, File, Stack, Heap, Special };
@@ -30,7 +34,11 @@ struct Vma : ArenaObject {
     u32 max_protection = 7; // what mprotect may grant (read-only opened shared files)
     u32 flags = 0;      // abi::MAP_SHARED / MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED
     VmaKind kind = VmaKind::Anonymous;
-    bool engine_text = false; // mapped by engine::map_text
+    bool was_writable = false; // the guest may have changed it: no longer the file's own text
+    bool is_unfit_text = false; // the engine has no use for it
+    // Mapped by engine::map_text (text), or the room of such a text's trampolines (slack).
+    const engine::Text* text = nullptr;
+    u64 text_start = 0; // where that text's mapping starts
     u32 advice = 0;           // kept MADV_DONTFORK, WIPEONFORK, DONTDUMP bits
     Hidden hidden = Hidden::No;
     RefPtr<File> file;        // of file mappings
@@ -53,7 +61,7 @@ struct MapRequest {
     u64 address, length;
     u32 protection, flags;
     u64 offset;
-    Vma* vma; // to fill in engine_text, kind
+    Vma* vma; // to fill in kind
 };
 
 class Mm final : public SharedObject {
@@ -72,13 +80,12 @@ public:
     bool denies_write = false; // `executable` counts as a running program (ETXTBSY) for this Mm
     std::atomic<u32> barrier_registrations{0}; // abi::MEMBARRIER_CMD_REGISTER_*
     u32 lock_future = 0;       // abi::MCL_FUTURE, MCL_ONFAULT of mlockall
-    void* engine_state = nullptr; // an engine's own, in the arena
     RefPtr<File> executable;
 
     ~Mm() override;
     static Result<RefPtr<Mm>> create();
-    // The copy that a forked child gets (its host mappings are copied by the host).
-    Result<RefPtr<Mm>> clone();
+    // The copy that a forked child gets (its host mappings are copied by the host, while the lock is still held).
+    Result<RefPtr<Mm>> clone_locked();
 
     // First Vma whose end lies above `address`, or null. Lock held. Hidden ones are passed over.
     Vma* find(u64 address) const;

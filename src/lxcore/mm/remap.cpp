@@ -12,7 +12,7 @@ Result<Vma*> copy_part(const Vma& vma, u64 start, u64 address, u64 length) {
     copy->end = address + length;
     if (copy->file || copy->shared_object)
         copy->offset = vma.offset + (start - vma.start);
-    copy->engine_text = false;
+    copy->text = nullptr;
     // A stack or heap that has moved is ordinary memory.
     if (!copy->file) {
         copy->kind = VmaKind::Anonymous;
@@ -26,10 +26,10 @@ Result<void> extend_in_place(MmEditor& editor, Vma& vma, u64 growth) {
     Vma* tail = TRY(copy_vma(vma));
     tail->start = vma.end;
     tail->end = vma.end + growth;
-    tail->engine_text = false;
+    tail->text = nullptr;
     if (tail->file || tail->shared_object)
         tail->offset = vma.offset + vma.length();
-    if (const auto mapped = map_on_host(*tail); mapped.is_error()) {
+    if (const auto mapped = editor.map_on_host(*tail); mapped.is_error()) {
         delete tail;
         return mapped.error();
     }
@@ -132,32 +132,28 @@ Result<u64> Mm::remap(u64 old_address, u64 old_length, u64 new_length, u32 flags
         new_address = target;
     }
 
-    MmEditor::text_changing(*vma, old_address, old_address + old_length, true);
+    if (vma->text)
+        editor.restore_text(*vma); // its trampolines cannot come along
     Vma* moved = TRY(copy_part(*vma, old_address, new_address, new_length));
     struct Owner {
         Vma* vma;
         ~Owner() { delete vma; }
     } owner{moved};
-    if (vma->engine_text) {
-        // The file's own bytes are back over the whole of it: it need not be split.
-        MmEditor::text_changing(*vma, vma->start, vma->end, true);
-        vma->engine_text = false;
-    }
     if (duplicates && moved->file) {
-        TRY(map_on_host(*moved));
+        TRY(editor.map_on_host(*moved));
     } else {
         TRY(host::move_mapping(old_address, old_length, new_address, new_length));
         if (keeps_old) {
             // The old range stays, empty.
             Vma* left = TRY(copy_part(*vma, old_address, old_address, old_length));
-            auto mapped = map_on_host(*left);
+            auto mapped = editor.map_on_host(*left);
             delete left;
             TRY(mapped);
         } else if (!duplicates) {
             // The pages are gone from there already; a failed split cannot happen after the checks above, save for
             // a full arena, and then the old record stays as an empty mapping.
             if (editor.remove_range(old_address, old_address + old_length, false).is_error())
-                (void)map_on_host(*vma);
+                (void)editor.map_on_host(*vma);
         }
     }
     owner.vma = nullptr;

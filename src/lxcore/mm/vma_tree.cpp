@@ -183,7 +183,10 @@ Result<Vma*> copy_vma(const Vma& vma) {
     copy->max_protection = vma.max_protection;
     copy->flags = vma.flags;
     copy->kind = vma.kind;
-    copy->engine_text = vma.engine_text;
+    copy->was_writable = vma.was_writable;
+    copy->is_unfit_text = vma.is_unfit_text;
+    copy->text = vma.text;
+    copy->text_start = vma.text_start;
     copy->advice = vma.advice;
     copy->hidden = vma.hidden;
     copy->file = vma.file;

@@ -54,7 +54,6 @@ Result<i64> prctl_capabilities(i32 option, u64 argument2, u64 argument3, u64 arg
 // -- prctl.cpp
 Result<i64> sys_prctl(i32 option, u64 argument2, u64 argument3, u64 argument4, u64 argument5);
 Result<i32> sys_arch_prctl(i32 option, u64 address);
-Result<u32> sys_personality(u64 persona);
 
 // -- resources.cpp
 Result<i32> sys_getrlimit(u32 resource, UserPtr<abi::rlimit64> out);

@@ -162,10 +162,7 @@ Result<void> fill_child(Task& parent, Task& child, const CloneRequest& request) 
     if (flags & abi::CLONE_VM) {
         parent.mm->users.fetch_add(1, std::memory_order_acq_rel);
         child.mm = parent.mm;
-    } else {
-        child.mm = TRY(parent.mm->clone());
-        child.robust_list = 0;
-    }
+    } // else start_forked() copies it
     if (flags & abi::CLONE_CHILD_CLEARTID)
         child.clear_child_tid = request.child_tid;
     if (flags & abi::CLONE_CHILD_SETTID) {
@@ -179,6 +176,7 @@ Result<void> fill_child(Task& parent, Task& child, const CloneRequest& request) 
 
 // Gives back a child that was never linked, or has been unlinked.
 void discard_child(Task& child) {
+    child.host_alive.store(0, std::memory_order_release);
     set_mm(child, nullptr);
     set_files(child, nullptr);
     set_fs(child, nullptr);
@@ -232,6 +230,7 @@ void unlink_child(Task& parent, Task& child) {
 
 void exec_entry(host::ThreadBlock& block) {
     Task& task = static_cast<Task&>(block);
+    task.process->host_process = task.host_process;
     ExecImage* image = std::exchange(task.exec_image, nullptr);
     commit_exec(task, image);
 }
@@ -251,10 +250,8 @@ void continue_exec(Task& child) {
         process->borrows_host = false;
         started = host::spawn_process(child, exec_entry);
     }
-    if (started.is_ok()) {
-        process->host_process = child.host_process;
+    if (started.is_ok())
         return;
-    }
     if (child.exec_image)
         discard_exec(std::exchange(child.exec_image, nullptr));
     child.host_alive.store(0, std::memory_order_release);
@@ -295,17 +292,27 @@ void wait_for_exec_or_exit(Process& child) {
     }
 }
 
+// Links and starts a child that gets a host thread of its own.
 Result<void> start_child(Task& parent, Task& child, const CloneRequest& request) {
-    const u64 flags = request.flags;
+    const bool is_thread = (request.flags & abi::CLONE_THREAD) != 0;
+    Result<void> started;
     child.host_alive.store(1, std::memory_order_release);
-    auto started =
-        (flags & abi::CLONE_THREAD) ? host::create_thread(child, nullptr) : host::fork_process(child);
+    if (is_thread) {
+        link_child(parent, child, request);
+        started = host::create_thread(child, nullptr);
+    } else {
+        // No sibling may change the mappings between the copy of their record and the copy of themselves.
+        LockGuard guard(parent.mm->lock);
+        child.mm = TRY(parent.mm->clone_locked());
+        child.starts_forked = true;
+        link_child(parent, child, request);
+        started = host::fork_process(child);
+    }
     if (started.is_error()) {
         child.host_alive.store(0, std::memory_order_release);
         unlink_child(parent, child);
-        return started;
     }
-    return {};
+    return started;
 }
 
 Result<i32> install_pidfd(Process& process, u64 address) {
@@ -358,8 +365,8 @@ Result<i32> clone_task(CloneRequest request) {
     if ((request.flags & abi::CLONE_PARENT_SETTID) && (request.flags & abi::CLONE_VM))
         (void)UserPtr<i32>(request.parent_tid).write(tid);
 
-    link_child(parent, child, request);
     if (borrows) {
+        link_child(parent, child, request);
         run_as_child(parent, child);
         return tid;
     }
@@ -371,8 +378,6 @@ Result<i32> clone_task(CloneRequest request) {
         return started.error();
     }
     if (!is_thread) {
-        // A child that has gone already leaves nothing to note; the process object is ours to write to.
-        process->host_process = child.host_process;
         if (request.flags & abi::CLONE_PARENT_SETTID)
             (void)UserPtr<i32>(request.parent_tid).write(tid);
         if (request.flags & abi::CLONE_VFORK)
@@ -384,6 +389,9 @@ Result<i32> clone_task(CloneRequest request) {
 } // namespace
 
 void finish_fork_in_child(Task& task) {
+    task.starts_forked = false;
+    task.process->host_process = task.host_process;
+    after_fork_in_child(*task.mm);
     if (const u64 address = std::exchange(task.set_child_tid, 0))
         (void)UserPtr<i32>(address).write(task.tid);
 }

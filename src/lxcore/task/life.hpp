@@ -51,7 +51,8 @@ inline bool must_exit(const Task& task) {
     return task.process->group_exiting && task.process->exec_survivor != &task;
 }
 
-// First thing in lxcore_return_work() of a new task (set_child_tid != 0): CLONE_CHILD_SETTID in the child's memory.
+// First thing in lxcore_return_work() of the first task of a forked process (starts_forked): what fork leaves to the child,
+// as it happens in the child's own memory (CLONE_CHILD_SETTID, MADV_WIPEONFORK).
 void finish_fork_in_child(Task& task);
 
 // The group ends with `status` (as wait4 reports it) unless it is ending already: every thread gets kWorkStop and is

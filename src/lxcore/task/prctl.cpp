@@ -1,4 +1,4 @@
-// prctl(2), arch_prctl(2), personality(2).
+// prctl(2), arch_prctl(2).
 #include "abi/prctl.hpp"
 #include "engine/engine.hpp"
 #include "lxcore/mm/mm.hpp"
@@ -132,14 +132,6 @@ Result<i32> sys_arch_prctl(i32 option, u64 address) {
     case abi::ARCH_SET_CPUID: return address == 1 ? Result<i32>(0) : Errno::ENODEV;
     default: return Errno::EINVAL;
     }
-}
-
-Result<u32> sys_personality(u64 persona) {
-    Task& task = current();
-    const u32 before = task.personality;
-    if (static_cast<u32>(persona) != 0xffff'ffff)
-        task.personality = static_cast<u32>(persona);
-    return before;
 }
 
 } // namespace lxcore

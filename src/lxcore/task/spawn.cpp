@@ -18,6 +18,7 @@ namespace {
 
 void spawn_entry(host::ThreadBlock& block) {
     Task& task = static_cast<Task&>(block);
+    task.process->host_process = task.host_process;
     ExecImage* image = std::exchange(task.exec_image, nullptr);
     commit_exec(task, image);
 }
@@ -135,7 +136,6 @@ Result<RefPtr<Process>> spawn_user_process(SpawnRequest& request) {
         finish_dead_process(*process, abi::SIGKILL);
         return started.error();
     }
-    process->host_process = task.host_process;
     return process;
 }
 

@@ -103,6 +103,7 @@ public:
     u32 realtime_priority = 0;
     bool reset_scheduler_on_fork = false;
     u16 io_priority = 0;
+    bool starts_forked = false;      // has to call finish_fork_in_child() before it runs guest code
     u64 set_child_tid = 0;           // guest address that a forked child fills in itself
     host::CpuTimes borrowed_times{}; // of the host thread when a vfork child took it over
     bool is_counted_off = false;     // no longer in Process::thread_count
