@@ -33,11 +33,18 @@ public:
     bool is_empty() const { return m_head.next == &m_head; }
     void push_back(T& element) { insert_between(element.*Member, *m_head.previous, m_head); }
     void push_front(T& element) { insert_between(element.*Member, m_head, *m_head.next); }
+    void insert_before(T& position, T& element) {
+        insert_between(element.*Member, *(position.*Member).previous, position.*Member);
+    }
     static void remove(T& element) { (element.*Member).unlink(); }
     T* first() const { return is_empty() ? nullptr : owner(m_head.next); }
     T* last() const { return is_empty() ? nullptr : owner(m_head.previous); }
     T* next(const T& element) const {
         ListNode* node = (element.*Member).next;
+        return node == &m_head ? nullptr : owner(node);
+    }
+    T* previous(const T& element) const {
+        ListNode* node = (element.*Member).previous;
         return node == &m_head ? nullptr : owner(node);
     }
     T* pop_front() {

@@ -8,6 +8,9 @@
 
 namespace engine {
 
+using base::Errno;
+using base::Result;
+
 // ---- asked of the engine ----
 
 // Leaves the kernel for guest code with every register of block's frame; the kernel stack is dropped.
@@ -26,22 +29,26 @@ struct TextIdentity {
     u32 modified_nanoseconds;
 };
 
-// Maps [address, address + length) of an executable private file mapping with its learned call sites already
-// patched. Returns false when the engine has nothing better than a plain mapping (the caller then does that).
-// `slack_after` tells the caller how many bytes behind the whole image must stay free for trampolines (see
-// trampoline_slack).
-bool map_text(u64 address, u64 length, u32 protection, host::Handle file, u64 offset, const TextIdentity& identity);
+// Prepares the engine's shared state. Called once, by boot().
+Result<void> initialize();
+
+// A patched copy of one executable segment of a file, known to the engine. Opaque to lxcore.
+class Text;
+// The copy for the segment that lies at `offset` of the file, `length` bytes; null when there is none (yet).
+Text* find_text(u64 offset, u64 length, const TextIdentity& identity);
+// As find_text, but makes the copy if it can: the first call site of the segment has trapped. Null when the segment is not
+// fit for it (not ELF, too large). Reads the file.
+Text* build_text(host::Handle file, u64 offset, u64 length, const TextIdentity& identity);
+// Where the trampolines of a text mapped at `address` have to be: kTrampolineSlack bytes from here.
+u64 trampoline_address(const Text& text, u64 address);
+// Maps the copy at `address` and its trampolines at trampoline_address(), which is free or held by slack.
+Result<void> map_text(const Text& text, u64 address, u32 protection);
 // Bytes that the address-space code keeps free behind each executable image.
 inline constexpr u64 kTrampolineSlack = 64 * 1024;
-// The range is about to be unmapped, replaced, moved or made writable. With `restore`, the engine first puts
-// the file's own bytes back (the mapping stays; protection as before).
-void text_changing(u64 address, u64 length, bool restore);
 // A guest instruction pointer as the guest may see it in a signal frame (the engine's trampolines are hidden), and
 // back. Both return their argument for ordinary addresses.
 u64 canonical_rip(u64 rip);
 u64 executable_rip(u64 rip);
-// The address space was emptied (exec).
-void text_cleared();
 // The guest set its GS base (arch_prctl): from now on this process's calls come in by the slow way only.
 void guest_owns_gs(u64 base);
 
@@ -55,9 +62,19 @@ struct Exception {
     bool bus_error; // a mapped page that cannot be had (past the end of a file, disk full)
 };
 
+// Where a guest address lies in patched text or its trampolines.
+struct TextPlace {
+    const Text* text;
+    u64 text_start; // address of the text's mapping
+};
+
 } // namespace engine
 
 extern "C" {
+// The text or trampolines of the current process at `address`; false when it lies in neither.
+bool lxcore_find_text(u64 address, engine::TextPlace* place);
+// A call site at `address` trapped in text that is not patched: map the engine's copy there if that is possible and safe.
+void lxcore_improve_text(u64 address);
 // Each runs on the kernel stack of the calling thread, and returns to have the frame resumed.
 void lxcore_system_call(host::Frame* frame);
 void lxcore_exception(host::Frame* frame, const engine::Exception* exception);

@@ -57,6 +57,8 @@ CpuTimes thread_cpu_times();
 CpuTimes process_cpu_times();
 // CPU time of another pico process by its host process number; zeros when it cannot be read.
 CpuTimes other_process_cpu_times(i32 host_process);
+// CPU time of one thread of any pico process; zeros when it cannot be read.
+CpuTimes other_thread_cpu_times(i32 host_process, i32 host_thread);
 
 // ---- waiting ----------------------------------------------------------------------------------------------
 
@@ -101,6 +103,10 @@ struct AddressRange {
 usize reserved_ranges(AddressRange* ranges, usize capacity);
 // Address of an ELF image with Linux's vDSO symbols that is mapped in every pico process, or 0.
 u64 vdso_address();
+// When these return, every running thread of the calling pico process (of the instance) has passed a full memory
+// barrier since the call; with `synchronize_core`, also one after which modified code is executed as modified.
+void barrier_of_process(bool synchronize_core);
+void barrier_everywhere();
 // Reads another pico process's guest memory; returns the bytes copied (short at the first bad page).
 Result<usize> read_process_memory(i32 host_process, u64 address, void* buffer, usize length);
 Result<usize> write_process_memory(i32 host_process, u64 address, const void* buffer, usize length);
@@ -197,6 +203,8 @@ Handle guest_tools_folder();
 
 // ELOOP for a symbolic link. `permissions` for kOpenCreate; the host's umask does not apply.
 Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 permissions);
+// A second handle of an open file with another mode (kOpenRead, kOpenWrite), whether or not it still has a name.
+Result<Handle> reopen(Handle file, u32 mode);
 Result<FileInfo> file_info(Handle file);
 Result<FileInfo> file_info_at(Handle directory, std::string_view name);
 Result<usize> read_at(Handle file, const abi::iovec* vectors, usize count, u64 offset);

@@ -9,12 +9,10 @@
 
 namespace lxcore {
 
-// The host's environment, from which init is told what it needs (LXSS_* variables only). Before boot().
-void set_boot_environment(char** environment);
 // The kernel's own threads (timers), once pids can be given.
 Result<void> start_kernel_threads();
-// Starts `init --boot` from the guest tools as pid 1.
-Result<void> start_init(std::string_view hostname);
+// Starts `init --boot` from the guest tools as pid 1. Of the host's environment it gets the LXSS_* and WSL_* variables.
+Result<void> start_init(std::string_view hostname, char** environment);
 
 // A program for a client of the manager. `program` is a file in the guest tools; `strings` holds argument_count and
 // then environment_count texts, each NUL-terminated.

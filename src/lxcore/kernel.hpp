@@ -25,7 +25,11 @@ struct SocketState;    // net/
 struct TtyState;       // tty/
 struct DeviceState;    // devfs/
 struct IpcState;       // ipc/
-struct InotifyState;   // fs/
+struct InotifyState;   // fs/inotify.cpp
+struct FileLockState;  // fs/file_locks.cpp
+struct MemoryFileState; // tmpfs/: memfd
+struct SessionState;   // session/
+class Mount;
 
 struct KernelState {
     u64 magic;
@@ -41,6 +45,11 @@ struct KernelState {
     DeviceState* devices;
     IpcState* ipc;
     InotifyState* inotify;
+    FileLockState* file_locks;
+    MemoryFileState* memory_files;
+    void* engine; // the engine's own
+    SessionState* sessions;
+    Mount* guest_tools; // a mount that is in no tree
 
     u64 boot_monotonic_ns;
     i64 boot_realtime_seconds;

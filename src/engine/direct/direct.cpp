@@ -21,3 +21,11 @@ void guest_owns_gs(u64 base) {
 }
 
 } // namespace engine
+
+void lx_trapped_system_call(host::Frame* frame) {
+    if (!host::current_block()->uses_guest_gs)
+        lxcore_improve_text(frame->rip);
+    lxcore_system_call(frame);
+    // The site may have been patched under this very call: its return address then lies within the patch.
+    frame->rip = engine::executable_rip(frame->rip);
+}

@@ -1,16 +1,11 @@
-// The direct engine's own hooks, called by the Linux host.
+// The direct engine's entry points, for the Linux host.
 #pragma once
 
-#include "base/types.hpp"
+#include "host/thread_block.hpp"
 
 extern "C" {
+// From trampolines; see entry.S.
 void lx_entry_syscall();
+// From a guest system call that the host caught at an unpatched site.
+void lx_trapped_system_call(host::Frame* frame);
 }
-
-namespace engine::direct {
-
-// A guest system call was caught by the host at the instruction before `rip`: remember its site, and patch it where
-// that is safe. Runs in the host's signal handler.
-void call_site_trapped(u64 rip);
-
-} // namespace engine::direct

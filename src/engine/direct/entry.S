@@ -132,7 +132,7 @@ lx_exit_restart:
 // Host signal handlers continue here, on the kernel stack, with the frame filled in and rdi = frame.
         .globl lx_enter_system_call, lx_enter_exception, lx_enter_interrupt
 lx_enter_system_call:
-        call    lxcore_system_call
+        call    lx_trapped_system_call
         movq    %gs:BLOCK_FRAME, %rsp
         movq    %rsp, %rdi
         jmp     lx_exit_work

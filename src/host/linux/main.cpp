@@ -41,6 +41,7 @@ struct Options {
     std::string_view hostname;
     i32 control = -1;
     bool no_init = false;
+    char** environment = nullptr;
 };
 
 Options g_options;
@@ -271,7 +272,7 @@ void raise_limits() {
     for (;;) {
         abi::siginfo info{};
         const i64 result = host_call(abi::SYS_waitid, abi::P_ALL, 0, address_of(&info),
-                                     abi::WEXITED | 0x4000'0000 /* __WALL */, 0);
+                                     abi::WEXITED | abi::WNOWAIT | abi::__WALL, 0);
         if (result != 0) {
             abi::timespec pause{0, static_cast<i64>(kIdleNs)};
             (void)host_call(abi::SYS_nanosleep, address_of(&pause), 0);
@@ -279,6 +280,8 @@ void raise_limits() {
         }
         const i32 signal = info.si_code == abi::CLD_EXITED ? 0 : info._sigchld.status & 0x7f;
         lxcore::complete_abnormal_exit(info._sigchld.pid, signal);
+        // Only now may the host give the number to a new process.
+        (void)host_call(abi::SYS_wait4, static_cast<u64>(info._sigchld.pid), 0, abi::__WALL, 0);
     }
 }
 
@@ -304,7 +307,7 @@ void start_kernel_thread(void (*entry)(ThreadBlock&), std::string_view what) {
     if (threads.is_error())
         fail("kernel threads", abi::errno_text(threads.error()));
     if (!g_options.no_init) {
-        const auto init = lxcore::start_init(g_options.hostname);
+        const auto init = lxcore::start_init(g_options.hostname, g_options.environment);
         if (init.is_error())
             fail("start of init", abi::errno_text(init.error()));
     }
@@ -322,7 +325,7 @@ extern "C" [[noreturn]] void lx_main(u64* stack) {
     const auto count = static_cast<i32>(stack[0]);
     auto** arguments = reinterpret_cast<char**>(stack + 1);
     u64* after = stack + 1 + count + 1;
-    lxcore::set_boot_environment(reinterpret_cast<char**>(after));
+    g_options.environment = reinterpret_cast<char**>(after);
     while (*after)
         ++after;
     read_auxiliary_vector(after + 1);

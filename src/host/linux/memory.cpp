@@ -89,6 +89,21 @@ usize reserved_ranges(AddressRange* ranges, usize capacity) {
 
 u64 vdso_address() { return g_state.vdso; }
 
+void barrier_of_process(bool synchronize_core) {
+    const u64 barrier = synchronize_core ? abi::MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
+                                         : abi::MEMBARRIER_CMD_PRIVATE_EXPEDITED;
+    const u64 registration = synchronize_core ? abi::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE
+                                              : abi::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+    if (host_call(abi::SYS_membarrier, barrier, 0, 0) == 0)
+        return;
+    // Each process registers when it first needs it.
+    if (host_call(abi::SYS_membarrier, registration, 0, 0) == 0 && host_call(abi::SYS_membarrier, barrier, 0, 0) == 0)
+        return;
+    barrier_everywhere();
+}
+
+void barrier_everywhere() { (void)host_call(abi::SYS_membarrier, abi::MEMBARRIER_CMD_GLOBAL, 0, 0); }
+
 namespace {
 
 Result<usize> transfer(u64 call, i32 process, u64 remote, const void* local, usize length) {

@@ -92,8 +92,6 @@ void handle_sigsys(i32, abi::siginfo* info, abi::ucontext* uc) {
     constexpr u32 kArchX86_64 = 0xc000'003e;
     // int $0x80 asks for the 32-bit table, which lxss does not have: an unknown number gives ENOSYS.
     frame.original_rax = info->_sigsys.arch == kArchX86_64 ? context.rax : 0xffff'ffff;
-    if (info->_sigsys.arch == kArchX86_64)
-        engine::direct::call_site_trapped(frame.rip);
     continue_at(context, lx_enter_system_call, block.frame, block.frame, 0);
 }
 

@@ -116,14 +116,14 @@ struct StartRequest {
 Result<void> clone_onto(ThreadBlock& child, u64 flags, void (*start)(ThreadBlock*)) {
     child.host_alive.store(1, std::memory_order_release);
     child.self = &child;
-    i32 tid = 0;
-    const i64 result = lx_clone(flags | abi::CLONE_CHILD_CLEARTID | abi::CLONE_PARENT_SETTID, child.frame, &tid,
-                                reinterpret_cast<u32*>(&child.host_alive), &child, reinterpret_cast<u64>(start));
+    // The host fills in host_thread before the child runs: afterwards its block may have another owner already.
+    const i64 result =
+        lx_clone(flags | abi::CLONE_CHILD_CLEARTID | abi::CLONE_PARENT_SETTID, child.frame, &child.host_thread,
+                 reinterpret_cast<u32*>(&child.host_alive), &child, reinterpret_cast<u64>(start));
     if (is_error(result)) {
         child.host_alive.store(0, std::memory_order_release);
         return error_of(result);
     }
-    child.host_thread = static_cast<i32>(result);
     return {};
 }
 
@@ -152,8 +152,6 @@ Spawner* spawner() { return reinterpret_cast<Spawner*>(base::kArenaBase + 2048 +
         child.host_private = reinterpret_cast<u64>(service.entry);
         const auto result = clone_onto(child, abi::CLONE_FILES | abi::SIGCHLD, spawned_child);
         service.result = result.is_error() ? -static_cast<i64>(result.error()) : 0;
-        if (result.is_ok())
-            child.host_process = child.host_thread;
         service.request_done.store(1, std::memory_order_release);
         wake(reinterpret_cast<u32*>(&service.request_done), 1);
     }
@@ -162,9 +160,8 @@ Spawner* spawner() { return reinterpret_cast<Spawner*>(base::kArenaBase + 2048 +
 } // namespace linux_host
 
 Result<void> fork_process(ThreadBlock& child) {
-    TRY(clone_onto(child, abi::CLONE_FILES | abi::CLONE_PARENT | abi::SIGCHLD, forked_child));
-    child.host_process = child.host_thread;
-    return {};
+    // host_process stays the parent's until the child sets it (prepare_thread).
+    return clone_onto(child, abi::CLONE_FILES | abi::CLONE_PARENT | abi::SIGCHLD, forked_child);
 }
 
 Result<void> spawn_process(ThreadBlock& child, void (*entry)(ThreadBlock&)) {

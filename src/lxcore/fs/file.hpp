@@ -14,9 +14,12 @@
 namespace lxcore {
 
 class File;
+class Process;
 class Epoll;  // ipc/epoll.hpp
 class Mm;
+class SignalFd; // signal/signalfd.cpp
 class Socket; // net/socket.hpp
+class TimerFd; // time/timerfd.cpp
 struct EpollItem;
 struct MapRequest; // mm/mm.hpp
 struct PipeState;  // ipc/pipe.hpp
@@ -86,6 +89,9 @@ public:
     virtual PipeState* pipe() { return nullptr; }
     virtual Epoll* epoll() { return nullptr; }
     virtual Socket* socket() { return nullptr; }
+    virtual Process* pidfd_process() { return nullptr; }
+    virtual SignalFd* signal_fd() { return nullptr; }
+    virtual TimerFd* timer_fd() { return nullptr; }
 
     // For read() and write() of seekable files: calls operation(offset) -> Result<usize> at the given offset or at
     // `position`, which then moves on. The lock is left out while nobody else can use this description.

@@ -59,6 +59,7 @@ public:
     // address (rename).
     Mutex lock;
     std::atomic<i32> write_access{0}; // writers > 0; running programs < 0 (ETXTBSY)
+    bool is_temporary = false;             // O_TMPFILE: may be linked although `links` is 0
     RefPtr<PipeState> fifo;           // an open FIFO's pipe
     RefPtr<SharedObject> socket;      // a bound UNIX socket
     FileLocks* file_locks = nullptr;

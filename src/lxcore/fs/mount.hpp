@@ -47,8 +47,9 @@ struct FileSystemType {
 };
 // `type` is a constant of the image. At boot, before the first mount(2).
 Result<void> register_file_system_type(const FileSystemType& type);
+Result<void> register_memory_file_systems(); // tmpfs, ramfs
 const FileSystemType* find_file_system_type(std::string_view name);
-usize file_system_types(const FileSystemType** types); // all, for /proc/filesystems
+usize file_system_types(const FileSystemType** types, usize capacity); // all, for /proc/filesystems
 
 // Root at boot.
 Result<void> mount_root(RefPtr<SuperBlock> super_block, std::string_view source);

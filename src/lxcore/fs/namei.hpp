@@ -7,16 +7,20 @@
 
 namespace lxcore {
 
-enum : u32 {
-    kFollowLast = 1,      // follow a symbolic link in the last component
-    kLastDirectory = 2,   // the result must be a directory (ENOTDIR)
-    kAllowEmpty = 4,      // AT_EMPTY_PATH: "" means dirfd itself
-    kNoSymlinks = 8,      // openat2 RESOLVE_*
-    kNoMagicLinks = 16,
-    kBeneath = 32,
-    kInRoot = 64,
-    kNoCrossDevice = 128,
-};
+// How a path is looked up.
+inline constexpr u32 kFollowLast = 1;    // follow a symbolic link in the last component
+inline constexpr u32 kLastDirectory = 2; // the result must be a directory (ENOTDIR)
+inline constexpr u32 kAllowEmpty = 4;    // AT_EMPTY_PATH: "" means dirfd itself
+inline constexpr u32 kNoSymlinks = 8;    // openat2 RESOLVE_*
+inline constexpr u32 kNoMagicLinks = 16;
+inline constexpr u32 kBeneath = 32;
+inline constexpr u32 kInRoot = 64;
+inline constexpr u32 kNoCrossDevice = 128;
+// From abi::AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH.
+constexpr u32 lookup_flags(u32 at_flags) {
+    return ((at_flags & abi::AT_SYMLINK_NOFOLLOW) ? 0 : kFollowLast) |
+           ((at_flags & abi::AT_EMPTY_PATH) ? kAllowEmpty : 0);
+}
 
 // The starting point for a relative path: dirfd or AT_FDCWD. EBADF, ENOTDIR.
 Result<Path> base_path(i32 dirfd, std::string_view path);
@@ -60,8 +64,10 @@ Result<void> truncate_inode(Inode& inode, u64 length);
 Result<void> remove_privileges(Inode& inode);
 bool must_remove_privileges(const Inode& inode);
 
-// Notifies inotify and updates times after a change of data (write, truncate).
+// Times and inotify after data was written or read. The system calls do this after File::read, write and
+// read_directory have moved bytes; a file system need not.
 void note_modified(File& file);
 void note_accessed(File& file); // relatime rules
+void touch_accessed(const Path& path);
 
 } // namespace lxcore

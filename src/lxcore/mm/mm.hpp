@@ -7,11 +7,26 @@
 #include "base/list.hpp"
 #include "lxcore/fs/file.hpp"
 #include "lxcore/memory/arena.hpp"
+#include "lxcore/mm/futex_key.hpp"
 #include "lxcore/sync/lock.hpp"
+
+namespace engine {
+class Text;
+}
 
 namespace lxcore {
 
 enum class VmaKind : u8 { Anonymous, File, Stack, Heap, Special };
+
+// Ranges that the guest does not see: what the host or lxcore occupies (never given away), and room behind an
+// executable image that the engine's trampolines may use (given up with the image).
+enum class Hidden : u8 { No, Reserved, Slack };
+
+// Bits of Vma::advice.
+enum : u32 { kAdviceDontFork = 1, kAdviceWipeOnFork = 2, kAdviceDontDump = 4 };
+
+// Identity of memory from mmap(MAP_SHARED | MAP_ANONYMOUS): futexes in it are keyed by this object.
+class SharedMemory final : public SharedObject {};
 
 struct Vma : ArenaObject {
     u64 start = 0, end = 0;
@@ -19,16 +34,25 @@ struct Vma : ArenaObject {
     u32 max_protection = 7; // what mprotect may grant (read-only opened shared files)
     u32 flags = 0;      // abi::MAP_SHARED / MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED
     VmaKind kind = VmaKind::Anonymous;
-    bool engine_text = false; // mapped by engine::map_text
+    bool was_writable = false; // the guest may have changed it: no longer the file's own text
+    bool is_unfit_text = false; // the engine has no use for it
+    // Mapped by engine::map_text (text), or the room of such a text's trampolines (slack).
+    const engine::Text* text = nullptr;
+    u64 text_start = 0; // where that text's mapping starts
     u32 advice = 0;           // kept MADV_DONTFORK, WIPEONFORK, DONTDUMP bits
-    RefPtr<File> file;        // of file mappings; also of shared anonymous ones (an unnamed tmpfs file)
-    u64 offset = 0;
+    Hidden hidden = Hidden::No;
+    RefPtr<File> file;        // of file mappings
+    RefPtr<SharedMemory> shared_object; // of shared anonymous ones
+    u64 offset = 0;           // in the file or the shared object
     const char* label = nullptr; // "[stack]", "[vdso]"...
     // Balanced-tree links by address (mm/vma_tree.cpp).
     Vma* parent = nullptr;
     Vma* left = nullptr;
     Vma* right = nullptr;
     u32 priority = 0;
+    u64 gap = 0;         // free bytes between the Vma before and this one
+    u64 largest_gap = 0; // of this subtree
+    base::ListNode list_node; // in address order
     u64 length() const { return end - start; }
 };
 
@@ -37,7 +61,7 @@ struct MapRequest {
     u64 address, length;
     u32 protection, flags;
     u64 offset;
-    Vma* vma; // to fill in engine_text, kind
+    Vma* vma; // to fill in kind
 };
 
 class Mm final : public SharedObject {
@@ -53,15 +77,17 @@ public:
     u32 auxv_count = 0;
     u64 total_bytes = 0, locked_bytes = 0, peak_bytes = 0;
     bool randomize = true;
-    void* engine_state = nullptr; // an engine's own, in the arena
+    bool denies_write = false; // `executable` counts as a running program (ETXTBSY) for this Mm
+    std::atomic<u32> barrier_registrations{0}; // abi::MEMBARRIER_CMD_REGISTER_*
+    u32 lock_future = 0;       // abi::MCL_FUTURE, MCL_ONFAULT of mlockall
     RefPtr<File> executable;
 
     ~Mm() override;
     static Result<RefPtr<Mm>> create();
-    // The copy that a forked child gets (its host mappings are copied by the host).
-    Result<RefPtr<Mm>> clone();
+    // The copy that a forked child gets (its host mappings are copied by the host, while the lock is still held).
+    Result<RefPtr<Mm>> clone_locked();
 
-    // First Vma whose end lies above `address`, or null. Lock held.
+    // First Vma whose end lies above `address`, or null. Lock held. Hidden ones are passed over.
     Vma* find(u64 address) const;
     Vma* next(const Vma& vma) const;
     Vma* first() const;
@@ -71,17 +97,46 @@ public:
     Result<u64> map(u64 hint, u64 length, u32 protection, u32 flags, RefPtr<File> file, u64 offset,
                     VmaKind kind = VmaKind::Anonymous, const char* label = nullptr);
     Result<void> unmap(u64 address, u64 length);
-    Result<void> protect(u64 address, u64 length, u32 protection);
+    Result<void> protect(u64 address, u64 length, u32 protection, u32 grow_flags = 0);
     Result<u64> remap(u64 old_address, u64 old_length, u64 new_length, u32 flags, u64 new_address);
-    Result<u64> set_brk(u64 address);
+    Result<u64> set_brk(u64 address); // the break afterwards, which is the old one on failure
+    // Sets or clears bits of `advice`, or MAP_LOCKED in `flags`, over a range. ENOMEM when it has a hole.
+    Result<void> change_marks(u64 address, u64 length, u32 set_advice, u32 clear_advice, bool set_lock,
+                              bool clear_lock);
     void unmap_everything(); // exec
     // Grows a MAP_GROWSDOWN mapping for a fault at `address`; false when it is a real fault.
     bool handle_fault(u64 address, u64 error);
+    // An address where `length` bytes are free, without taking it (exec). ENOMEM.
+    Result<u64> find_free(u64 length, u64 alignment);
+    bool is_free(u64 address, u64 length);
+    // Keeps [address, address + length) free of guest mappings for the engine; does nothing when it is not free.
+    void reserve_slack(u64 address, u64 length);
+    // The program that runs in it (ETXTBSY for writers as long as it does). ETXTBSY.
+    Result<void> set_executable(RefPtr<File> file);
 
 private:
     friend struct VmaTree;
+    friend class MmEditor;
     Vma* m_root = nullptr;
     u32 m_count = 0;
+    base::List<Vma, &Vma::list_node> m_vmas; // all, in address order; whole even after a kill in mid-change
+    Vma* m_dead = nullptr;                   // taken out, to be deleted without the lock; linked through `right`
 };
+
+// Calls visit(context, vma) for each visible Vma that ends above `from`, in address order, until it returns false.
+// Takes the lock; works for any process's Mm.
+void for_each_vma(Mm& mm, u64 from, bool (*visit)(void* context, const Vma& vma), void* context);
+// One line of /proc/<pid>/maps; `root` as seen from which path names are printed. See proc_pid_maps(5).
+void print_maps_entry(base::Writer& writer, const Vma& vma, const Path& root);
+// The entry of /proc/<pid>/smaps: the maps line and the fields below it.
+void print_smaps_entry(base::Writer& writer, const Vma& vma, const Path& root);
+
+// In a forked child, before it enters guest code: drops what madvise(MADV_DONTFORK) and wipes what MADV_WIPEONFORK
+// marked.
+void after_fork_in_child(Mm& mm);
+
+// Keeps writers away from a running program's inode, and lets them in again. ETXTBSY.
+Result<void> deny_write_access(Inode& inode);
+void allow_write_access(Inode& inode);
 
 } // namespace lxcore

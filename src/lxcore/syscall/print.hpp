@@ -91,8 +91,8 @@ struct HandlerTraits<Handler> {
         }
     }
     template <usize... Index>
-    static void print(base::Writer& writer, const host::Frame& frame, i64 result, bool after,
-                      std::index_sequence<Index...>) {
+    static void print([[maybe_unused]] base::Writer& writer, [[maybe_unused]] const host::Frame& frame,
+                      [[maybe_unused]] i64 result, [[maybe_unused]] bool after, std::index_sequence<Index...>) {
         (print_one<Arguments>(writer, frame, result, after, Index), ...);
     }
     static void print(base::Writer& writer, const host::Frame& frame, i64 result, bool after) {

@@ -3,11 +3,13 @@
 #include "lxcore/syscall/print.hpp"
 
 #include "lxcore/fs/calls.hpp"
+#include "lxcore/fs/calls_extra.hpp"
 #include "lxcore/ipc/calls.hpp"
 #include "lxcore/mm/calls.hpp"
 #include "lxcore/net/calls.hpp"
 #include "lxcore/signal/calls.hpp"
 #include "lxcore/task/calls.hpp"
+#include "lxcore/task/futex.hpp"
 #include "lxcore/time/calls.hpp"
 
 namespace lxcore {
@@ -28,7 +30,9 @@ constexpr Table build_table() {
     table.calls[abi::SYS_##call_name].print = &print_handler<&handler>;                                      \
     table.calls[abi::SYS_##call_name].support = Support::level;                                              \
     table.calls[abi::SYS_##call_name].note = text;
+#include "lxcore/syscall/table/files_extra.inc"
 #include "lxcore/syscall/table/fs.inc"
+#include "lxcore/syscall/table/futex.inc"
 #include "lxcore/syscall/table/ipc.inc"
 #include "lxcore/syscall/table/mm.inc"
 #include "lxcore/syscall/table/net.inc"

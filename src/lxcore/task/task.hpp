@@ -99,6 +99,16 @@ public:
     u32 personality = 0;
     u32 oom_score_adjust = 0;
     void* futex_waiter = nullptr;
+    u32 scheduler_policy = abi::SCHED_NORMAL; // recorded only: the host schedules
+    u32 realtime_priority = 0;
+    bool reset_scheduler_on_fork = false;
+    u16 io_priority = 0;
+    bool starts_forked = false;      // has to call finish_fork_in_child() before it runs guest code
+    u64 set_child_tid = 0;           // guest address that a forked child fills in itself
+    host::CpuTimes borrowed_times{}; // of the host thread when a vfork child took it over
+    bool is_counted_off = false;     // no longer in Process::thread_count
+    Task* next_retired = nullptr;    // TaskState::retired
+    Task* next_block = nullptr;      // TaskState::all_blocks; never changes
 
     // Sleeps until unpark(), the deadline, or (when interruptible) a deliverable signal or the group's end.
     // Spins briefly first: waking a thread on another core costs 20-50 us in a VM.
@@ -129,10 +139,13 @@ class Process final : public SharedObject {
 public:
     i32 pid = 0;
     Process* parent = nullptr;      // guarded by TaskState::tree_lock, as are the lists and group membership
+    std::atomic<i32> parent_pid{0}; // for getppid() without the lock
     base::ListNode sibling_node;    // in parent's children
     base::List<Process, &Process::sibling_node> children;
+    // Changed under tree_lock and signal_lock: either is enough to walk it. An ended leader stays until the
+    // process is reaped.
     base::List<Task, &Task::process_node> threads;
-    u32 thread_count = 0;
+    u32 thread_count = 0; // of threads that have not ended
     ProcessGroup* group = nullptr;
     base::ListNode group_node;
     Session* session = nullptr;
@@ -149,6 +162,7 @@ public:
     i32 exit_status = 0;        // as wait4 reports it
     u32 report = 0;             // kReport*
     i32 stop_signal = 0;
+    u32 continues = 0; // SIGCONT and SIGKILL sent so far: a stop that was decided on before must not happen
     i32 exit_signal = abi::SIGCHLD;
     bool is_reparented = false;
     bool is_child_subreaper = false;
@@ -167,11 +181,16 @@ public:
     u64 user_ns = 0, system_ns = 0;                   // of threads that have ended
     u64 children_user_ns = 0, children_system_ns = 0; // of children waited for
     i32 host_process = 0;
+    bool borrows_host = false;   // a vfork child that runs in its parent's pico process
     bool exit_completed = false; // the guest's exit has run to its end (else the reaper does it)
 
     // -- timers
     PosixTimers* timers = nullptr;
     u64 session_id = 0; // of the manager's session (instance protocol), for its first process; else 0
+    struct EndedSession* session_record = nullptr; // allocated with session_id, so that reporting cannot fail
+    u64 max_resident_bytes = 0, children_max_resident_bytes = 0;
+    u64 min_faults = 0, maj_faults = 0;                   // of threads that have ended
+    u64 children_min_faults = 0, children_maj_faults = 0; // of children waited for
     Tty* controlling_tty() const;
 };
 

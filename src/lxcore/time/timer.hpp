@@ -37,5 +37,7 @@ Result<void> initialize_timers();
 void release_timers(Process& process);
 // exec deletes timers made by timer_create; interval timers stay.
 void delete_timers_for_exec(Process& process);
+// A SI_TIMER signal is being taken: keeps its overrun count for timer_getoverrun(2).
+void note_timer_signal_taken(Process& process, const abi::siginfo& info);
 
 } // namespace lxcore

@@ -43,23 +43,25 @@ Result<usize> UserCString::copy(char* buffer, usize capacity) const {
     return static_cast<usize>(length);
 }
 
-Result<PathName> PathName::copy(UserCString user) {
+Result<void> PathName::assign(UserCString user) {
     // Two steps: nearly all names fit the first, small one.
-    char small[kInline];
-    auto length = user.copy(small, kInline);
+    auto length = user.copy(m_inline, kInline);
     if (length.is_ok()) {
-        PathName name;
-        __builtin_memcpy(name.m_inline, small, length.value() + 1);
-        name.m_length = length.value();
-        return name;
+        m_length = length.value();
+        return {};
     }
     if (length.error() != Errno::ENAMETOOLONG)
         return length.error();
-    PathName name;
-    name.m_long = static_cast<char*>(allocate_pages(1));
-    if (!name.m_long)
+    m_long = static_cast<char*>(allocate_pages(1));
+    if (!m_long)
         return Errno::ENOMEM;
-    name.m_length = TRY(user.copy(name.m_long, abi::PATH_MAX));
+    m_length = TRY(user.copy(m_long, abi::PATH_MAX));
+    return {};
+}
+
+Result<PathName> PathName::copy(UserCString user) {
+    PathName name;
+    TRY(name.assign(user));
     return name;
 }
 

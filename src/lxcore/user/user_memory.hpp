@@ -77,12 +77,14 @@ private:
 class PathName {
 public:
     static Result<PathName> copy(UserCString user);
+    PathName() = default;
+    // As copy(), in place.
+    Result<void> assign(UserCString user);
     std::string_view view() const { return {m_long ? m_long : m_inline, m_length}; }
     PathName(PathName&& other) noexcept;
     ~PathName();
 
 private:
-    PathName() = default;
     static constexpr usize kInline = 256;
     char* m_long = nullptr; // a page, for names that do not fit below
     usize m_length = 0;
@@ -117,6 +119,8 @@ public:
 
     usize left() const { return m_left; }
     bool is_user() const { return m_user; }
+    // Leaves at most `bytes` to transfer.
+    void limit(usize bytes) { m_left = bytes < m_left ? bytes : m_left; }
     // Bytes transferred so far.
     usize transferred() const { return m_transferred; }
     // Puts up to `length` bytes of `data` into the buffer; the number placed (less than asked only when full).

@@ -1,0 +1,130 @@
+// Files that live in no directory: memfd_create(2), and the memory behind MAP_SHARED|MAP_ANONYMOUS.
+#include "abi/mman.hpp"
+#include "lxcore/fs/calls_extra.hpp"
+#include "lxcore/fs/fd_table.hpp"
+#include "lxcore/fs/mount.hpp"
+#include "lxcore/mm/mm.hpp"
+#include "lxcore/tmpfs/tmpfs_inode.hpp"
+
+namespace lxcore {
+
+struct MemoryFileState : ArenaObject {
+    RefPtr<TmpfsSuperBlock> super_block;
+};
+
+Result<void> register_tmpfs_types();
+
+Result<void> initialize_tmpfs() {
+    MemoryFileState* state = TRY(make<MemoryFileState>());
+    state->super_block = TRY(make_ref<TmpfsSuperBlock>(TmpfsOptions())); // as large as the arena
+    kernel().memory_files = state;
+    return register_tmpfs_types();
+}
+
+namespace {
+
+// Gives `file` a place that is in no tree, with the name that /proc shows.
+Result<void> attach_detached(File& file, RefPtr<Inode> inode, std::string_view name) {
+    SuperBlock& super_block = *inode->super_block;
+    RefPtr<Dentry> dentry = TRY(make_detached_dentry(super_block, std::move(inode), name));
+    file.path = Path(mount_state().anonymous, std::move(dentry));
+    file.opener = current().credentials;
+    return {};
+}
+
+// MAP_SHARED|MAP_ANONYMOUS: the host shares the memory with later forks, which is all that Linux promises for it.
+// It costs no arena.
+class SharedMemoryFile final : public File {
+public:
+    Result<void> map(MapRequest& request) override {
+        if (m_is_mapped.exchange(true))
+            return Errno::EINVAL; // the memory belongs to the first mapping
+        return host::map_shared_anonymous(request.address, request.length, request.protection);
+    }
+
+private:
+    std::atomic<bool> m_is_mapped{false};
+};
+
+TmpfsInode* memory_inode(File& file) {
+    if (!file.path.dentry || file.inode().super_block->type_name != kTmpfsTypeName || !file.inode().is_regular())
+        return nullptr;
+    return static_cast<TmpfsInode*>(&file.inode());
+}
+
+inline constexpr u32 kAllSeals = abi::F_SEAL_SEAL | abi::F_SEAL_SHRINK | abi::F_SEAL_GROW | abi::F_SEAL_WRITE |
+                                 abi::F_SEAL_FUTURE_WRITE | abi::F_SEAL_EXEC;
+
+} // namespace
+
+Result<RefPtr<File>> create_memfd(std::string_view name, u32 flags) {
+    const Credentials& credentials = *current().credentials;
+    const u32 mode = abi::S_IFREG | ((flags & abi::MFD_NOEXEC_SEAL) ? 0666 : 0777);
+    RefPtr<TmpfsInode> inode = TRY(
+        kernel().memory_files->super_block->new_inode(mode, credentials.fsuid, credentials.fsgid, 0));
+    inode->links = 0;
+    if (flags & abi::MFD_NOEXEC_SEAL)
+        inode->seals = abi::F_SEAL_EXEC;
+    else if (flags & abi::MFD_ALLOW_SEALING)
+        inode->seals = 0;
+    RefPtr<TmpfsFile> file = TRY(make_ref<TmpfsFile>(*inode));
+    file->flags.store(abi::O_RDWR | abi::O_LARGEFILE);
+    base::FixedWriter<272> text;
+    base::print(text, "/memfd:{} (deleted)", name);
+    TRY(attach_detached(*file, RefPtr<Inode>(inode), text.view()));
+    return RefPtr<File>(std::move(file));
+}
+
+Result<RefPtr<File>> create_shared_memory_file(u64 bytes) {
+    RefPtr<SharedMemoryFile> file = TRY(make_ref<SharedMemoryFile>());
+    const Credentials& credentials = *current().credentials;
+    RefPtr<TmpfsInode> inode = TRY(kernel().memory_files->super_block->new_inode(
+        abi::S_IFREG | 0777, credentials.fsuid, credentials.fsgid, 0));
+    inode->links = 0;
+    inode->size = bytes;
+    file->flags.store(abi::O_RDWR | abi::O_LARGEFILE);
+    TRY(attach_detached(*file, RefPtr<Inode>(std::move(inode)), "/dev/zero (deleted)"));
+    return RefPtr<File>(std::move(file));
+}
+
+Result<void> add_seals(File& file, u32 seals) {
+    TmpfsInode* inode = memory_inode(file);
+    if (!inode || (seals & ~kAllSeals))
+        return Errno::EINVAL;
+    if (!file.is_writable())
+        return Errno::EPERM;
+    LockGuard guard(inode->lock);
+    if (inode->seals & abi::F_SEAL_SEAL)
+        return Errno::EPERM;
+    if ((seals & abi::F_SEAL_WRITE) && !(inode->seals & abi::F_SEAL_WRITE) && inode->writable_mappings() != 0)
+        return Errno::EBUSY;
+    // An executable file that may not change its mode any more must not change its content either.
+    if ((seals & abi::F_SEAL_EXEC) && (inode->mode & 0111))
+        seals |= abi::F_SEAL_SHRINK | abi::F_SEAL_GROW | abi::F_SEAL_WRITE | abi::F_SEAL_FUTURE_WRITE;
+    inode->seals |= seals;
+    return {};
+}
+
+Result<u32> get_seals(File& file) {
+    TmpfsInode* inode = memory_inode(file);
+    if (!inode)
+        return Errno::EINVAL;
+    LockGuard guard(inode->lock);
+    return u32{inode->seals};
+}
+
+Result<i32> sys_memfd_create(UserCString name, HexFlags flags) {
+    const u64 known = abi::MFD_CLOEXEC | abi::MFD_ALLOW_SEALING | abi::MFD_NOEXEC_SEAL | abi::MFD_EXEC;
+    if (flags.value & ~known)
+        return Errno::EINVAL; // MFD_HUGETLB too, as on a kernel without hugetlbfs
+    if ((flags.value & abi::MFD_EXEC) && (flags.value & abi::MFD_NOEXEC_SEAL))
+        return Errno::EINVAL;
+    char text[250]; // 255 less "memfd:", with the NUL
+    Result<usize> length = name.copy(text, sizeof(text));
+    if (length.is_error())
+        return length.error() == Errno::ENAMETOOLONG ? Errno::EINVAL : length.error();
+    RefPtr<File> file = TRY(create_memfd({text, length.value()}, static_cast<u32>(flags.value)));
+    return current().files->install(std::move(file), (flags.value & abi::MFD_CLOEXEC) != 0);
+}
+
+} // namespace lxcore

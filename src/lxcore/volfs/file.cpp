@@ -1,0 +1,198 @@
+// Open VolFs files: reading, writing, mapping. Bytes go between the host and guest memory without a copy here.
+#include "abi/mman.hpp"
+#include "lxcore/mm/mm.hpp"
+#include "lxcore/volfs/volfs_inode.hpp"
+
+namespace lxcore {
+
+namespace {
+
+inline constexpr usize kVectors = 8;
+
+// Calls transfer(vectors, count, offset) -> Result<usize> until the buffer is through or a call comes back short.
+template <typename Transfer>
+Result<usize> transfer_all(IoBuffer& buffer, u64 offset, bool stop_when_short, Transfer&& transfer) {
+    usize done = 0;
+    while (buffer.left() != 0) {
+        abi::iovec vectors[kVectors];
+        Result<usize> count = buffer.ranges(vectors, kVectors, usize{1} << 30);
+        if (count.is_error())
+            return done ? Result<usize>(done) : count;
+        usize wanted = 0;
+        for (usize i = 0; i < count.value(); ++i)
+            wanted += vectors[i].iov_len;
+        Result<usize> moved = transfer(vectors, count.value(), offset + done);
+        if (moved.is_error())
+            return done ? Result<usize>(done) : moved;
+        buffer.advance(moved.value());
+        done += moved.value();
+        if (moved.value() == 0 || (stop_when_short && moved.value() < wanted))
+            break;
+    }
+    return done;
+}
+
+} // namespace
+
+VolfsFile::VolfsFile(VolfsInode& inode) : m_inode(&inode) {
+    inode.open_files.fetch_add(1, std::memory_order_acq_rel);
+}
+
+VolfsFile::~VolfsFile() {
+    m_exposed = HandlePin();
+    m_inode->open_files.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+Result<RefPtr<File>> VolfsInode::open(const Path& path, u32 flags) {
+    // Neither the host nor a lock is needed: the handle is opened when it is first used.
+    RefPtr<VolfsFile> file = TRY(make_ref<VolfsFile>(*this));
+    file->path = path;
+    file->flags.store(flags, std::memory_order_relaxed);
+    return RefPtr<File>(std::move(file));
+}
+
+Result<usize> VolfsFile::read(IoBuffer& buffer, i64 offset) {
+    if (m_inode->is_directory())
+        return Errno::EISDIR;
+    return at_position(offset, [&](u64 from) -> Result<usize> {
+        // The size is known, so that the last read() of a loop, which finds the end, costs no host call.
+        if (from >= __atomic_load_n(&m_inode->size, __ATOMIC_RELAXED))
+            return usize{0};
+        HandlePin pinned = TRY(m_inode->pin(false));
+        return transfer_all(buffer, from, true, [&](const abi::iovec* vectors, usize count, u64 at) {
+            return host::read_at(pinned.handle(), vectors, count, at);
+        });
+    });
+}
+
+Result<usize> VolfsFile::write(IoBuffer& buffer, i64 offset) {
+    VolfsInode& inode = *m_inode;
+    HandlePin pinned = TRY(inode.pin(true));
+    const auto write_here = [&](u64 from) -> Result<usize> {
+        const auto put = [&](const abi::iovec* vectors, usize count, u64 at) {
+            return host::write_at(pinned.handle(), vectors, count, at);
+        };
+        Result<usize> done = transfer_all(buffer, from, false, put);
+        if (done.is_ok() && done.value() != 0) {
+            if (from + done.value() > inode.size)
+                __atomic_store_n(&inode.size, from + done.value(), __ATOMIC_RELAXED);
+            inode.mark_stale();
+        }
+        return done;
+    };
+    if (flags.load(std::memory_order_relaxed) & abi::O_APPEND) {
+        // Appended as a whole at the end as it is under the lock, pwrite(2) included.
+        if (offset != kCurrentPosition) {
+            LockGuard guard(inode.lock);
+            return write_here(inode.size);
+        }
+        LockGuard position_guard(position_lock);
+        LockGuard guard(inode.lock);
+        const u64 end = inode.size;
+        Result<usize> done = write_here(end);
+        if (done.is_ok())
+            position = end + done.value();
+        return done;
+    }
+    return at_position(offset, [&](u64 from) -> Result<usize> {
+        LockGuard guard(inode.lock);
+        return write_here(from);
+    });
+}
+
+Result<u64> VolfsFile::seek(i64 offset, i32 whence) {
+    MaybeLockGuard guard(position_lock);
+    const u64 size = __atomic_load_n(&m_inode->size, __ATOMIC_RELAXED);
+    i64 target;
+    switch (static_cast<u32>(whence)) {
+    case abi::SEEK_SET: target = offset; break;
+    case abi::SEEK_CUR:
+        if (__builtin_add_overflow(static_cast<i64>(position), offset, &target))
+            return Errno::EOVERFLOW;
+        break;
+    case abi::SEEK_END:
+        if (__builtin_add_overflow(static_cast<i64>(size), offset, &target))
+            return Errno::EOVERFLOW;
+        break;
+    case abi::SEEK_DATA:
+    case abi::SEEK_HOLE: {
+        if (m_inode->is_directory())
+            return Errno::EINVAL;
+        if (offset < 0 || static_cast<u64>(offset) >= size)
+            return Errno::ENXIO;
+        HandlePin pinned = TRY(m_inode->pin(false));
+        const auto from = static_cast<u64>(offset);
+        target = static_cast<i64>(TRY(whence == static_cast<i32>(abi::SEEK_DATA)
+                                          ? host::seek_data(pinned.handle(), from)
+                                          : host::seek_hole(pinned.handle(), from)));
+        break;
+    }
+    default: return Errno::EINVAL;
+    }
+    if (target < 0)
+        return Errno::EINVAL;
+    position = static_cast<u64>(target);
+    return position;
+}
+
+u32 VolfsFile::poll(PollTable*) {
+    return abi::POLLIN | abi::POLLOUT | abi::POLLRDNORM | abi::POLLWRNORM;
+}
+
+Result<void> VolfsFile::map(MapRequest& request) {
+    if (!m_inode->is_regular())
+        return Errno::ENODEV;
+    const bool shared = (request.flags & abi::MAP_TYPE) != abi::MAP_PRIVATE;
+    // A shared mapping of a file that is open for writing may be made writable later: its handle must allow it.
+    const bool may_write = shared && is_writable() && !m_inode->volfs().is_read_only();
+    HandlePin pinned = TRY(m_inode->pin(may_write));
+    TRY(host::map_file(request.address, request.length, request.protection, pinned.handle(), request.offset, shared));
+    if (may_write)
+        m_inode->mark_mapped_writable();
+    return {};
+}
+
+Result<void> VolfsFile::truncate(u64 length) {
+    MaybeLockGuard guard(m_inode->lock);
+    AttributeChange change;
+    change.valid = kChangeSize;
+    change.size = length;
+    return m_inode->set_attributes(change);
+}
+
+Result<void> VolfsFile::allocate(i32 mode, u64 offset, u64 length) {
+    if (!m_inode->is_regular())
+        return Errno::ENODEV;
+    MaybeLockGuard guard(m_inode->lock);
+    HandlePin pinned = TRY(m_inode->pin(true));
+    TRY(host::allocate(pinned.handle(), mode, offset, length));
+    m_inode->mark_stale();
+    const auto bits = static_cast<u32>(mode);
+    if (bits & (abi::FALLOC_FL_COLLAPSE_RANGE | abi::FALLOC_FL_INSERT_RANGE))
+        m_inode->size = TRY(host::file_info(pinned.handle())).size;
+    else if (!(bits & abi::FALLOC_FL_KEEP_SIZE) && offset + length > m_inode->size)
+        m_inode->size = offset + length;
+    return {};
+}
+
+Result<void> VolfsFile::sync(bool data_only) {
+    if (m_inode->volfs().is_read_only())
+        return {};
+    HandlePin pinned = TRY(m_inode->pin(false));
+    return host::sync(pinned.handle(), data_only);
+}
+
+host::Handle VolfsFile::host_handle() {
+    if (!m_inode->is_regular())
+        return host::kNoHandle;
+    LockGuard guard(m_exposed_lock);
+    if (!m_exposed) {
+        Result<HandlePin> pinned = m_inode->pin(is_writable() && !m_inode->volfs().is_read_only());
+        if (pinned.is_error())
+            return host::kNoHandle;
+        m_exposed = pinned.release_value();
+    }
+    return m_exposed.handle();
+}
+
+} // namespace lxcore

@@ -1,0 +1,157 @@
+// The cache of open host handles.
+//
+// An inode holds up to two, for reading and for writing, opened when first needed. Inodes with handles stand in one list
+// that eviction goes through like the hand of a clock: an inode used since the hand last came by gets a second
+// chance, one whose handle is in use or that has no name to be opened by again is passed over.
+#include "lxcore/volfs/volfs_inode.hpp"
+
+namespace lxcore {
+
+Result<HandlePin> VolfsInode::pin(bool writable) {
+    host::Handle handle;
+    if (!m_is_recently_used.load(std::memory_order_relaxed))
+        m_is_recently_used.store(true, std::memory_order_relaxed);
+    if (!writable) {
+        handle = m_read_slot.try_pin();
+        if (handle != host::kNoHandle) [[likely]]
+            return HandlePin(m_read_slot, handle);
+    }
+    handle = m_write_slot.try_pin();
+    if (handle != host::kNoHandle) [[likely]]
+        return HandlePin(m_write_slot, handle);
+    return pin_slow(writable);
+}
+
+HandlePin VolfsInode::install(HandleSlot& slot, host::Handle handle) {
+    if (slot.install(handle)) {
+        HandlePin pinned(slot, handle);
+        m_volfs->handle_opened(*this);
+        return pinned;
+    }
+    const host::Handle other = slot.try_pin();
+    if (other == host::kNoHandle) // evicted in the meantime
+        return install(slot, handle);
+    host::close(handle);
+    return HandlePin(slot, other);
+}
+
+Result<HandlePin> VolfsInode::pin_slow(bool writable) {
+    if (is_native_symlink())
+        return Errno::ELOOP;
+    if (!writable)
+        return open_at_location(m_read_slot, is_directory() ? host::kOpenRead | host::kOpenDirectory
+                                                            : u32{host::kOpenRead});
+    if (m_volfs->is_read_only())
+        return Errno::EROFS;
+    for (u32 attempt = 0;; ++attempt) {
+        HandlePin reading;
+        const host::Handle handle = m_read_slot.try_pin();
+        if (handle != host::kNoHandle)
+            reading = HandlePin(m_read_slot, handle);
+        Result<HandlePin> opened = [&]() -> Result<HandlePin> {
+            if (!reading)
+                return open_at_location(m_write_slot, host::kOpenRead | host::kOpenWrite);
+            const host::Handle second = TRY(host::reopen(reading.handle(), host::kOpenRead | host::kOpenWrite));
+            return install(m_write_slot, second);
+        }();
+        if (opened.is_ok() || opened.error() != Errno::EACCES || attempt > 0)
+            return opened;
+        // The host's permission bits keep us out; Linux's root would not care.
+        TRY(make_host_writable());
+    }
+}
+
+Result<HandlePin> VolfsInode::open_at_location(HandleSlot& slot, u32 mode) {
+    // Opens the nearest place on the way down that has no handle yet, until that is this inode itself. No recursion:
+    // the kernel stack is small and trees may be deep.
+    VolfsSuperBlock::Location location;
+    for (u32 attempt = 0; attempt < 10'000; ++attempt) {
+        const u64 moves = m_volfs->move_count();
+        const bool is_moving = m_volfs->is_moving();
+        RefPtr<VolfsInode> node(this);
+        HandlePin directory;
+        for (;;) {
+            m_volfs->location_of(*node, location);
+            if (!location.parent)
+                return Errno::ESTALE;
+            const host::Handle handle = location.parent->m_read_slot.try_pin();
+            if (handle != host::kNoHandle) {
+                directory = HandlePin(location.parent->m_read_slot, handle);
+                break;
+            }
+            node = location.parent;
+        }
+        const bool is_this = node.get() == this;
+        Result<host::Handle> opened = host::open_at(directory.handle(), location.view(),
+                                                    is_this ? mode : u32{host::kOpenRead | host::kOpenDirectory}, 0);
+        const bool has_moved = is_moving || m_volfs->move_count() != moves;
+        if (opened.is_error()) {
+            if (has_moved && (opened.error() == Errno::ENOENT || opened.error() == Errno::ENOTDIR ||
+                              opened.error() == Errno::EISDIR || opened.error() == Errno::ELOOP))
+                continue;
+            return opened.error() == Errno::ENOENT ? Errno::ESTALE : opened.error();
+        }
+        if (has_moved) {
+            Result<host::FileInfo> info = host::file_info(opened.value());
+            if (info.is_error() || info.value().inode != node->number || info.value().device != node->m_host_device) {
+                host::close(opened.value());
+                continue;
+            }
+        }
+        HandlePin pinned = node->install(is_this ? slot : node->m_read_slot, opened.value());
+        if (is_this)
+            return pinned;
+    }
+    return Errno::ESTALE;
+}
+
+void VolfsSuperBlock::handle_opened(VolfsInode& inode) {
+    host::Handle closing[16];
+    usize closing_count = 0;
+    {
+        LockGuard guard(m_open_lock);
+        if (!inode.m_open_node.is_linked()) {
+            m_open.push_back(inode);
+            m_open_count.fetch_add(1, std::memory_order_relaxed);
+        }
+        u32 left = base::min<u32>(m_open_count.load(std::memory_order_relaxed), 64); // steps of the hand
+        while (m_open_count.load(std::memory_order_relaxed) > m_budget && left-- > 0 &&
+               closing_count + 2 <= base::array_size(closing)) {
+            VolfsInode& candidate = *m_open.first();
+            m_open.remove(candidate);
+            const bool spare = &candidate == &inode ||
+                               candidate.m_is_recently_used.exchange(false, std::memory_order_relaxed) ||
+                               !candidate.m_parent; // without its handle it could not be found again
+            if (!spare) {
+                for (HandleSlot* slot : {&candidate.m_write_slot, &candidate.m_read_slot}) {
+                    const host::Handle handle = slot->take_idle();
+                    if (handle != host::kNoHandle)
+                        closing[closing_count++] = handle;
+                }
+            }
+            if (spare || candidate.m_read_slot.is_open() || candidate.m_write_slot.is_open())
+                m_open.push_back(candidate);
+            else
+                m_open_count.fetch_sub(1, std::memory_order_relaxed);
+        }
+    }
+    for (usize i = 0; i < closing_count; ++i)
+        host::close(closing[i]);
+}
+
+void VolfsSuperBlock::handles_closing(VolfsInode& inode) {
+    {
+        LockGuard guard(m_open_lock);
+        if (inode.m_open_node.is_linked()) {
+            m_open.remove(inode);
+            m_open_count.fetch_sub(1, std::memory_order_relaxed);
+        }
+    }
+    for (HandleSlot* slot : {&inode.m_read_slot, &inode.m_write_slot}) {
+        const host::Handle handle = slot->take();
+        if (handle != host::kNoHandle)
+            host::close(handle);
+    }
+}
+
+} // namespace lxcore

@@ -1,0 +1,155 @@
+// VolFs: link, unlink, rename.
+#include "lxcore/volfs/volfs_inode.hpp"
+
+namespace lxcore {
+
+Result<HandlePin> VolfsInode::prepare_to_lose(const VolfsInode& directory, std::string_view name) {
+    if (!m_volfs->is_location(*this, directory, name))
+        return HandlePin();
+    if (is_symlink()) {
+        // Whoever holds it (O_PATH) may still ask for the target.
+        char first;
+        (void)read_link(&first, 1);
+        if (is_native_symlink())
+            return HandlePin();
+    }
+    const bool is_last = links <= 1 || is_directory();
+    if (is_last && open_files.load(std::memory_order_acquire) == 0 && !m_read_slot.is_open() &&
+        !m_write_slot.is_open())
+        return HandlePin();
+    return pin(false);
+}
+
+void VolfsInode::lost_name(const VolfsInode& directory, std::string_view name) {
+    if (m_volfs->is_location(*this, directory, name))
+        m_volfs->set_location(*this, nullptr, {});
+    MaybeLockGuard guard(lock);
+    links = is_directory() || links == 0 ? 0 : links - 1;
+    // The host may give the number to another file once this one is closed.
+    if (links == 0)
+        m_volfs->forget(*this);
+    mark_stale();
+}
+
+Result<void> VolfsInode::link(std::string_view name, Inode& target) {
+    if (m_volfs->is_read_only())
+        return Errno::EROFS;
+    if (m_volfs->is_reserved(*this, name))
+        return Errno::EPERM;
+    if (links == 0)
+        return Errno::ENOENT;
+    auto& file = static_cast<VolfsInode&>(target);
+    HandlePin folder = TRY(pin(false));
+    if (is_special(file.mode) && !file.is_native_symlink())
+        TRY(mark_has_specials());
+    VolfsSuperBlock::Moving moving(*m_volfs);
+    if (file.m_staged_name.length() != 0) {
+        const host::Handle staging = TRY(m_volfs->staging());
+        TRY(host::rename_at(staging, file.m_staged_name.view(), folder.handle(), name, abi::RENAME_NOREPLACE));
+        file.m_staged_name = String();
+    } else if (file.is_native_symlink()) {
+        VolfsSuperBlock::Location location;
+        m_volfs->location_of(file, location);
+        if (!location.parent)
+            return Errno::ENOENT;
+        HandlePin from = TRY(location.parent->pin(false));
+        TRY(host::link_at(from.handle(), location.view(), folder.handle(), name));
+    } else {
+        HandlePin pinned = TRY(file.pin(false));
+        TRY(host::link_handle_at(pinned.handle(), folder.handle(), name));
+    }
+    {
+        MaybeLockGuard guard(file.lock);
+        ++file.links;
+        file.mark_stale();
+    }
+    m_volfs->remember(file, true);
+    if (!file.m_parent)
+        m_volfs->set_location(file, this, name);
+    names_changed();
+    return {};
+}
+
+Result<void> VolfsInode::unlink(std::string_view name, Inode& target) {
+    if (m_volfs->is_read_only())
+        return Errno::EROFS;
+    auto& file = static_cast<VolfsInode&>(target);
+    HandlePin folder = TRY(pin(false));
+    Result<HandlePin> kept = file.prepare_to_lose(*this, name);
+    VolfsSuperBlock::Moving moving(*m_volfs);
+    TRY(host::unlink_at(folder.handle(), name));
+    file.lost_name(*this, name);
+    names_changed();
+    return {};
+}
+
+Result<void> VolfsInode::remove_directory(std::string_view name, Inode& target) {
+    if (m_volfs->is_read_only())
+        return Errno::EROFS;
+    if (m_volfs->is_reserved(*this, name))
+        return Errno::ENOENT;
+    auto& directory = static_cast<VolfsInode&>(target);
+    HandlePin folder = TRY(pin(false));
+    Result<HandlePin> kept = directory.prepare_to_lose(*this, name);
+    VolfsSuperBlock::Moving moving(*m_volfs);
+    TRY(host::remove_directory_at(folder.handle(), name));
+    directory.lost_name(*this, name);
+    names_changed();
+    return {};
+}
+
+Result<void> VolfsInode::rename(std::string_view old_name, Inode& target_old, Inode& new_parent,
+                                std::string_view new_name, Inode* target_new, u32 flags) {
+    if (m_volfs->is_read_only())
+        return Errno::EROFS;
+    if (flags & ~(abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE))
+        return Errno::EINVAL; // no whiteouts
+    auto& to = static_cast<VolfsInode&>(new_parent);
+    auto& moved = static_cast<VolfsInode&>(target_old);
+    auto* replaced = static_cast<VolfsInode*>(target_new);
+    if (m_volfs->is_reserved(*this, old_name) || m_volfs->is_reserved(to, new_name))
+        return Errno::EPERM;
+    if (replaced == &moved)
+        return {}; // two names of one file: rename(2) does nothing
+    if (to.links == 0)
+        return Errno::ENOENT;
+    const bool exchange = (flags & abi::RENAME_EXCHANGE) != 0;
+    HandlePin from_folder = TRY(pin(false));
+    HandlePin to_folder = TRY(to.pin(false));
+    if (is_special(moved.mode) && !moved.is_native_symlink())
+        TRY(to.mark_has_specials());
+    if (exchange && replaced && is_special(replaced->mode) && !replaced->is_native_symlink())
+        TRY(mark_has_specials());
+
+    HandlePin kept;
+    if (replaced && !exchange) {
+        Result<HandlePin> pinned = replaced->prepare_to_lose(to, new_name);
+        if (pinned.is_ok())
+            kept = pinned.release_value();
+    }
+    VolfsSuperBlock::Moving moving(*m_volfs);
+    Result<void> renamed = host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, flags);
+    if (renamed.is_error()) {
+        // Hosts without the flags: that nothing is there is known already.
+        if (renamed.error() != Errno::EINVAL || flags != abi::RENAME_NOREPLACE || replaced)
+            return renamed.error();
+        TRY(host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, 0));
+    }
+    const bool was_location = m_volfs->is_location(moved, *this, old_name);
+    if (exchange && replaced) {
+        if (m_volfs->is_location(*replaced, to, new_name))
+            m_volfs->set_location(*replaced, this, old_name);
+        replaced->mark_stale();
+    } else if (replaced) {
+        replaced->lost_name(to, new_name);
+    }
+    if (was_location)
+        m_volfs->set_location(moved, &to, new_name);
+    moved.mark_stale();
+    names_changed();
+    if (&to != this)
+        to.names_changed();
+    return {};
+}
+
+} // namespace lxcore

@@ -1,0 +1,245 @@
+// The VolFs super block: table of inodes, locations, staging folder.
+#include "abi/mount.hpp"
+#include "lxcore/volfs/volfs_inode.hpp"
+
+namespace lxcore {
+
+Result<RefPtr<SuperBlock>> create_volfs(host::Handle root, u32 handle_budget, bool read_only) {
+    RefPtr<VolfsSuperBlock> volfs = TRY(make_ref<VolfsSuperBlock>(root, handle_budget, read_only));
+    TRY(volfs->initialize());
+    return RefPtr<SuperBlock>(std::move(volfs));
+}
+
+VolfsSuperBlock::VolfsSuperBlock(host::Handle root, u32 handle_budget, bool read_only)
+    : m_root(root), m_budget(base::max<u32>(handle_budget, 16)), m_is_read_only(read_only) {
+    // An anonymous device number, as every file system without a disk has.
+    device = abi::makedev(0, static_cast<u32>(next_unique_id() & 0xfffff));
+    magic = 0x53464846; // wslfs, by which programs know the place
+    type_name = "wslfs";
+    flags = read_only ? abi::MS_RDONLY : 0;
+}
+
+VolfsSuperBlock::~VolfsSuperBlock() {
+    if (m_staging.load() != host::kNoHandle)
+        host::close(m_staging.load());
+    if (m_buckets)
+        release(m_buckets, kBuckets * sizeof(Bucket));
+}
+
+Result<void> VolfsSuperBlock::initialize() {
+    m_buckets = static_cast<Bucket*>(allocate(kBuckets * sizeof(Bucket)));
+    if (!m_buckets)
+        return Errno::ENOMEM;
+    RefPtr<VolfsInode> inode = TRY(make_root());
+    root = TRY(make_root_dentry(*this, RefPtr<Inode>(inode)));
+    if (m_is_read_only)
+        return {};
+    // What an earlier kernel left half made has never been visible; it goes now.
+    Result<host::Handle> left = host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0);
+    if (left.is_ok()) {
+        (void)empty_staging(left.value());
+        m_staging.store(left.value());
+    }
+    return {};
+}
+
+Result<RefPtr<VolfsInode>> VolfsSuperBlock::make_root() {
+    const host::FileInfo info = TRY(host::file_info(m_root));
+    if (info.type != host::FileType::Directory)
+        return Errno::ENOTDIR;
+    // A handle of its own: directory reads move the position of the one given.
+    const host::Handle handle =
+        TRY(host::open_at(m_root, {}, host::kOpenRead | host::kOpenDirectory, 0));
+    m_root_number = info.inode;
+    RefPtr<VolfsInode> inode = TRY(inode_of(nullptr, {}, info, handle, false));
+    return inode;
+}
+
+Result<abi::statfs> VolfsSuperBlock::statistics() {
+    abi::statfs info = TRY(host::file_system_info(m_root));
+    info.f_type = magic;
+    info.f_fsid[0] = static_cast<i32>(device);
+    info.f_fsid[1] = 0;
+    info.f_namelen = 255;
+    info.f_flags = 0;
+    return info;
+}
+
+Result<void> VolfsSuperBlock::sync() {
+    if (m_is_read_only)
+        return {};
+    return host::sync_file_system(m_root);
+}
+
+// ---- the table of inodes ----
+
+RefPtr<VolfsInode> VolfsSuperBlock::find(u64 host_device, u64 number) {
+    Bucket& list = bucket(number);
+    LockGuard guard(list.lock);
+    for (VolfsInode* inode = list.first; inode; inode = inode->m_hash_next)
+        if (inode->number == number && inode->m_host_device == host_device && inode->try_ref())
+            return RefPtr<VolfsInode>::adopt(inode);
+    return nullptr;
+}
+
+RefPtr<VolfsInode> VolfsSuperBlock::remember(VolfsInode& inode, bool replace) {
+    Bucket& list = bucket(inode.number);
+    LockGuard guard(list.lock);
+    if (inode.m_is_hashed)
+        return nullptr;
+    for (VolfsInode** link = &list.first; *link; link = &(*link)->m_hash_next) {
+        VolfsInode& other = **link;
+        if (other.number != inode.number || other.m_host_device != inode.m_host_device)
+            continue;
+        // Two directories may have met the same hard-linked file at once: one of the two inodes stays.
+        if (!replace && other.try_ref())
+            return RefPtr<VolfsInode>::adopt(&other);
+        // On its way out; or somebody has meddled with the tree from outside, and its number stands for a new file.
+        *link = other.m_hash_next;
+        other.m_is_hashed = false;
+        break;
+    }
+    inode.m_hash_next = list.first;
+    list.first = &inode;
+    inode.m_is_hashed = true;
+    return nullptr;
+}
+
+void VolfsSuperBlock::forget(VolfsInode& inode) {
+    Bucket& list = bucket(inode.number);
+    LockGuard guard(list.lock);
+    if (!inode.m_is_hashed)
+        return;
+    for (VolfsInode** link = &list.first; *link; link = &(*link)->m_hash_next) {
+        if (*link != &inode)
+            continue;
+        *link = inode.m_hash_next;
+        break;
+    }
+    inode.m_is_hashed = false;
+}
+
+Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::string_view name,
+                                                     const host::FileInfo& info, host::Handle handle, bool writable,
+                                                     const VolfsMetadata* made) {
+    RefPtr<VolfsInode> inode = made ? nullptr : find(info.device, info.inode);
+    if (!inode) {
+        Result<RefPtr<VolfsInode>> fresh = make_ref<VolfsInode>(*this);
+        if (fresh.is_error()) {
+            if (handle != host::kNoHandle)
+                host::close(handle);
+            return fresh.error();
+        }
+        inode = fresh.release_value();
+        inode->m_host_device = info.device;
+        inode->number = info.inode;
+        inode->m_host_type = info.type;
+        inode->take_host_info(info);
+        inode->links = info.links;
+        inode->born = info.changed;
+        inode->accessed = info.accessed;
+        if (made) {
+            inode->mode = made->mode;
+            inode->uid = made->uid;
+            inode->gid = made->gid;
+            inode->device = made->device;
+            inode->m_has_lxattrb = needs_lxattrb(*made);
+            inode->m_lxattrb_flags = inode->m_has_lxattrb ? kLxattrbOurs : 0;
+            inode->m_xattrs = VolfsInode::Xattrs::None;
+        } else if (handle != host::kNoHandle) {
+            Result<void> loaded = inode->load_attributes(handle);
+            if (loaded.is_error()) {
+                host::close(handle);
+                return loaded.error();
+            }
+        }
+        RefPtr<VolfsInode> winner = remember(*inode, made != nullptr);
+        if (winner)
+            inode = std::move(winner);
+    }
+    if (handle != host::kNoHandle)
+        inode->install(writable ? inode->m_write_slot : inode->m_read_slot, handle);
+    if (parent && !inode->m_parent)
+        set_location(*inode, parent, name);
+    return inode;
+}
+
+// ---- locations ----
+
+void VolfsSuperBlock::location_of(VolfsInode& inode, Location& out) {
+    RefPtr<VolfsInode> previous = std::move(out.parent); // dropped after the lock
+    LockGuard guard(m_location_lock);
+    out.parent = inode.m_parent;
+    const std::string_view name = inode.m_name.view();
+    out.length = name.size();
+    __builtin_memcpy(out.name, name.data(), name.size());
+}
+
+void VolfsSuperBlock::set_location(VolfsInode& inode, VolfsInode* parent, std::string_view name) {
+    RefPtr<VolfsInode> new_parent(parent);
+    String new_name;
+    if (parent) {
+        Result<String> copy = String::create(name);
+        if (copy.is_ok())
+            new_name = copy.release_value();
+        else
+            new_parent = nullptr; // found again by its handle alone
+    }
+    LockGuard guard(m_location_lock);
+    std::swap(inode.m_parent, new_parent);
+    std::swap(inode.m_name, new_name);
+}
+
+bool VolfsSuperBlock::is_location(const VolfsInode& inode, const VolfsInode& parent, std::string_view name) {
+    LockGuard guard(m_location_lock);
+    return inode.m_parent.get() == &parent && inode.m_name.view() == name;
+}
+
+// ---- staging ----
+
+Result<host::Handle> VolfsSuperBlock::staging() {
+    const host::Handle known = m_staging.load(std::memory_order_acquire);
+    if (known != host::kNoHandle)
+        return known;
+    LockGuard guard(m_staging_lock);
+    if (m_staging.load() != host::kNoHandle)
+        return m_staging.load();
+    Result<void> made = host::make_directory_at(m_root, kStagingName, 0700);
+    if (made.is_error() && made.error() != Errno::EEXIST)
+        return made.error();
+    const host::Handle handle =
+        TRY(host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0));
+    m_staging.store(handle, std::memory_order_release);
+    return handle;
+}
+
+Result<void> VolfsSuperBlock::empty_staging(host::Handle staging) {
+    // One entry a round: removing while reading would confuse some hosts.
+    struct Found {
+        char name[256];
+        usize length = 0;
+    };
+    for (;;) {
+        Found found;
+        host::rewind_directory(staging);
+        TRY(host::read_directory(
+            staging,
+            [](void* context, const host::DirectoryEntry& entry) {
+                if (entry.name == "." || entry.name == "..")
+                    return true;
+                auto& out = *static_cast<Found*>(context);
+                out.length = base::min<usize>(entry.name.size(), sizeof(out.name));
+                __builtin_memcpy(out.name, entry.name.data(), out.length);
+                return false;
+            },
+            &found));
+        if (found.length == 0)
+            return {};
+        const std::string_view name(found.name, found.length);
+        Result<void> removed = host::unlink_at(staging, name);
+        if (removed.is_error())
+            TRY(host::remove_directory_at(staging, name));
+    }
+}
+
+} // namespace lxcore

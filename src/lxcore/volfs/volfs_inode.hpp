@@ -1,0 +1,323 @@
+// The parts of VolFs: super block, inodes, the cache of host handles, directory listings.
+#pragma once
+
+#include "abi/dirent.hpp"
+#include "abi/xattr.hpp"
+#include "lxcore/fs/dentry.hpp"
+#include "lxcore/fs/file.hpp"
+#include "lxcore/fs/maybe_lock.hpp"
+#include "lxcore/volfs/volfs.hpp"
+
+namespace lxcore {
+
+class VolfsInode;
+class VolfsSuperBlock;
+
+// One cached host handle of an inode, with the number of its present users. Looking up an open handle is one atomic
+// addition; a handle that somebody uses cannot be closed by the eviction.
+class HandleSlot {
+public:
+    // Counts a user; kNoHandle (and nothing counted) when no handle is open.
+    host::Handle try_pin() {
+        if (static_cast<u32>(m_word.load(std::memory_order_relaxed)) == 0)
+            return host::kNoHandle;
+        const u64 word = m_word.fetch_add(kOneUser, std::memory_order_acquire);
+        if (static_cast<u32>(word) == 0) {
+            unpin();
+            return host::kNoHandle;
+        }
+        return static_cast<host::Handle>(static_cast<u32>(word) - 1);
+    }
+    void unpin() { m_word.fetch_sub(kOneUser, std::memory_order_release); }
+    // Puts `handle` in, with the caller as a user; false when there already is one.
+    bool install(host::Handle handle) {
+        u64 word = m_word.load(std::memory_order_relaxed);
+        do {
+            if (static_cast<u32>(word) != 0)
+                return false;
+        } while (!m_word.compare_exchange_weak(word, word + kOneUser + static_cast<u32>(handle) + 1,
+                                               std::memory_order_acq_rel));
+        return true;
+    }
+    // Takes the handle out when nobody uses it.
+    host::Handle take_idle() {
+        u64 word = m_word.load(std::memory_order_relaxed);
+        if (word == 0 || word >= kOneUser)
+            return host::kNoHandle;
+        if (!m_word.compare_exchange_strong(word, 0, std::memory_order_acq_rel))
+            return host::kNoHandle;
+        return static_cast<host::Handle>(static_cast<u32>(word) - 1);
+    }
+    // At the inode's end, whatever a killed process left counted.
+    host::Handle take() { return static_cast<host::Handle>(static_cast<u32>(m_word.exchange(0)) - 1); }
+    bool is_open() const { return static_cast<u32>(m_word.load(std::memory_order_relaxed)) != 0; }
+
+private:
+    static constexpr u64 kOneUser = u64{1} << 32;
+    std::atomic<u64> m_word{0}; // handle + 1 below the number of users
+};
+
+// The use of a host handle for the length of a scope.
+class HandlePin {
+public:
+    HandlePin() = default;
+    HandlePin(HandleSlot& slot, host::Handle handle) : m_slot(&slot), m_handle(handle) {}
+    HandlePin(HandlePin&& other) noexcept : m_slot(std::exchange(other.m_slot, nullptr)), m_handle(other.m_handle) {}
+    HandlePin& operator=(HandlePin&& other) noexcept {
+        std::swap(m_slot, other.m_slot);
+        std::swap(m_handle, other.m_handle);
+        return *this;
+    }
+    ~HandlePin() {
+        if (m_slot)
+            m_slot->unpin();
+    }
+    explicit operator bool() const { return m_slot != nullptr; }
+    host::Handle handle() const { return m_handle; }
+
+private:
+    HandleSlot* m_slot = nullptr;
+    host::Handle m_handle = host::kNoHandle;
+};
+
+// Names, inode numbers and types of one directory as they were at one moment. Immutable once built.
+class VolfsListing final : public SharedObject {
+public:
+    // A position is the offset of a record in `records`; 0 is the first.
+    struct Record {
+        u64 inode;
+        u8 type; // abi::DT_*
+        u8 length;
+        char name[];
+    };
+    static constexpr usize kHead = 10;
+    Vector<char> records;
+
+    Result<void> add(u64 inode, u8 type, std::string_view name);
+    Record* at(usize position) { return reinterpret_cast<Record*>(records.data() + position); }
+    static usize bytes(usize length) { return base::align_up(kHead + length, 8); }
+};
+
+// Linux attributes that LXATTRB may have to hold.
+struct VolfsMetadata {
+    u32 mode = 0, uid = 0, gid = 0;
+    u64 device = 0;
+    u16 flags = 0; // of LXATTRB: kLxattrb*
+};
+
+// Bits of lxattrb::flags that this implementation uses; WSL 1 writes 0.
+inline constexpr u16 kLxattrbOurs = 0x4000;       // written here, so that the next bit can be believed
+inline constexpr u16 kLxattrbHasSpecials = 0x8000; // a directory with files whose type the host does not know
+
+class VolfsInode final : public Inode {
+public:
+    explicit VolfsInode(VolfsSuperBlock& volfs);
+    ~VolfsInode() override;
+
+    Result<RefPtr<Inode>> lookup(std::string_view name) override;
+    Result<RefPtr<Inode>> create(std::string_view name, u32 mode, u32 uid, u32 gid, u64 device) override;
+    Result<RefPtr<Inode>> make_symlink(std::string_view name, std::string_view target, u32 uid, u32 gid) override;
+    Result<void> link(std::string_view name, Inode& target) override;
+    Result<void> unlink(std::string_view name, Inode& target) override;
+    Result<void> remove_directory(std::string_view name, Inode& target) override;
+    Result<void> rename(std::string_view old_name, Inode& target_old, Inode& new_parent, std::string_view new_name,
+                        Inode* target_new, u32 flags) override;
+    Result<RefPtr<Inode>> create_anonymous(u32 mode, u32 uid, u32 gid) override;
+
+    Result<RefPtr<File>> open(const Path& path, u32 flags) override;
+    Result<usize> read_link(char* buffer, usize capacity) override;
+    Result<void> refresh() override;
+    Result<void> set_attributes(const AttributeChange& change) override;
+    Result<usize> get_xattr(std::string_view name, void* value, usize capacity) override;
+    Result<void> set_xattr(std::string_view name, const void* value, usize length, i32 flags) override;
+    Result<usize> list_xattrs(char* names, usize capacity) override;
+    Result<void> remove_xattr(std::string_view name) override;
+
+    VolfsSuperBlock& volfs() const { return *m_volfs; }
+
+    // The host handle for reading (any type but native symlinks), or for writing (regular host files).
+    Result<HandlePin> pin(bool writable);
+    // The listing of this directory; `lock` is not held.
+    Result<RefPtr<VolfsListing>> listing();
+    // The host's attributes have changed by an operation of ours: the next refresh() asks for times and blocks.
+    void mark_stale() { m_is_stale.store(true, std::memory_order_release); }
+    void mark_mapped_writable() { m_is_mapped_writable.store(true, std::memory_order_release); }
+    std::atomic<u32> open_files{0};
+
+private:
+    friend class VolfsSuperBlock;
+    friend struct VolfsCreation;
+
+    bool is_native_symlink() const { return m_host_type == host::FileType::Symlink; }
+    // Attributes of the host file, and what LXATTRB says over them.
+    void take_host_info(const host::FileInfo& info);
+    void take_metadata(const abi::lxattrb& stored);
+    Result<void> load_attributes(host::Handle handle);
+    Result<void> store_metadata(const VolfsMetadata& metadata);
+    Result<void> mark_has_specials();
+    Result<void> convert_symlink(const VolfsMetadata& metadata);
+    Result<void> make_host_writable();
+    Result<HandlePin> pin_slow(bool writable);
+    Result<HandlePin> open_at_location(HandleSlot& slot, u32 mode);
+    HandlePin install(HandleSlot& slot, host::Handle handle);
+    // Before a name goes: what is in use keeps the handle that it could not open again.
+    Result<HandlePin> prepare_to_lose(const VolfsInode& directory, std::string_view name);
+    void lost_name(const VolfsInode& directory, std::string_view name);
+    void names_changed();
+    u8 entry_type(HandlePin& pin, const host::DirectoryEntry& entry);
+
+    VolfsSuperBlock* m_volfs;
+    HandleSlot m_read_slot, m_write_slot;
+    base::ListNode m_open_node; // in VolfsSuperBlock::m_open, while a handle is open
+    std::atomic<bool> m_is_recently_used{false};
+    std::atomic<bool> m_is_stale{false};
+    std::atomic<bool> m_is_mapped_writable{false};
+    enum class Xattrs : u8 { Unknown, None, Some } m_xattrs = Xattrs::Unknown;
+    bool m_has_lxattrb = false;
+    bool m_is_hashed = false;
+    u16 m_lxattrb_flags = 0;
+    host::FileType m_host_type = host::FileType::Unknown;
+    u32 m_host_permissions = 0;
+    u64 m_host_device = 0; // the inode's key, with `number`
+    VolfsInode* m_hash_next = nullptr;
+    // One name of the file, to open it again by: guarded by VolfsSuperBlock::m_location_lock. No parent: the root,
+    // or a file without a known name, whose handle then stays open.
+    RefPtr<VolfsInode> m_parent;
+    String m_name;
+    String m_staged_name; // an anonymous file on a host without such: its name in the staging folder
+    String m_link_target; // of a symlink, once read
+    RefPtr<VolfsListing> m_listing; // of a directory, when it is small; guarded by `lock`
+    std::atomic<bool> m_is_listing_old{false};
+
+protected:
+    void destroy() override;
+};
+
+class VolfsSuperBlock final : public SuperBlock {
+public:
+    VolfsSuperBlock(host::Handle root, u32 handle_budget, bool read_only);
+    ~VolfsSuperBlock() override;
+    Result<void> initialize();
+
+    Result<abi::statfs> statistics() override;
+    Result<void> sync() override;
+
+    bool is_read_only() const { return m_is_read_only; }
+    Result<RefPtr<VolfsInode>> make_root();
+
+    // The inode of a host file that `name` in `parent` refers to, from the table or new. Takes over `handle` (may be
+    // kNoHandle). With `is_new`, the caller has made the file just now, without LXATTRB.
+    Result<RefPtr<VolfsInode>> inode_of(VolfsInode* parent, std::string_view name, const host::FileInfo& info,
+                                        host::Handle handle, bool writable, const VolfsMetadata* made = nullptr);
+    RefPtr<VolfsInode> find(u64 host_device, u64 number);
+    void forget(VolfsInode& inode); // takes it out of the table
+    // Puts it in; unless `replace`, gives the one that is there for the same host file instead.
+    RefPtr<VolfsInode> remember(VolfsInode& inode, bool replace);
+
+    // Handle cache.
+    void handle_opened(VolfsInode& inode);
+    void handles_closing(VolfsInode& inode);
+
+    // Names by which inodes are opened again.
+    struct Location {
+        RefPtr<VolfsInode> parent;
+        char name[256];
+        usize length = 0;
+        std::string_view view() const { return {name, length}; }
+    };
+    void location_of(VolfsInode& inode, Location& out);
+    void set_location(VolfsInode& inode, VolfsInode* parent, std::string_view name);
+    bool is_location(const VolfsInode& inode, const VolfsInode& parent, std::string_view name);
+    // Names are about to change under the tree for the length of the scope: whoever opens by location meanwhile
+    // verifies what it got.
+    class Moving {
+    public:
+        explicit Moving(VolfsSuperBlock& volfs) : m_volfs(volfs) {
+            volfs.m_moves_under_way.fetch_add(1);
+            volfs.m_move_count.fetch_add(1);
+        }
+        LXSS_NO_COPY(Moving);
+        ~Moving() {
+            m_volfs.m_move_count.fetch_add(1);
+            m_volfs.m_moves_under_way.fetch_sub(1);
+        }
+
+    private:
+        VolfsSuperBlock& m_volfs;
+    };
+    u64 move_count() const { return m_move_count.load(); }
+    bool is_moving() const { return m_moves_under_way.load() != 0; }
+
+    // The hidden folder in which files are prepared that must appear whole.
+    Result<host::Handle> staging();
+    static constexpr std::string_view kStagingName = ".lxss-staging";
+    bool is_reserved(const VolfsInode& directory, std::string_view name) const {
+        return name == kStagingName && directory.number == m_root_number;
+    }
+
+private:
+    struct Bucket {
+        Mutex lock;
+        VolfsInode* first;
+    };
+    static constexpr usize kBuckets = 4096;
+    Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 52]; }
+    Result<void> empty_staging(host::Handle staging);
+
+    host::Handle m_root;
+    u32 m_budget;
+    bool m_is_read_only;
+    u64 m_root_number = 0;
+    Bucket* m_buckets = nullptr;
+    Mutex m_open_lock; // guards m_open
+    base::List<VolfsInode, &VolfsInode::m_open_node> m_open;
+    std::atomic<u32> m_open_count{0}; // inodes in m_open
+    Mutex m_location_lock;
+    std::atomic<u64> m_move_count{0};
+    std::atomic<u32> m_moves_under_way{0};
+    Mutex m_staging_lock;
+    std::atomic<host::Handle> m_staging{host::kNoHandle};
+};
+
+// An open VolFs file or directory.
+class VolfsFile final : public File {
+public:
+    explicit VolfsFile(VolfsInode& inode);
+    ~VolfsFile() override;
+
+    Result<usize> read(IoBuffer& buffer, i64 offset) override;
+    Result<usize> write(IoBuffer& buffer, i64 offset) override;
+    bool is_seekable() const override { return true; }
+    Result<u64> seek(i64 offset, i32 whence) override;
+    Result<void> read_directory(DirectoryVisitor& visitor) override;
+    u32 poll(PollTable* table) override;
+    Result<void> map(MapRequest& request) override;
+    Result<void> truncate(u64 length) override;
+    Result<void> allocate(i32 mode, u64 offset, u64 length) override;
+    Result<void> sync(bool data_only) override;
+    host::Handle host_handle() override;
+
+private:
+    RefPtr<VolfsInode> m_inode;
+    Mutex m_exposed_lock;
+    HandlePin m_exposed;            // taken by host_handle(): keeps the handle from being closed
+    RefPtr<VolfsListing> m_listing; // of a directory; guarded by position_lock, as is the next
+    u64 m_next_record = 0;          // the position that is known to be one
+};
+
+// volfs/metadata.cpp
+inline constexpr char kLxattrbName[] = "user.lxattrb";
+inline constexpr std::string_view kXattrPrefix = "user.lx.";
+// Permission bits of the host file for a Linux mode: the host user can always work with it.
+constexpr u32 host_permissions_for(u32 mode) {
+    return (mode & 0777) | ((mode & abi::S_IFMT) == abi::S_IFDIR ? 0700 : 0600);
+}
+// Whether the host file alone cannot express it. host_is_directory: the kind of host file that carries it.
+bool needs_lxattrb(const VolfsMetadata& metadata);
+abi::lxattrb encode_lxattrb(const VolfsMetadata& metadata, const Inode* times);
+// Where the host type says nothing about the Linux type: neither a regular file nor a directory.
+constexpr bool is_special(u32 mode) {
+    return (mode & abi::S_IFMT) != abi::S_IFREG && (mode & abi::S_IFMT) != abi::S_IFDIR;
+}
+
+} // namespace lxcore
