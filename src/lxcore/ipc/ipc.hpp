@@ -4,6 +4,7 @@
 #include "lxcore/memory/arena.hpp"
 
 #include "lxcore/kernel.hpp"
+#include "lxcore/memory/arena.hpp"
 
 namespace lxcore {
 
