@@ -93,6 +93,44 @@ void fail_delivery(Task& task, u32 signal) {
     force_segv(task);
 }
 
+// The area that XSAVE fills, with the marks by which Linux's and everybody's readers know its size and its end.
+Result<void> save_state(u64 state) {
+    const u64 bytes = host::vector_state_bytes();
+    TRY(host::save_vector_state(reinterpret_cast<void*>(state)));
+    abi::_fpx_sw_bytes marks{};
+    marks.magic1 = abi::FP_XSTATE_MAGIC1;
+    marks.extended_size = static_cast<u32>(bytes) + abi::FP_XSTATE_MAGIC2_SIZE;
+    marks.xfeatures = host::vector_state_features();
+    marks.xstate_size = static_cast<u32>(bytes);
+    TRY(copy_to_user(state + offsetof(abi::_fpstate, sw_reserved), &marks, sizeof marks));
+    TRY(UserPtr<u32>(state + bytes).write(abi::FP_XSTATE_MAGIC2));
+    // x87 and SSE count as in use, so that what a handler writes into the legacy part is restored.
+    (void)TRY(host::fetch_or_guarded(reinterpret_cast<u32*>(state + sizeof(abi::_fpstate)), 3));
+    return {};
+}
+
+// An area without the marks is the old 512 bytes of FXSAVE; whatever that lacks becomes initial.
+Result<void> restore_state(u64 state) {
+    const u64 bytes = host::vector_state_bytes();
+    if (!base::is_guest_range(state, bytes + abi::FP_XSTATE_MAGIC2_SIZE))
+        return Errno::EFAULT;
+    const auto marks =
+        TRY(UserPtr<abi::_fpx_sw_bytes>(state + offsetof(abi::_fpstate, sw_reserved)).read());
+    if (marks.magic1 == abi::FP_XSTATE_MAGIC1 && marks.xstate_size == bytes) {
+        const auto end = UserPtr<u32>(state + bytes).read();
+        if (end.is_ok() && end.value() == abi::FP_XSTATE_MAGIC2)
+            return state % 64 ? Result<void>(Errno::EINVAL)
+                              : host::restore_vector_state(reinterpret_cast<const void*>(state));
+    }
+    struct alignas(64) {
+        u8 legacy[sizeof(abi::_fpstate)];
+        abi::_xstate_header header;
+    } area{};
+    TRY(copy_from_user(area.legacy, state, sizeof area.legacy));
+    area.header.xfeatures = 3;
+    return host::restore_vector_state(&area);
+}
+
 Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& action, const abi::siginfo& info) {
     // As Linux on x86-64: there is no vDSO trampoline to return to.
     if (!(action.sa_flags & abi::SA_RESTORER))
@@ -104,7 +142,7 @@ Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& a
         sp = task.alternate_stack.ss_sp + task.alternate_stack.ss_size;
         entering = true;
     }
-    const usize state_bytes = host::vector_state_bytes();
+    const usize state_bytes = host::vector_state_bytes() + abi::FP_XSTATE_MAGIC2_SIZE;
     const u64 state = base::align_down(sp - state_bytes, 64);
     const u64 address = base::align_down(state - sizeof(abi::rt_sigframe), 16) - 8;
     if ((nested || entering) && !lies_on(task.alternate_stack, address))
@@ -126,7 +164,7 @@ Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& a
     if (info.si_code == abi::SI_TIMER)
         image.info._timer.sys_private = 0;
     TRY(copy_to_user(address, &image, sizeof image));
-    TRY(host::save_vector_state(reinterpret_cast<void*>(state)));
+    TRY(save_state(state));
     host::reset_vector_state();
 
     frame.rdi = static_cast<u64>(info.si_signo);
@@ -175,16 +213,12 @@ Result<u64> sys_rt_sigreturn() {
     set_blocked(task, context.uc_sigmask);
     load_registers(context.uc_mcontext, frame);
     const u64 state = context.uc_mcontext.fpstate;
-    bool good = true;
-    if (!state)
-        host::reset_vector_state();
+    bool good = base::is_guest_range(frame.rip, 1);
+    if (state)
+        good &= restore_state(state).is_ok();
     else
-        good = state % 64 == 0 && base::is_guest_range(state, host::vector_state_bytes()) &&
-               host::restore_vector_state(reinterpret_cast<const void*>(state)).is_ok();
-    // A return to a non-canonical address would fault inside the return instruction.
-    if (!good || frame.rip >= base::kGuestEnd) {
-        if (frame.rip >= base::kGuestEnd)
-            frame.rip = 0;
+        host::reset_vector_state();
+    if (!good) {
         force_segv(task);
         return frame.rax;
     }
