@@ -295,29 +295,29 @@ static H_UNUSED int h_same_text(const char* got, const char* want, const char* w
     return 0;
 }
 
-#define H_COMPARE(got, relation, text, want)                                                                 \
+#define H_COMPARE(shown, got, relation, text, want)                                                                 \
     __extension__({                                                                                          \
         long h_got = (long)(got), h_want = (long)(want);                                                     \
-        h_compare(h_got, h_want, h_got relation h_want, #got, text, __FILE__, __LINE__);                     \
+        h_compare(h_got, h_want, h_got relation h_want, shown, text, __FILE__, __LINE__);                   \
     })
-#define H_ERRNO(expression, number)                                                                          \
+#define H_ERRNO(shown, expression, number)                                                                          \
     __extension__({                                                                                          \
         errno = 0;                                                                                           \
         long h_got = (long)(expression);                                                                     \
-        h_fails_with(h_got, errno, number, #expression, __FILE__, __LINE__);                                 \
+        h_fails_with(h_got, errno, number, shown, __FILE__, __LINE__);                                       \
     })
 
 // EXPECT_ notes the failure and goes on; ASSERT_ leaves the function (which must return void).
 #define EXPECT_TRUE(condition) h_true(!!(condition), #condition, __FILE__, __LINE__)
 #define EXPECT_FALSE(condition) h_true(!(condition), "not " #condition, __FILE__, __LINE__)
-#define EXPECT_EQ(got, want) H_COMPARE(got, ==, "", want)
-#define EXPECT_NE(got, want) H_COMPARE(got, !=, "not ", want)
-#define EXPECT_LT(got, want) H_COMPARE(got, <, "less than ", want)
-#define EXPECT_LE(got, want) H_COMPARE(got, <=, "at most ", want)
-#define EXPECT_GT(got, want) H_COMPARE(got, >, "more than ", want)
-#define EXPECT_GE(got, want) H_COMPARE(got, >=, "at least ", want)
+#define EXPECT_EQ(got, want) H_COMPARE(#got, got, ==, "", want)
+#define EXPECT_NE(got, want) H_COMPARE(#got, got, !=, "not ", want)
+#define EXPECT_LT(got, want) H_COMPARE(#got, got, <, "less than ", want)
+#define EXPECT_LE(got, want) H_COMPARE(#got, got, <=, "at most ", want)
+#define EXPECT_GT(got, want) H_COMPARE(#got, got, >, "more than ", want)
+#define EXPECT_GE(got, want) H_COMPARE(#got, got, >=, "at least ", want)
 #define EXPECT_OK(expression) h_ok((long)(expression), #expression, __FILE__, __LINE__)
-#define EXPECT_ERRNO(expression, number) H_ERRNO(expression, number)
+#define EXPECT_ERRNO(expression, number) H_ERRNO(#expression, expression, number)
 #define EXPECT_STR(got, want) h_same_text(got, want, #got, __FILE__, __LINE__)
 
 #define H_ASSERT(check)                                                                                      \
@@ -325,11 +325,11 @@ static H_UNUSED int h_same_text(const char* got, const char* want, const char* w
         if (!(check))                                                                                        \
             return;                                                                                          \
     } while (0)
-#define ASSERT_TRUE(condition) H_ASSERT(EXPECT_TRUE(condition))
-#define ASSERT_EQ(got, want) H_ASSERT(EXPECT_EQ(got, want))
-#define ASSERT_GE(got, want) H_ASSERT(EXPECT_GE(got, want))
-#define ASSERT_OK(expression) H_ASSERT(EXPECT_OK(expression))
-#define ASSERT_ERRNO(expression, number) H_ASSERT(EXPECT_ERRNO(expression, number))
+#define ASSERT_TRUE(condition) H_ASSERT(h_true(!!(condition), #condition, __FILE__, __LINE__))
+#define ASSERT_EQ(got, want) H_ASSERT(H_COMPARE(#got, got, ==, "", want))
+#define ASSERT_GE(got, want) H_ASSERT(H_COMPARE(#got, got, >=, "at least ", want))
+#define ASSERT_OK(expression) H_ASSERT(h_ok((long)(expression), #expression, __FILE__, __LINE__))
+#define ASSERT_ERRNO(expression, number) H_ASSERT(H_ERRNO(#expression, expression, number))
 
 #define SKIP(reason)                                                                                         \
     do {                                                                                                     \
