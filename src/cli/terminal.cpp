@@ -1,5 +1,6 @@
 #include "cli/terminal.hpp"
 
+#include <initializer_list>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
