@@ -122,7 +122,8 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
             throw UsageError("--export needs an archive that has a name");
     } else if (option == "--manage") {
         named(Verb::SetUser);
-        const std::string setting = reader.value(option + " " + arguments.instance, "--set-default-user USER");
+        const std::string setting =
+            reader.value(option + " " + arguments.instance, "--set-default-user USER");
         if (setting != "--set-default-user")
             throw UsageError("--manage does not know '" + setting + "'");
         arguments.user = checked_user(reader.value(setting, "the name of a user"));
@@ -179,8 +180,10 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
             arguments.user = checked_user(value("the name of a user"));
         } else if (option == "--cd") {
             arguments.folder = value("the name of a folder");
-            if (arguments.folder != "~" && !arguments.folder.starts_with('/') && !arguments.folder.starts_with("~/"))
-                throw UsageError("--cd takes a folder of the instance: a name that starts with / or ~/, or ~");
+            if (arguments.folder != "~" && !arguments.folder.starts_with('/') &&
+                !arguments.folder.starts_with("~/"))
+                throw UsageError(
+                    "--cd takes a folder of the instance: a name that starts with / or ~/, or ~");
         } else if (option == "--trace-file") {
             arguments.trace_file = value("the name of a file");
             arguments.trace = true;
@@ -197,8 +200,8 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
         } else if (!options_seen && parse_verb(option, reader, arguments)) {
             return arguments;
         } else {
-            throw UsageError("'" + option + "' is no option of lxss" +
-                             (options_seen ? " here" : "") + "; 'lxss --help' lists them");
+            throw UsageError("'" + option + "' is no option of lxss" + (options_seen ? " here" : "") +
+                             "; 'lxss --help' lists them");
         }
         options_seen = true;
     }

@@ -1,5 +1,5 @@
-// The command line of lxss, which is that of wsl.exe. Options are read up to the first word that is none; what follows
-// is the command, and no part of it is interpreted here.
+// The command line of lxss, which is that of wsl.exe. Options are read up to the first word that is none;
+// what follows is the command, and no part of it is interpreted here.
 #pragma once
 
 #include <stdexcept>

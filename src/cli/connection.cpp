@@ -22,8 +22,8 @@ static UniqueFd try_connect(int folder) {
     return socket;
 }
 
-// Runs lxssd with no tie to this process and waits until it serves. Two launchers at once start one manager: the
-// lock is held until it answers.
+// Runs lxssd with no tie to this process and waits until it serves. Two launchers at once start one manager:
+// the lock is held until it answers.
 static UniqueFd start_manager(int folder) {
     UniqueFd lock(::openat(folder, kStartLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!lock)
@@ -97,10 +97,12 @@ UniqueFd send_request(const ClientHeader& header, const std::vector<std::string>
             if (send_client_packet(socket.get(), header, arguments, environment, descriptors))
                 return socket;
             if (errno == EMSGSIZE)
-                throw LauncherError("the command line is too long: all words and the environment together may have "
-                                    "190 KiB");
+                throw LauncherError(
+                    "the command line is too long: all words and the environment together may have "
+                    "190 KiB");
             if (errno != EPIPE && errno != ECONNRESET)
-                throw LauncherError(std::string("cannot send to the session manager: ") + std::strerror(errno));
+                throw LauncherError(std::string("cannot send to the session manager: ") +
+                                    std::strerror(errno));
         }
         ::usleep(20'000);
     }
@@ -120,11 +122,13 @@ ClientPacket receive_reply(int socket) {
     if (receive_packet(socket, packet) != ReceiveStatus::Received) {
         if (errno == ECONNRESET)
             throw RequestUnread();
-        throw ManagerEnded("the session manager has ended unexpectedly; see " + data_folder() + "/log/lxssd.log");
+        throw ManagerEnded("the session manager has ended unexpectedly; see " + data_folder() +
+                           "/log/lxssd.log");
     }
     std::optional<ClientPacket> reply = decode_client_packet(std::move(packet));
     if (!reply || reply->header.version != kClientProtocolVersion)
-        throw LauncherError("the session manager is of another version; end it with 'lxss --shutdown' of that version");
+        throw LauncherError(
+            "the session manager is of another version; end it with 'lxss --shutdown' of that version");
     if (reply->header.message == ClientMessage::Error)
         throw LauncherError(reply->arguments.empty() ? "the request failed" : reply->arguments[0],
                             static_cast<int>(reply->header.value));

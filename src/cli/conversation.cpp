@@ -10,7 +10,8 @@
 
 namespace lxss {
 
-// After SIGHUP the session has this long to end by itself; then lxss goes, and the manager hangs the session up.
+// After SIGHUP the session has this long to end by itself; then lxss goes, and the manager hangs the session
+// up.
 static constexpr int kHangupMilliseconds = 1000;
 
 namespace {
@@ -25,7 +26,8 @@ public:
         if (request_.uses_terminal)
             terminal_.enter();
         for (int attempt = 0;; ++attempt) {
-            socket_ = send_request(request_.header, request_.arguments, request_.environment, request_.descriptors);
+            socket_ =
+                send_request(request_.header, request_.arguments, request_.environment, request_.descriptors);
             try {
                 for (;;) {
                     wait();

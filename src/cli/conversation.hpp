@@ -1,4 +1,5 @@
-// One request to the manager from its sending to its last reply, with the signals of the host forwarded meanwhile.
+// One request to the manager from its sending to its last reply, with the signals of the host forwarded
+// meanwhile.
 #pragma once
 
 #include "cli/connection.hpp"

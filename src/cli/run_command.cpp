@@ -12,8 +12,9 @@
 
 namespace lxss {
 
-// A session starts with an environment of its own, as in WSL: what describes the terminal passes, and what WSLENV
-// names (name[/flags]:name...; the path flags p and l need drives, and such a variable stays behind until then).
+// A session starts with an environment of its own, as in WSL: what describes the terminal passes, and what
+// WSLENV names (name[/flags]:name...; the path flags p and l need drives, and such a variable stays behind
+// until then).
 static std::vector<std::string> session_environment() {
     std::vector<std::string> environment;
     auto pass = [&](const std::string& name) {
@@ -44,8 +45,8 @@ static std::string joined(const std::vector<std::string>& words) {
     return line;
 }
 
-// A program in the background must not read the terminal; lxkernel, which reads on behalf of the session, is not
-// stopped by the terminal's driver as the program itself would be.
+// A program in the background must not read the terminal; lxkernel, which reads on behalf of the session, is
+// not stopped by the terminal's driver as the program itself would be.
 static bool in_background() {
     const pid_t foreground = ::tcgetpgrp(STDIN_FILENO);
     return foreground > 0 && foreground != ::getpgrp();
@@ -71,11 +72,12 @@ int run_command(const Arguments& arguments) {
     UniqueFd trace;
     if (arguments.trace) {
         request.header.flags |= kClientTrace | (arguments.trace_summary ? kClientTraceSummary : 0);
-        trace.reset(arguments.trace_file.empty()
-                        ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
-                        : ::open(arguments.trace_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+        trace.reset(arguments.trace_file.empty() ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+                                                 : ::open(arguments.trace_file.c_str(),
+                                                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
         if (!trace)
-            throw LauncherError("cannot write the trace to " + arguments.trace_file + ": " + std::strerror(errno));
+            throw LauncherError("cannot write the trace to " + arguments.trace_file + ": " +
+                                std::strerror(errno));
         request.descriptors.push_back(trace.get());
     }
 

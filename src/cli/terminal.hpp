@@ -13,8 +13,8 @@ struct WindowSize {
 // Size of the first of standard input, output and error that is a terminal.
 WindowSize terminal_size();
 
-// Keeps standard input's terminal in raw mode: the session's own line discipline, inside the instance, does the
-// editing and makes signals of Ctrl-C and its like. Restores the settings when it ends.
+// Keeps standard input's terminal in raw mode: the session's own line discipline, inside the instance, does
+// the editing and makes signals of Ctrl-C and its like. Restores the settings when it ends.
 class RawTerminal {
 public:
     RawTerminal() = default;

@@ -53,12 +53,14 @@ int list_instances(const Arguments& arguments) {
         if (item.arguments.size() < 4)
             return;
         if (!arguments.list_running || item.arguments[2] == "Running")
-            rows.push_back({item.arguments[0], item.arguments[1], item.arguments[2], !item.arguments[3].empty()});
+            rows.push_back(
+                {item.arguments[0], item.arguments[1], item.arguments[2], !item.arguments[3].empty()});
     });
     if (rows.empty() && !arguments.list_quiet) {
-        std::fprintf(stderr, arguments.list_running
-                                 ? "lxss: no instance is running\n"
-                                 : "lxss: there is no instance yet; 'lxss --import NAME FOLDER FILE.tar' makes one\n");
+        std::fprintf(
+            stderr, arguments.list_running
+                        ? "lxss: no instance is running\n"
+                        : "lxss: there is no instance yet; 'lxss --import NAME FOLDER FILE.tar' makes one\n");
         return 0;
     }
     int width = 4;
@@ -71,7 +73,8 @@ int list_instances(const Arguments& arguments) {
             std::printf("%c %-*s  %-12s  %s\n", row.is_default ? '*' : ' ', width, row.name.c_str(),
                         row.state.c_str(), row.folder.c_str());
         else
-            std::printf("%s%s\n", row.name.c_str(), row.is_default && !arguments.list_quiet ? " (Default)" : "");
+            std::printf("%s%s\n", row.name.c_str(),
+                        row.is_default && !arguments.list_quiet ? " (Default)" : "");
     }
     return std::fflush(stdout) == 0 ? 0 : 1;
 }

@@ -1,9 +1,9 @@
 // The protocol between the launcher (lxss) and the session manager (lxssd).
 //
-// Transport: one SOCK_SEQPACKET UNIX connection per request; both ends check the peer's user with SO_PEERCRED. Each
-// packet is one ClientHeader followed by strings ended by NUL: first the arguments, then the environment. Host
-// descriptors travel beside it as SCM_RIGHTS. The connection is the session: when it closes, the session's
-// terminal is closed (Hangup), or an import is undone.
+// Transport: one SOCK_SEQPACKET UNIX connection per request; both ends check the peer's user with
+// SO_PEERCRED. Each packet is one ClientHeader followed by strings ended by NUL: first the arguments, then
+// the environment. Host descriptors travel beside it as SCM_RIGHTS. The connection is the session: when it
+// closes, the session's terminal is closed (Hangup), or an import is undone.
 //
 // Both programs are built together; a differing kClientProtocolVersion means that an older lxssd still runs.
 #pragma once
@@ -16,7 +16,8 @@ constexpr uint32_t kClientProtocolVersion = 1;
 
 enum class ClientMessage : uint32_t {
     // lxss -> lxssd. `arguments` below are the strings of the packet.
-    Run = 1,        // instance or "", user or "", folder or "", then the words; descriptors 0, 1, 2 and perhaps trace
+    Run =
+        1, // instance or "", user or "", folder or "", then the words; descriptors 0, 1, 2 and perhaps trace
     WindowSize = 2, // rows, columns
     Signal = 3,     // value: Linux signal number
     List = 4,       // answered by Item packets, then Done

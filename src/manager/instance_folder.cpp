@@ -46,7 +46,10 @@ bool prepare_instance_folder(const std::string& folder, bool& made_folder, std::
         error = folder + " is not empty; name a folder that is empty or does not exist";
         return false;
     }
-    if (::fchmod(descriptor.get(), 0700) != 0 || ::mkdirat(descriptor.get(), "rootfs", 0700) != 0) {
+    // The folder keeps other host users out. The root inside has the mode a root folder has, in case the
+    // archive names none: the instance's own users must pass through it.
+    if (::fchmod(descriptor.get(), 0700) != 0 || ::mkdirat(descriptor.get(), "rootfs", 0755) != 0 ||
+        ::fchmodat(descriptor.get(), "rootfs", 0755, 0) != 0) {
         error = "cannot write to " + folder + ": " + std::strerror(errno);
         if (made_folder)
             ::rmdir(folder.c_str());

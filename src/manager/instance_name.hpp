@@ -1,5 +1,6 @@
-// Names of instances: 1 to 64 letters, digits, '.', '_' and '-', of which the first is a letter or digit. They are
-// the same name when they differ by case alone, as on the seed system, so that a registry works on every host.
+// Names of instances: 1 to 64 letters, digits, '.', '_' and '-', of which the first is a letter or digit.
+// They are the same name when they differ by case alone, as on the seed system, so that a registry works on
+// every host.
 #pragma once
 
 #include <string_view>

@@ -53,9 +53,13 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
     ::fcntl(control_.get(), F_SETFL, O_NONBLOCK);
 
     // Descriptors of the new process: 0 /dev/null, 1 and 2 and 4 the log, 3 the control socket, 5 the lock.
-    std::vector<std::string> words = {options.program, "--root=" + options.folder + "/rootfs",
-                                      "--guest-dir=" + options.guest_dir, "--control-fd=3", "--log-fd=4",
-                                      "--name=" + options.name, "--hostname=" + options.name};
+    std::vector<std::string> words = {options.program,
+                                      "--root=" + options.folder + "/rootfs",
+                                      "--guest-dir=" + options.guest_dir,
+                                      "--control-fd=3",
+                                      "--log-fd=4",
+                                      "--name=" + options.name,
+                                      "--hostname=" + options.name};
     if (options.no_init)
         words.push_back("--no-init");
     std::vector<char*> argv;
@@ -78,8 +82,8 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
         ::setenv("LXSS_RESOLV_CONF", resolver.c_str(), 1);
         ::setenv("LXSS_HOSTNAME", options.name.c_str(), 1);
         // First above the numbers that are about to be filled, then into place.
-        const int sources[6] = {::open("/dev/null", O_RDONLY), log.get(), log.get(), kernel_end.get(), log.get(),
-                                lock.get()};
+        const int sources[6] = {
+            ::open("/dev/null", O_RDONLY), log.get(), log.get(), kernel_end.get(), log.get(), lock.get()};
         int lifted[6];
         for (int i = 0; i < 6; ++i)
             lifted[i] = ::fcntl(sources[i], F_DUPFD_CLOEXEC, 16);
@@ -218,7 +222,8 @@ void KernelProcess::handle(const Packet& packet) {
         std::memcpy(&event, payload, sizeof event);
         if (length != sizeof event + event.text_bytes)
             return malformed();
-        events_.failed(header.session_id, event.error_number, std::string(payload + sizeof event, event.text_bytes));
+        events_.failed(header.session_id, event.error_number,
+                       std::string(payload + sizeof event, event.text_bytes));
         return;
     }
     default:

@@ -17,7 +17,8 @@
 
 using namespace lxss;
 
-// The launcher reads one line from this descriptor: "ok", "running" (another manager serves already) or a problem.
+// The launcher reads one line from this descriptor: "ok", "running" (another manager serves already) or a
+// problem.
 static void tell_starter(int descriptor, const std::string& line) {
     if (descriptor >= 0) {
         [[maybe_unused]] const ssize_t written = ::write(descriptor, line.data(), line.size());
@@ -27,7 +28,8 @@ static void tell_starter(int descriptor, const std::string& line) {
     }
 }
 
-static std::chrono::milliseconds seconds_from_environment(const char* name, std::chrono::milliseconds fallback) {
+static std::chrono::milliseconds seconds_from_environment(const char* name,
+                                                          std::chrono::milliseconds fallback) {
     const char* text = std::getenv(name);
     if (!text)
         return fallback;
@@ -81,7 +83,8 @@ int main(int argc, char** argv) {
     ManagerOptions options;
     options.data_folder = data_folder();
     if (options.data_folder.empty() || !options.data_folder.starts_with('/')) {
-        tell_starter(ready, "set HOME or LXSS_HOME to an absolute folder name: instances are registered there");
+        tell_starter(ready,
+                     "set HOME or LXSS_HOME to an absolute folder name: instances are registered there");
         return 1;
     }
     if (!make_folders(options.data_folder + "/log")) {
@@ -101,7 +104,8 @@ int main(int argc, char** argv) {
 
     const std::string programs = program_folder();
     options.kernel = from_environment("LXSS_KERNEL", programs + "/lxkernel");
-    options.guest_dir = from_environment("LXSS_GUEST_DIR", programs.substr(0, programs.rfind('/')) + "/libexec/guest");
+    options.guest_dir =
+        from_environment("LXSS_GUEST_DIR", programs.substr(0, programs.rfind('/')) + "/libexec/guest");
     options.grace = seconds_from_environment("LXSS_GRACE", options.grace);
     options.idle = seconds_from_environment("LXSS_IDLE", options.idle);
 
@@ -118,10 +122,13 @@ int main(int argc, char** argv) {
     auto open_listener = [folder] {
         UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         const sockaddr_un address = socket_address(folder);
-        ::unlinkat(folder, kSocketName, 0); // left by a manager that was killed; the lock says it is not in use
-        if (!listener || ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::unlinkat(folder, kSocketName,
+                   0); // left by a manager that was killed; the lock says it is not in use
+        if (!listener ||
+            ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
             ::listen(listener.get(), SOMAXCONN) != 0)
-            throw std::runtime_error(std::string("cannot listen in the runtime folder: ") + std::strerror(errno));
+            throw std::runtime_error(std::string("cannot listen in the runtime folder: ") +
+                                     std::strerror(errno));
         return listener;
     };
     auto remove_listener = [folder] { ::unlinkat(folder, kSocketName, 0); };

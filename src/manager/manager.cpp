@@ -142,8 +142,9 @@ void Manager::reap_children() {
         if (::waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) != 0 || information.si_pid == 0)
             return;
         const pid_t pid = information.si_pid;
-        auto owner = std::find_if(instances_.begin(), instances_.end(),
-                                  [&](const InstancePointer& instance) { return instance->kernel.pid() == pid; });
+        auto owner = std::find_if(instances_.begin(), instances_.end(), [&](const InstancePointer& instance) {
+            return instance->kernel.pid() == pid;
+        });
         // Before the number is free for others: what the kernel left in its process group goes with it.
         if (owner != instances_.end())
             (*owner)->kernel.kill();

@@ -1,5 +1,5 @@
-// The session manager: clients, instances and what happens between them. One thread; everything that may take long
-// (removing a tree) runs in a helper process.
+// The session manager: clients, instances and what happens between them. One thread; everything that may take
+// long (removing a tree) runs in a helper process.
 #pragma once
 
 #include "manager/kernel_process.hpp"

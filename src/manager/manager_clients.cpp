@@ -15,8 +15,8 @@ namespace lxss {
 
 using namespace std::chrono_literals;
 
-static_assert(kClientTerminalMask ==
-              (protocol::kRunStdinIsTerminal | protocol::kRunStdoutIsTerminal | protocol::kRunStderrIsTerminal));
+static_assert(kClientTerminalMask == (protocol::kRunStdinIsTerminal | protocol::kRunStdoutIsTerminal |
+                                      protocol::kRunStderrIsTerminal));
 static_assert(kClientTrace == protocol::kRunTrace && kClientTraceSummary == protocol::kRunTraceSummary);
 
 static constexpr uint32_t kRunFlags = kClientTerminalMask | kClientTrace | kClientTraceSummary;
@@ -107,8 +107,9 @@ void Manager::fail(const ClientPointer& client, const std::string& text, int exi
 
 void Manager::handle_request(const ClientPointer& client, ClientPacket packet) {
     if (packet.header.version != kClientProtocolVersion)
-        return fail(client, "this lxss and the running lxssd are of different versions; end lxssd with 'kill " +
-                                std::to_string(::getpid()) + "' and try again");
+        return fail(client,
+                    "this lxss and the running lxssd are of different versions; end lxssd with 'kill " +
+                        std::to_string(::getpid()) + "' and try again");
     if (client->asked) {
         InstancePointer instance = client->session ? find_instance(client->instance) : nullptr;
         if (!instance)
@@ -252,7 +253,7 @@ void Manager::request_list(const ClientPointer& client) {
         else if (entry.state == RegistryState::Uninstalling)
             state = "Uninstalling";
         else if (instance)
-            state = instance->purpose == Purpose::Export   ? "Exporting"
+            state = instance->purpose == Purpose::Export ? "Exporting"
                     : instance->phase == Phase::Stopping ? "Stopping"
                                                          : "Running";
         ClientHeader header{};
@@ -263,7 +264,8 @@ void Manager::request_list(const ClientPointer& client) {
     reply(client, ClientMessage::Done);
 }
 
-void Manager::request_set_user(const ClientPointer& client, const std::string& name, const std::string& user) {
+void Manager::request_set_user(const ClientPointer& client, const std::string& name,
+                               const std::string& user) {
     const RegistryEntry* entry = require_installed(client, name);
     if (!entry)
         return;
@@ -307,7 +309,8 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     auto undo = [this, client, name = entry.name](const std::string& reason) {
         spdlog::info("instance {}: import undone: {}", name, reason);
         remove_entry(name, [this, client, reason](const std::string& problem) {
-            fail(client, "import failed: " + reason + (problem.empty() ? "; nothing was kept" : "\n" + problem));
+            fail(client,
+                 "import failed: " + reason + (problem.empty() ? "; nothing was kept" : "\n" + problem));
         });
     };
     InstancePointer instance = start_instance(entry, Purpose::Import, error);
@@ -335,18 +338,19 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     command.arguments = {"import"};
     if (!size.empty())
         command.arguments.push_back("--size=" + size);
-    start_session(instance, client, std::move(command), std::move(packet.descriptors),
-                  [this, client, instance, outcome](std::optional<int> wait_status, const std::string& problem) {
-                      if (!client->socket)
-                          *outcome = "its client has gone";
-                      else if (!wait_status)
-                          *outcome = problem;
-                      else if (*wait_status != 0)
-                          *outcome = "the archive could not be unpacked";
-                      else
-                          outcome->clear();
-                      stop_instance(instance, 0s);
-                  });
+    start_session(
+        instance, client, std::move(command), std::move(packet.descriptors),
+        [this, client, instance, outcome](std::optional<int> wait_status, const std::string& problem) {
+            if (!client->socket)
+                *outcome = "its client has gone";
+            else if (!wait_status)
+                *outcome = problem;
+            else if (*wait_status != 0)
+                *outcome = "the archive could not be unpacked";
+            else
+                outcome->clear();
+            stop_instance(instance, 0s);
+        });
 }
 
 void Manager::request_export(const ClientPointer& client, ClientPacket packet) {
@@ -372,15 +376,16 @@ void Manager::request_export(const ClientPointer& client, ClientPacket packet) {
     RunCommand command;
     command.program = "export";
     command.arguments = {"export", "--compress=" + packet.arguments[1]};
-    start_session(instance, client, std::move(command), std::move(packet.descriptors),
-                  [this, client, instance, own_instance](std::optional<int> wait_status, const std::string& problem) {
-                      if (wait_status && *wait_status == 0)
-                          reply(client, ClientMessage::Done);
-                      else
-                          fail(client, "export failed" + (wait_status ? "" : ": " + problem));
-                      if (own_instance)
-                          stop_instance(instance, 0s);
-                  });
+    start_session(
+        instance, client, std::move(command), std::move(packet.descriptors),
+        [this, client, instance, own_instance](std::optional<int> wait_status, const std::string& problem) {
+            if (wait_status && *wait_status == 0)
+                reply(client, ClientMessage::Done);
+            else
+                fail(client, "export failed" + (wait_status ? "" : ": " + problem));
+            if (own_instance)
+                stop_instance(instance, 0s);
+        });
 }
 
 void Manager::request_unregister(const ClientPointer& client, const std::string& name) {

@@ -20,7 +20,8 @@ Manager::InstancePointer Manager::find_instance(const std::string& name) const {
     return nullptr;
 }
 
-Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Purpose purpose, std::string& error) {
+Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Purpose purpose,
+                                                 std::string& error) {
     auto instance = std::make_shared<Instance>();
     instance->name = entry.name;
     instance->folder = entry.folder;
@@ -124,7 +125,8 @@ void Manager::instance_died(const InstancePointer& instance, int wait_status) {
     if (instance->phase == Phase::Stopping)
         problem = "the instance '" + instance->name + "' was terminated";
     else if (!instance->kernel.ready())
-        problem = "the instance '" + instance->name + "' could not start: its kernel " + how + log_tail(*instance);
+        problem =
+            "the instance '" + instance->name + "' could not start: its kernel " + how + log_tail(*instance);
     else
         problem = "the instance '" + instance->name + "' has ended: its kernel " + how + log_tail(*instance);
     auto sessions = std::move(instance->sessions);

@@ -34,7 +34,8 @@ bool send_packet(int socket, std::span<const char> bytes, std::span<const int> d
 }
 
 ReceiveStatus receive_packet(int socket, Packet& packet) {
-    // One buffer for all, in pages that are touched only as far as packets reach. Both programs have one thread.
+    // One buffer for all, in pages that are touched only as far as packets reach. Both programs have one
+    // thread.
     static char buffer[kMaxPacketBytes];
     iovec part{buffer, sizeof buffer};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxPacketDescriptors)];
@@ -113,7 +114,8 @@ std::optional<ClientPacket> decode_client_packet(Packet packet) {
     result.descriptors = std::move(packet.descriptors);
     if (result.header.version != kClientProtocolVersion)
         return result;
-    std::string_view text(packet.bytes.data() + sizeof result.header, packet.bytes.size() - sizeof result.header);
+    std::string_view text(packet.bytes.data() + sizeof result.header,
+                          packet.bytes.size() - sizeof result.header);
     if (text.size() != result.header.strings_bytes ||
         !take_strings(text, result.header.argument_count, result.arguments) ||
         !take_strings(text, result.header.environment_count, result.environment) || !text.empty())

@@ -1,5 +1,5 @@
-// Packets with descriptors over SOCK_SEQPACKET UNIX sockets, as both protocols use them. Needs no library beyond
-// the C++ standard one, so that the launcher stays small.
+// Packets with descriptors over SOCK_SEQPACKET UNIX sockets, as both protocols use them. Needs no library
+// beyond the C++ standard one, so that the launcher stays small.
 #pragma once
 
 #include "manager/client_protocol.hpp"
@@ -24,12 +24,12 @@ struct Packet {
 
 enum class ReceiveStatus { Received, WouldBlock, Closed };
 
-// Sends one packet whole, or fails with errno set (EAGAIN on a full non-blocking socket, EPIPE when the peer has
-// gone, EMSGSIZE above kMaxPacketBytes). Raises no SIGPIPE.
+// Sends one packet whole, or fails with errno set (EAGAIN on a full non-blocking socket, EPIPE when the peer
+// has gone, EMSGSIZE above kMaxPacketBytes). Raises no SIGPIPE.
 bool send_packet(int socket, std::span<const char> bytes, std::span<const int> descriptors = {});
 
-// Receives one packet. Descriptors arrive close-on-exec. A packet that was cut short counts as Closed: the peer
-// does not follow the protocol. On Closed errno holds the reason, or 0 after an orderly close.
+// Receives one packet. Descriptors arrive close-on-exec. A packet that was cut short counts as Closed: the
+// peer does not follow the protocol. On Closed errno holds the reason, or 0 after an orderly close.
 ReceiveStatus receive_packet(int socket, Packet& packet);
 
 struct ClientPacket {
@@ -41,10 +41,11 @@ struct ClientPacket {
 
 // Fills in version, counts and lengths, and sends.
 bool send_client_packet(int socket, ClientHeader header, const std::vector<std::string>& arguments,
-                        const std::vector<std::string>& environment = {}, std::span<const int> descriptors = {});
+                        const std::vector<std::string>& environment = {},
+                        std::span<const int> descriptors = {});
 
-// Returns nothing when the packet is malformed. Packets of another version decode to their header alone, so that
-// the caller can say so.
+// Returns nothing when the packet is malformed. Packets of another version decode to their header alone, so
+// that the caller can say so.
 std::optional<ClientPacket> decode_client_packet(Packet packet);
 
 // Appends each string with its NUL. Strings end at their first NUL.

@@ -1,5 +1,5 @@
-// Where lxss keeps its things. LXSS_HOME puts all of them below one folder (tests use it for isolation); otherwise
-// the XDG base directories hold. Needs no library beyond the C++ standard one.
+// Where lxss keeps its things. LXSS_HOME puts all of them below one folder (tests use it for isolation);
+// otherwise the XDG base directories hold. Needs no library beyond the C++ standard one.
 #pragma once
 
 #include "manager/unique_fd.hpp"
@@ -9,7 +9,8 @@
 
 namespace lxss {
 
-// Folder of the registry, the log and instances that scripts/run makes: $LXSS_HOME, else $XDG_DATA_HOME/lxss, else
+// Folder of the registry, the log and instances that scripts/run makes: $LXSS_HOME, else $XDG_DATA_HOME/lxss,
+// else
 // ~/.local/share/lxss. Empty when the environment names no home.
 std::string data_folder();
 
@@ -17,17 +18,17 @@ std::string data_folder();
 // /tmp/lxss-<uid>.
 std::string runtime_folder();
 
-// Makes the runtime folder with mode 0700 if it is missing, and opens it. Fails, with a message for the user in
-// `error`, unless it is a real folder that belongs to this user and that nobody else may enter: whoever may reach
-// the socket acts as this user.
+// Makes the runtime folder with mode 0700 if it is missing, and opens it. Fails, with a message for the user
+// in `error`, unless it is a real folder that belongs to this user and that nobody else may enter: whoever
+// may reach the socket acts as this user.
 UniqueFd open_runtime_folder(std::string& error);
 
 inline constexpr const char* kSocketName = "lxssd.sock";
 inline constexpr const char* kLockName = "lxssd.lock";
 inline constexpr const char* kStartLockName = "start.lock";
 
-// Address of the manager's socket in an open runtime folder. It goes through /proc/self/fd, so that neither a long
-// folder name nor a folder exchanged after the check matters.
+// Address of the manager's socket in an open runtime folder. It goes through /proc/self/fd, so that neither a
+// long folder name nor a folder exchanged after the check matters.
 sockaddr_un socket_address(int runtime_folder_descriptor);
 
 // The user at the other end of a connected UNIX socket is this process's user.

@@ -30,13 +30,16 @@ static const char* state_name(RegistryState state) {
 }
 
 static RegistryState state_from_name(const std::string& name) {
-    for (RegistryState state : {RegistryState::Installed, RegistryState::Installing, RegistryState::Uninstalling})
+    for (RegistryState state :
+         {RegistryState::Installed, RegistryState::Installing, RegistryState::Uninstalling})
         if (name == state_name(state))
             return state;
     throw RegistryError("unknown state '" + name + "'");
 }
 
-Registry::Registry(std::string path) : path_(std::move(path)) { load(); }
+Registry::Registry(std::string path) : path_(std::move(path)) {
+    load();
+}
 
 void Registry::load() {
     std::ifstream file(path_);
@@ -85,13 +88,15 @@ const RegistryEntry* Registry::default_entry() const {
 
 void Registry::put(const RegistryEntry& entry) {
     std::vector<RegistryEntry> changed = entries_;
-    auto place = std::find_if(changed.begin(), changed.end(),
-                              [&](const RegistryEntry& other) { return same_instance_name(other.name, entry.name); });
+    auto place = std::find_if(changed.begin(), changed.end(), [&](const RegistryEntry& other) {
+        return same_instance_name(other.name, entry.name);
+    });
     if (place == changed.end())
         changed.push_back(entry);
     else
         *place = entry;
-    save(changed, default_name_.empty() && entry.state == RegistryState::Installed ? entry.name : default_name_);
+    save(changed,
+         default_name_.empty() && entry.state == RegistryState::Installed ? entry.name : default_name_);
 }
 
 void Registry::remove(std::string_view name) {

@@ -13,8 +13,8 @@ struct RegistryError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Installing and Uninstalling stand in the file while the work goes on, so that a manager that is killed in the
-// middle finds, at its next start, what it must remove.
+// Installing and Uninstalling stand in the file while the work goes on, so that a manager that is killed in
+// the middle finds, at its next start, what it must remove.
 enum class RegistryState { Installed, Installing, Uninstalling };
 
 struct RegistryEntry {
@@ -37,8 +37,8 @@ public:
     // The default instance, or nullptr when none is installed. The first one installed becomes the default.
     const RegistryEntry* default_entry() const;
 
-    // Each change is on disk (written aside, synced, renamed) when the call returns. On RegistryError nothing has
-    // changed, in memory or on disk. put() adds an entry or replaces the one of that name.
+    // Each change is on disk (written aside, synced, renamed) when the call returns. On RegistryError nothing
+    // has changed, in memory or on disk. put() adds an entry or replaces the one of that name.
     void put(const RegistryEntry& entry);
     void remove(std::string_view name);
     void set_default(std::string_view name);

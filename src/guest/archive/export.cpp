@@ -2,13 +2,14 @@
 //
 //   export [--compress=none|gzip|xz|zstd|bzip2]
 //
-// One file system: what is mounted (proc, dev, drives) is no part of the instance. Sockets have no place in a tar
-// archive and are left out with a note. A file that changes while it is read is written as it was found, cut or
-// padded to the length in its header.
+// One file system: what is mounted (proc, dev, drives) is no part of the instance. Sockets have no place in a
+// tar archive and are left out with a note. A file that changes while it is read is written as it was found,
+// cut or padded to the length in its header.
 #include "tree.hpp"
 
 #include <archive_entry.h>
 #include <cerrno>
+#include <clocale>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -87,6 +88,7 @@ int main(int argc, char** argv) {
             return 2;
         }
     }
+    std::setlocale(LC_CTYPE, "C.UTF-8"); // names in pax headers are UTF-8, those on disk are bytes
     if (::chdir("/") != 0) {
         complain(kProgram, std::string("cannot enter /: ") + std::strerror(errno));
         return 1;
@@ -104,7 +106,8 @@ int main(int argc, char** argv) {
     }
     Archive disk(archive_read_disk_new());
     archive_read_disk_set_symlink_physical(disk.get());
-    archive_read_disk_set_behavior(disk.get(), ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS | ARCHIVE_READDISK_NO_FFLAGS);
+    archive_read_disk_set_behavior(disk.get(),
+                                   ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS | ARCHIVE_READDISK_NO_FFLAGS);
     std::unique_ptr<archive_entry_linkresolver, decltype(&archive_entry_linkresolver_free)> links(
         archive_entry_linkresolver_new(), archive_entry_linkresolver_free);
     archive_entry_linkresolver_set_strategy(links.get(), archive_format(writer.get()));
@@ -129,8 +132,8 @@ int main(int argc, char** argv) {
         }
         archive_read_disk_descend(disk.get());
         if (archive_entry_filetype(entry.get()) == AE_IFSOCK) {
-            complain(kProgram, std::string("note: the socket ") + archive_entry_pathname(entry.get()) +
-                                   " is left out");
+            complain(kProgram,
+                     std::string("note: the socket ") + archive_entry_pathname(entry.get()) + " is left out");
             continue;
         }
         archive_entry* whole = entry.release();

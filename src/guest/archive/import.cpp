@@ -2,13 +2,14 @@
 //
 //   import [--size=BYTES]
 //
-// Any compression that libarchive knows is recognised by itself. Owners are taken by number: the names of another
-// system mean nothing here. The instance is empty before and is thrown away after a failure, so the first entry
-// that cannot be kept whole ends the work.
+// Any compression that libarchive knows is recognised by itself. Owners are taken by number: the names of
+// another system mean nothing here. The instance is empty before and is thrown away after a failure, so the
+// first entry that cannot be kept whole ends the work.
 #include "tree.hpp"
 
 #include <archive_entry.h>
 #include <cerrno>
+#include <clocale>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -93,6 +94,7 @@ int main(int argc, char** argv) {
             return 2;
         }
     }
+    std::setlocale(LC_CTYPE, "C.UTF-8"); // names in pax headers are UTF-8, those on disk are bytes
     ::umask(0);
     if (::chdir("/") != 0) {
         complain(kProgram, std::string("cannot enter /: ") + std::strerror(errno));
@@ -115,7 +117,8 @@ int main(int argc, char** argv) {
     uint64_t files = 0;
     archive_entry* entry;
     int result;
-    while ((result = archive_read_next_header(reader.get(), &entry)) == ARCHIVE_OK || result == ARCHIVE_WARN) {
+    while ((result = archive_read_next_header(reader.get(), &entry)) == ARCHIVE_OK ||
+           result == ARCHIVE_WARN) {
         std::string problem;
         const int extracted = extract(reader.get(), writer.get(), entry, problem);
         if (extracted < ARCHIVE_WARN) {

@@ -6,7 +6,9 @@
 
 namespace lxss {
 
-void complain(const char* program, const std::string& text) { ::dprintf(2, "%s: %s\n", program, text.c_str()); }
+void complain(const char* program, const std::string& text) {
+    ::dprintf(2, "%s: %s\n", program, text.c_str());
+}
 
 Progress::Progress(const char* verb) : verb_(verb), enabled_(::isatty(2)) {}
 
@@ -26,7 +28,8 @@ void Progress::show(uint64_t files, uint64_t bytes_done, uint64_t bytes_total) {
     last_milliseconds_ = milliseconds;
     shown_ = true;
     if (bytes_total)
-        ::dprintf(2, "\r%s: %3u%%, %llu files\033[K", verb_, static_cast<unsigned>(bytes_done * 100 / bytes_total),
+        ::dprintf(2, "\r%s: %3u%%, %llu files\033[K", verb_,
+                  static_cast<unsigned>(bytes_done * 100 / bytes_total),
                   static_cast<unsigned long long>(files));
     else
         ::dprintf(2, "\r%s: %llu files, %llu MiB\033[K", verb_, static_cast<unsigned long long>(files),

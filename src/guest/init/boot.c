@@ -36,13 +36,14 @@ static void mount_all(void) {
             continue;
         }
         // EBUSY: the kernel has mounted it already.
-        if (mount(point->type, point->folder, point->type, point->flags, point->options) != 0 && errno != EBUSY)
+        if (mount(point->type, point->folder, point->type, point->flags, point->options) != 0 &&
+            errno != EBUSY)
             complain(errno, "cannot mount %s on %s", point->type, point->folder);
     }
 }
 
-// Replaces the file as a whole; a link of that name is replaced too, not followed (resolv.conf often links to a
-// service that does not run here).
+// Replaces the file as a whole; a link of that name is replaced too, not followed (resolv.conf often links to
+// a service that does not run here).
 static void write_file(const char* path, const char* text) {
     char aside[256];
     snprintf(aside, sizeof aside, "%s.lxss-new", path);
@@ -80,9 +81,10 @@ static void write_hosts(const char* hostname) {
 }
 
 static void write_resolv_conf(const char* host_text) {
-    static const char kHeader[] = "# Written by lxss at each start. To keep your own, put this into /etc/wsl.conf:\n"
-                                  "# [network]\n"
-                                  "# generateResolvConf = false\n";
+    static const char kHeader[] =
+        "# Written by lxss at each start. To keep your own, put this into /etc/wsl.conf:\n"
+        "# [network]\n"
+        "# generateResolvConf = false\n";
     char* text = malloc(sizeof kHeader + strlen(host_text));
     if (!text)
         return;

@@ -1,5 +1,6 @@
-// init: the Linux side of session handling. `init --boot` is pid 1 of an instance; `init --session` becomes a user's
-// shell or command. C, and built with musl: it runs before every command, so its start must cost next to nothing.
+// init: the Linux side of session handling. `init --boot` is pid 1 of an instance; `init --session` becomes a
+// user's shell or command. C, and built with musl: it runs before every command, so its start must cost next
+// to nothing.
 #ifndef LXSS_INIT_H
 #define LXSS_INIT_H
 
@@ -15,7 +16,8 @@ struct wsl_configuration {
     bool generate_resolv_conf;
 };
 
-// Reads /etc/wsl.conf; a missing file leaves the defaults. Complains on standard error about lines it cannot read.
+// Reads /etc/wsl.conf; a missing file leaves the defaults. Complains on standard error about lines it cannot
+// read.
 void read_wsl_configuration(struct wsl_configuration* configuration);
 
 struct account {
@@ -26,8 +28,8 @@ struct account {
     char shell[4096];
 };
 
-// Looks up a name, or a number, in /etc/passwd. A number without an entry is an account without a name's comfort
-// (home /, shell /bin/sh). Returns false when there is none.
+// Looks up a name, or a number, in /etc/passwd. A number without an entry is an account without a name's
+// comfort (home /, shell /bin/sh). Returns false when there is none.
 bool find_account(const char* name_or_number, struct account* account);
 
 // Takes the account's groups, group and user, in that order. Returns 0 or an errno value.

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
     if (argc >= 2 && strcmp(argv[1], "--session") == 0)
         return session(argc - 2, argv + 2);
     complain(0, "usage: init --boot [--hostname=NAME]\n"
-                "       init --session [--user=USER] [--default-user=USER] [--cd=DIR] [--login | --shell] -- WORDS...");
+                "       init --session [--user=USER] [--default-user=USER] [--cd=DIR] [--login | --shell] -- "
+                "WORDS...");
     return 2;
 }

@@ -10,8 +10,8 @@
 
 enum { kExitNotExecutable = 126, kExitNotFound = 127 };
 
-// The instance's own language if it names one: the host's may not be installed here, which many programs complain
-// about. C.UTF-8 is always there.
+// The instance's own language if it names one: the host's may not be installed here, which many programs
+// complain about. C.UTF-8 is always there.
 static void set_language(void) {
     static const char* const kFiles[] = {"/etc/locale.conf", "/etc/default/locale"};
     for (size_t i = 0; i < sizeof kFiles / sizeof *kFiles; ++i) {
