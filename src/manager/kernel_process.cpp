@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <spdlog/spdlog.h>
 #include <sstream>
@@ -17,6 +19,9 @@ namespace lxss {
 
 using protocol::Header;
 using protocol::MessageType;
+
+// The number that the lock of the instance's folder has in lxkernel and in every process that it clones.
+static constexpr int kLockDescriptor = 5;
 
 static_assert(kMaxPacketBytes == protocol::kMaxPacketBytes);
 
@@ -53,6 +58,7 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
     ::fcntl(control_.get(), F_SETFL, O_NONBLOCK);
 
     // Descriptors of the new process: 0 /dev/null, 1 and 2 and 4 the log, 3 the control socket, 5 the lock.
+    static_assert(kLockDescriptor == 5);
     std::vector<std::string> words = {options.program,
                                       "--root=" + options.folder + "/rootfs",
                                       "--guest-dir=" + options.guest_dir,
@@ -95,6 +101,7 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
         ::_exit(127);
     }
     name_ = options.name;
+    folder_ = options.folder;
     events_ = std::move(events);
     spdlog::info("instance {}: started {} as process {}{}", name_, options.program, pid_,
                  options.no_init ? " without init" : "");
@@ -235,6 +242,29 @@ void KernelProcess::kill() const {
     if (pid_ > 0) {
         ::kill(-pid_, SIGKILL);
         ::kill(pid_, SIGKILL);
+    }
+}
+
+void KernelProcess::kill_orphans() const {
+    // They may fork meanwhile: until a look finds none.
+    for (int looks = 0; looks < 20; ++looks) {
+        bool found = false;
+        std::error_code failure;
+        for (const auto& item : std::filesystem::directory_iterator("/proc", failure)) {
+            const pid_t pid = std::atoi(item.path().filename().c_str());
+            if (pid <= 0 || pid == ::getpid())
+                continue;
+            const std::filesystem::path held =
+                std::filesystem::read_symlink(item.path() / "fd" / std::to_string(kLockDescriptor), failure);
+            if (held == folder_ + "/lock") {
+                spdlog::warn("instance {}: its process {} was left behind, killing it", name_, pid);
+                ::kill(pid, SIGKILL);
+                found = true;
+            }
+        }
+        if (!found)
+            return;
+        ::usleep(1'000);
     }
 }
 

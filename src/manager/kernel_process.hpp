@@ -60,6 +60,10 @@ public:
     // SIGKILL to lxkernel and to what it may leave behind in its process group.
     void kill() const;
 
+    // After lxkernel's death: SIGKILL to the processes that it has left, which are known by the lock of the
+    // folder that they still hold. Waits a moment for them to be gone.
+    void kill_orphans() const;
+
 private:
     struct Outgoing {
         protocol::MessageType type;
@@ -76,7 +80,7 @@ private:
     bool ready_ = false;
     std::deque<Outgoing> outbox_;
     Events events_;
-    std::string name_;
+    std::string name_, folder_;
 };
 
 } // namespace lxss

@@ -15,6 +15,9 @@ namespace lxss {
 
 using namespace std::chrono_literals;
 
+// Whoever started the manager is about to connect.
+static constexpr std::chrono::milliseconds kFirstClientWait = 2s;
+
 Manager::Manager(ManagerOptions options, std::function<UniqueFd()> open_listener,
                  std::function<void()> remove_listener)
     : options_(std::move(options)), open_listener_(std::move(open_listener)),
@@ -38,7 +41,8 @@ void Manager::run() {
         if (busy)
             idle_deadline_.reset();
         else if (!idle_deadline_)
-            idle_deadline_ = Clock::now() + options_.idle;
+            idle_deadline_ =
+                Clock::now() + (served_ ? options_.idle : std::max(options_.idle, kFirstClientWait));
         else if (Clock::now() >= *idle_deadline_) {
             // Nobody can connect any more once the name is gone; serve those who still came in before.
             remove_listener_();
@@ -153,6 +157,7 @@ void Manager::reap_children() {
         if (owner != instances_.end()) {
             const InstancePointer instance = *owner;
             instance->kernel.receive();
+            instance->kernel.kill_orphans();
             instance_died(instance, wait_status);
         } else if (auto helper = helpers_.find(pid); helper != helpers_.end()) {
             auto then = std::move(helper->second);

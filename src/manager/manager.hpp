@@ -116,6 +116,7 @@ private:
     std::vector<InstancePointer> instances_;
     std::map<pid_t, std::function<void(int wait_status)>> helpers_;
     bool shutting_down_ = false;
+    bool served_ = false; // a client has been here
     std::optional<Clock::time_point> idle_deadline_;
     std::optional<Clock::time_point> accept_pause_; // no descriptors left: clients wait
 };

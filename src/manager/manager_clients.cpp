@@ -40,6 +40,7 @@ void Manager::accept_clients() {
         auto client = std::make_shared<Client>();
         client->socket = std::move(socket);
         clients_.push_back(client);
+        served_ = true;
         serve_client(client); // its request is usually there already
     }
 }
