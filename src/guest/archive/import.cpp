@@ -79,7 +79,9 @@ static int extract(archive* reader, archive* writer, archive_entry* entry, std::
         result = finished;
     if (result < ARCHIVE_OK) {
         const char* text = archive_error_string(writer);
-        problem = "'" + shown + "': " + (text ? text : std::strerror(archive_errno(writer)));
+        problem = "'" + shown + "': " + (text ? text : "cannot be made");
+        if (archive_errno(writer) > 0)
+            problem += std::string(" (") + std::strerror(archive_errno(writer)) + ")";
     }
     return result;
 }
