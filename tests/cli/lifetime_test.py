@@ -71,7 +71,8 @@ class Lifetime(support.TestCase):
         for _ in range(5):
             self.assertSuccess(self.home.run("-e", "true"))
             process = subprocess.Popen(self.home.command("--terminate", "test"), env=self.home.environment)
-            self.assertIn(self.home.run("-e", "true").returncode, (0, 1))
+            # It may run before, after, or be among what is terminated.
+            self.assertIn(self.home.run("-e", "true").returncode, (0, 1, 128 + 15, 128 + 9))
             self.assertEqual(process.wait(20), 0)
 
     def test_terminate(self):

@@ -70,12 +70,17 @@ class Home:
         shutil.rmtree(self.folder)
 
 
-def process_is_alive(pid):
+def process_state(pid):
+    """The letter that proc(5) has for it; None when it is gone."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+            return file.read().rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return None
+
+
+def process_is_alive(pid):
+    return process_state(pid) not in (None, "Z")
 
 
 def wait_until(condition, seconds=10):
