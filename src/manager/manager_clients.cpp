@@ -235,6 +235,7 @@ void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
     command.environment.push_back("WSL_DISTRO_NAME=" + entry->name);
     if (packet.descriptors.size() < 4)
         command.flags &= ~(kClientTrace | kClientTraceSummary);
+    packet.descriptors.resize(command.flags & kClientTrace ? 4 : 3);
     start_session(instance, client, std::move(command), std::move(packet.descriptors),
                   [this, client](std::optional<int> wait_status, const std::string& problem) {
                       if (wait_status)
