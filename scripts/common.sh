@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # Shared by the scripts here; sourced, with $root set to the checkout.
 
 say() { echo "${0##*/}: $*" >&2; }

@@ -2,13 +2,15 @@
 
 #include "test_folder.hpp"
 
+#include <csignal>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <csignal>
 
 using namespace lxss;
 
-static RegistryEntry entry(const std::string& name) { return {name, "/somewhere/" + name, "", {}, true}; }
+static RegistryEntry entry(const std::string& name) {
+    return {name, "/somewhere/" + name, "", {}, true};
+}
 
 TEST(Registry, MissingFileIsEmpty) {
     TestFolder folder;
