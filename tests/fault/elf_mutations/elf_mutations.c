@@ -1,6 +1,7 @@
-// Executes a few thousand broken copies of this program, and notes for each whether execve refuses it (with which
-// errno) or does not return. What a program does that was started all the same is its own affair; the one
-// who executes it must stay whole. The seed is fixed, so a run under lxss can be compared with a native one.
+// Executes a few thousand broken copies of this program, and notes for each whether execve refuses it (with
+// which errno) or does not return. What a program does that was started all the same is its own affair; the
+// one who executes it must stay whole. The seed is fixed, so a run under lxss can be compared with a native
+// one.
 #define HARNESS_CHILD_MAIN child_main
 #include "harness.h"
 
@@ -25,13 +26,38 @@ static uint64_t next_random(void) {
     return random_state;
 }
 
-static size_t below(size_t limit) { return (size_t)(next_random() % limit); }
+static size_t below(size_t limit) {
+    return (size_t)(next_random() % limit);
+}
 
 static uint64_t odd_value(void) {
-    static const uint64_t values[] = {0, 1, 2, 3, 7, 8, 55, 56, 57, 63, 64, 65, 4095, 4096, 4097, 65535, 65536,
-                                      0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7ffffffff000,
-                                      0x800000000000, 0x7fffffffffffffff, 0x8000000000000000,
-                                      0xfffffffffffff000, 0xffffffffffffffff};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      7,
+                                      8,
+                                      55,
+                                      56,
+                                      57,
+                                      63,
+                                      64,
+                                      65,
+                                      4095,
+                                      4096,
+                                      4097,
+                                      65535,
+                                      65536,
+                                      0x7fffffff,
+                                      0x80000000,
+                                      0xffffffff,
+                                      0x100000000,
+                                      0x7ffffffff000,
+                                      0x800000000000,
+                                      0x7fffffffffffffff,
+                                      0x8000000000000000,
+                                      0xfffffffffffff000,
+                                      0xffffffffffffffff};
     uint64_t value = values[below(sizeof values / sizeof values[0])];
     return below(4) == 0 ? value + next_random() % 4096 : value;
 }
@@ -117,7 +143,9 @@ static void run(int count, uint64_t seed, void (*break_it)(void)) {
     EXPECT_EQ(execute(), 0);
 }
 
-static Elf64_Ehdr* header(void) { return (Elf64_Ehdr*)broken; }
+static Elf64_Ehdr* header(void) {
+    return (Elf64_Ehdr*)broken;
+}
 static Elf64_Phdr* segment(void) {
     return (Elf64_Phdr*)(broken + header()->e_phoff) + below(header()->e_phnum);
 }
@@ -131,15 +159,33 @@ static void break_header_field(void) {
     Elf64_Ehdr* at = header();
     uint64_t value = odd_value();
     switch (below(9)) {
-    case 0: at->e_type = (Elf64_Half)value; break;
-    case 1: at->e_machine = (Elf64_Half)value; break;
-    case 2: at->e_version = (Elf64_Word)value; break;
-    case 3: at->e_entry = value; break;
-    case 4: at->e_phoff = value; break;
-    case 5: at->e_phentsize = (Elf64_Half)value; break;
-    case 6: at->e_phnum = (Elf64_Half)value; break;
-    case 7: at->e_ehsize = (Elf64_Half)value; break;
-    case 8: at->e_ident[below(16)] = (unsigned char)value; break;
+    case 0:
+        at->e_type = (Elf64_Half)value;
+        break;
+    case 1:
+        at->e_machine = (Elf64_Half)value;
+        break;
+    case 2:
+        at->e_version = (Elf64_Word)value;
+        break;
+    case 3:
+        at->e_entry = value;
+        break;
+    case 4:
+        at->e_phoff = value;
+        break;
+    case 5:
+        at->e_phentsize = (Elf64_Half)value;
+        break;
+    case 6:
+        at->e_phnum = (Elf64_Half)value;
+        break;
+    case 7:
+        at->e_ehsize = (Elf64_Half)value;
+        break;
+    case 8:
+        at->e_ident[below(16)] = (unsigned char)value;
+        break;
     }
 }
 
@@ -147,14 +193,30 @@ static void break_segment_field(void) {
     Elf64_Phdr* at = segment();
     uint64_t value = odd_value();
     switch (below(8)) {
-    case 0: at->p_type = below(2) ? (Elf64_Word)below(8) : (Elf64_Word)value; break;
-    case 1: at->p_flags = (Elf64_Word)value; break;
-    case 2: at->p_offset = value; break;
-    case 3: at->p_vaddr = value; break;
-    case 4: at->p_filesz = value; break;
-    case 5: at->p_memsz = value; break;
-    case 6: at->p_align = value; break;
-    case 7: at->p_paddr = value; break;
+    case 0:
+        at->p_type = below(2) ? (Elf64_Word)below(8) : (Elf64_Word)value;
+        break;
+    case 1:
+        at->p_flags = (Elf64_Word)value;
+        break;
+    case 2:
+        at->p_offset = value;
+        break;
+    case 3:
+        at->p_vaddr = value;
+        break;
+    case 4:
+        at->p_filesz = value;
+        break;
+    case 5:
+        at->p_memsz = value;
+        break;
+    case 6:
+        at->p_align = value;
+        break;
+    case 7:
+        at->p_paddr = value;
+        break;
     }
 }
 
@@ -188,11 +250,21 @@ static void break_interpreter(void) {
         }
 }
 
-TEST(header_bytes) { run(250, 1, break_header_byte); }
-TEST(header_fields) { run(250, 2, break_header_field); }
-TEST(segment_fields) { run(400, 3, break_segment_field); }
-TEST(several_bits) { run(300, 4, break_several); }
-TEST(cut_short) { run(200, 5, cut); }
+TEST(header_bytes) {
+    run(250, 1, break_header_byte);
+}
+TEST(header_fields) {
+    run(250, 2, break_header_field);
+}
+TEST(segment_fields) {
+    run(400, 3, break_segment_field);
+}
+TEST(several_bits) {
+    run(300, 4, break_several);
+}
+TEST(cut_short) {
+    run(200, 5, cut);
+}
 
 TEST(interpreter) {
     ASSERT_OK(load());

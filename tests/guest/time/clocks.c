@@ -14,7 +14,9 @@ static void counting(int number, siginfo_t* info, void* context) {
     count++;
 }
 
-static long ns(struct timespec time) { return time.tv_sec * 1000000000L + time.tv_nsec; }
+static long ns(struct timespec time) {
+    return time.tv_sec * 1000000000L + time.tv_nsec;
+}
 
 TEST(all_clocks) {
     for (int clock = 0; clock <= 11; clock++) {
@@ -166,7 +168,8 @@ TEST(alarm_returns_what_was_left) {
 
 TEST(posix_timer_signals) {
     timer_t timer;
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 4242};
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 4242};
     struct itimerspec spec = {{0, 0}, {0, 10000000}}, now;
     count = 0;
     on_signal_info(SIGUSR1, counting, 0);
