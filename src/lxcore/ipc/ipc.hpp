@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lxcore/kernel.hpp"
+#include "lxcore/memory/arena.hpp"
 
 namespace lxcore {
 
