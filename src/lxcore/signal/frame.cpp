@@ -13,11 +13,14 @@ namespace {
 constexpr u64 kUserFlags = 0x5'0dd5;
 constexpr u64 kClearedForHandler = 0x400 | 0x100 | 0x1'0000; // DF, TF, RF
 
-bool lies_on(const abi::stack_t& stack, u64 sp) { return sp > stack.ss_sp && sp - stack.ss_sp <= stack.ss_size; }
+bool lies_on(const abi::stack_t& stack, u64 sp) {
+    return sp > stack.ss_sp && sp - stack.ss_sp <= stack.ss_size;
+}
 
 // A stack with SS_AUTODISARM is taken down on entry, so nobody is ever "on" it.
 bool is_on_alternate_stack(const Task& task, u64 sp) {
-    return !(static_cast<u32>(task.alternate_stack.ss_flags) & abi::SS_AUTODISARM) && lies_on(task.alternate_stack, sp);
+    return !(static_cast<u32>(task.alternate_stack.ss_flags) & abi::SS_AUTODISARM) &&
+           lies_on(task.alternate_stack, sp);
 }
 
 u32 stack_flags(const Task& task, u64 sp) {
@@ -93,7 +96,8 @@ void fail_delivery(Task& task, u32 signal) {
     force_segv(task);
 }
 
-// The area that XSAVE fills, with the marks by which Linux's and everybody's readers know its size and its end.
+// The area that XSAVE fills, with the marks by which Linux's and everybody's readers know its size and its
+// end.
 Result<void> save_state(u64 state) {
     const u64 bytes = host::vector_state_bytes();
     TRY(host::save_vector_state(reinterpret_cast<void*>(state)));
@@ -114,8 +118,7 @@ Result<void> restore_state(u64 state) {
     const u64 bytes = host::vector_state_bytes();
     if (!base::is_guest_range(state, bytes + abi::FP_XSTATE_MAGIC2_SIZE))
         return Errno::EFAULT;
-    const auto marks =
-        TRY(UserPtr<abi::_fpx_sw_bytes>(state + offsetof(abi::_fpstate, sw_reserved)).read());
+    const auto marks = TRY(UserPtr<abi::_fpx_sw_bytes>(state + offsetof(abi::_fpstate, sw_reserved)).read());
     if (marks.magic1 == abi::FP_XSTATE_MAGIC1 && marks.xstate_size == bytes) {
         const auto end = UserPtr<u32>(state + bytes).read();
         if (end.is_ok() && end.value() == abi::FP_XSTATE_MAGIC2)
@@ -131,7 +134,8 @@ Result<void> restore_state(u64 state) {
     return host::restore_vector_state(&area);
 }
 
-Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& action, const abi::siginfo& info) {
+Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& action,
+                         const abi::siginfo& info) {
     // As Linux on x86-64: there is no vDSO trampoline to return to.
     if (!(action.sa_flags & abi::SA_RESTORER))
         return Errno::EFAULT;
@@ -226,7 +230,8 @@ Result<u64> sys_rt_sigreturn() {
     if (stack.ss_flags & static_cast<i32>(abi::SS_DISABLE))
         task.alternate_stack = {};
     else if (stack.ss_size >= abi::MINSIGSTKSZ)
-        task.alternate_stack = {stack.ss_sp, stack.ss_flags & static_cast<i32>(abi::SS_AUTODISARM), 0, stack.ss_size};
+        task.alternate_stack = {stack.ss_sp, stack.ss_flags & static_cast<i32>(abi::SS_AUTODISARM), 0,
+                                stack.ss_size};
     return frame.rax;
 }
 
@@ -234,7 +239,8 @@ Result<void> sys_sigaltstack(UserPtr<abi::stack_t> new_stack, UserPtr<abi::stack
     Task& task = current();
     const u64 sp = task.frame_of().rsp;
     abi::stack_t old = task.alternate_stack;
-    old.ss_flags = static_cast<i32>(stack_flags(task, sp) | (static_cast<u32>(old.ss_flags) & abi::SS_AUTODISARM));
+    old.ss_flags =
+        static_cast<i32>(stack_flags(task, sp) | (static_cast<u32>(old.ss_flags) & abi::SS_AUTODISARM));
     if (new_stack) {
         abi::stack_t stack = TRY(new_stack.read());
         const u32 flags = static_cast<u32>(stack.ss_flags);
@@ -248,7 +254,8 @@ Result<void> sys_sigaltstack(UserPtr<abi::stack_t> new_stack, UserPtr<abi::stack
         } else {
             if (stack.ss_size < abi::MINSIGSTKSZ)
                 return Errno::ENOMEM;
-            task.alternate_stack = {stack.ss_sp, static_cast<i32>(flags & abi::SS_AUTODISARM), 0, stack.ss_size};
+            task.alternate_stack = {stack.ss_sp, static_cast<i32>(flags & abi::SS_AUTODISARM), 0,
+                                    stack.ss_size};
         }
     }
     if (old_stack)
