@@ -1,6 +1,6 @@
 // Birth, death and waiting of tasks: what the rest of the kernel calls. See clone(2), _exit(2), wait(2).
 //
-// Locks, outer first: TaskState::tree_lock, Process::signal_lock, SignalHandlers::lock, wait queues.
+// Locks, outer first: TaskState::tree_lock, SignalHandlers::lock, Process::signal_lock, wait queues.
 //  - A process's thread list changes under tree_lock AND its signal_lock: holding either is enough to walk it.
 //  - send_signal() may be called with or without tree_lock.
 //  - Another task's mm, files, fs and credentials may be copied (RefPtr) under tree_lock only; their owner replaces
