@@ -126,6 +126,7 @@ Result<u32> fetch_and_guarded(u32* word, u32 bits);
 Result<u32> fetch_xor_guarded(u32* word, u32 bits);
 // Saves/restores the vector state that a signal frame carries (XSAVE format of the Linux signal ABI).
 usize vector_state_bytes();
+u64 vector_state_features(); // the XCR0 bits of what it holds
 Result<void> save_vector_state(void* area);          // area: 64-byte aligned guest memory
 Result<void> restore_vector_state(const void* area); // EFAULT, or EINVAL for a malformed header
 void reset_vector_state();                           // as at exec

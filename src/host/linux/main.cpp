@@ -242,7 +242,7 @@ void create_arena() {
     (void)host_call(abi::SYS_prlimit64, 0, abi::RLIMIT_AS, 0, address_of(&limit));
     u64 bytes = u64{64} << 30;
     // A limited address space must hold the arena and the guest's programs.
-    if (limit.rlim_cur != abi::RLIM64_INFINITY)
+    if (limit.rlim_cur != abi::RLIM_INFINITY)
         while (bytes > limit.rlim_cur / 2 && bytes > (u64{256} << 20))
             bytes /= 2;
     const i64 file = host_call(abi::SYS_memfd_create, address_of("lxss-arena"), 1 /* MFD_CLOEXEC */);

@@ -138,6 +138,7 @@ Result<u32> fetch_and_guarded(u32* word, u32 bits) { return atomic_result(lx_and
 Result<u32> fetch_xor_guarded(u32* word, u32 bits) { return atomic_result(lx_xor_guarded(word, bits)); }
 
 usize vector_state_bytes() { return g_state.xsave_bytes; }
+u64 vector_state_features() { return g_state.xsave_mask; }
 
 Result<void> save_vector_state(void* area) {
     // XSAVE leaves most of the header as it is; the signal ABI wants it clean.

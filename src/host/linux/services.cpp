@@ -65,18 +65,33 @@ CpuTimes usage_of(i32 who) {
 CpuTimes thread_cpu_times() { return usage_of(1); }
 CpuTimes process_cpu_times() { return usage_of(0); }
 
-CpuTimes other_process_cpu_times(i32 host_process) {
-    base::FixedWriter<64> path;
-    base::print(path, "/proc/{}/stat", host_process);
-    path.put('\0');
-    const i64 file = host_call(abi::SYS_openat, static_cast<u64>(i64{abi::AT_FDCWD}), address_of(path.data()),
+namespace {
+
+// A CPU clock of the host, see clock_getcpuclockid(3). kind: abi::CPUCLOCK_*.
+u64 cpu_clock_ns(i32 id, i32 kind) {
+    abi::timespec time{};
+    const i64 clock = static_cast<i32>(~static_cast<u32>(id) << 3 | static_cast<u32>(kind));
+    if (is_error(host_call(abi::SYS_clock_gettime, static_cast<u64>(clock), address_of(&time))))
+        return 0;
+    return static_cast<u64>(time.tv_sec) * 1'000'000'000 + static_cast<u64>(time.tv_nsec);
+}
+
+// From the scheduler's exact sum, split by the ticks' proportion.
+CpuTimes cpu_times_of(i32 id, i32 scope) {
+    const u64 total = cpu_clock_ns(id, scope | abi::CPUCLOCK_SCHED);
+    const u64 user = base::min(cpu_clock_ns(id, scope | abi::CPUCLOCK_VIRT), total);
+    return {user, total - user};
+}
+
+// Fields 14 and 15 of a stat page of /proc, behind the name, which ends with the last parenthesis.
+CpuTimes times_from_stat(const char* path) {
+    const i64 file = host_call(abi::SYS_openat, static_cast<u64>(i64{abi::AT_FDCWD}), address_of(path),
                                abi::O_RDONLY | abi::O_CLOEXEC);
     if (is_error(file))
         return {0, 0};
     char text[1024];
     const i64 length = host_call(abi::SYS_read, static_cast<u64>(file), address_of(text), sizeof(text));
     close(static_cast<Handle>(file));
-    // Fields 14 and 15 behind the name, which ends with the last parenthesis.
     i64 at = length - 1;
     while (at > 0 && text[at] != ')')
         --at;
@@ -93,6 +108,21 @@ CpuTimes other_process_cpu_times(i32 host_process) {
     }
     constexpr u64 kTickNs = 10'000'000;
     return {values[0] * kTickNs, values[1] * kTickNs};
+}
+
+} // namespace
+
+CpuTimes other_process_cpu_times(i32 host_process) { return cpu_times_of(host_process, 0); }
+
+CpuTimes other_thread_cpu_times(i32 host_process, i32 host_thread) {
+    // The host tells a thread's clock to its own process only; others get the ticks of /proc.
+    const CpuTimes times = cpu_times_of(host_thread, abi::CPUCLOCK_PERTHREAD_MASK);
+    if (times.user_ns || times.system_ns)
+        return times;
+    base::FixedWriter<64> path;
+    base::print(path, "/proc/{}/task/{}/stat", host_process, host_thread);
+    path.put('\0');
+    return times_from_stat(path.data());
 }
 
 namespace {

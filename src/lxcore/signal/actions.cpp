@@ -1,5 +1,5 @@
-// Dispositions and masks, and waiting for signals: sigaction(2), sigprocmask(2), sigpending(2), sigsuspend(2),
-// sigtimedwait(2), pause(2).
+// Dispositions and masks, and waiting for signals: sigaction(2), sigprocmask(2), sigpending(2),
+// sigsuspend(2), sigtimedwait(2), pause(2).
 #include "lxcore/signal/calls.hpp"
 #include "lxcore/signal/internal.hpp"
 #include "lxcore/time/clock.hpp"
@@ -9,14 +9,17 @@ namespace lxcore {
 namespace {
 
 constexpr u64 kKnownFlags = abi::SA_NOCLDSTOP | abi::SA_NOCLDWAIT | abi::SA_SIGINFO | abi::SA_EXPOSE_TAGBITS |
-                            abi::SA_RESTORER | abi::SA_ONSTACK | abi::SA_RESTART | abi::SA_NODEFER | abi::SA_RESETHAND;
+                            abi::SA_RESTORER | abi::SA_ONSTACK | abi::SA_RESTART | abi::SA_NODEFER |
+                            abi::SA_RESETHAND;
 
-bool is_signal(i32 signal) { return signal >= 1 && signal <= abi::_NSIG; }
+bool is_signal(i32 signal) {
+    return signal >= 1 && signal <= abi::_NSIG;
+}
 
 } // namespace
 
-Result<void> sys_rt_sigaction(SignalNumber signal, UserPtr<abi::sigaction> action, UserPtr<abi::sigaction> old_action,
-                              u64 size) {
+Result<void> sys_rt_sigaction(SignalNumber signal, UserPtr<abi::sigaction> action,
+                              UserPtr<abi::sigaction> old_action, u64 size) {
     if (size != abi::SIGSET_SIZE)
         return Errno::EINVAL;
     abi::sigaction wanted{};
@@ -54,10 +57,16 @@ Result<void> sys_rt_sigprocmask(i32 how, UserPtr<u64> set, UserPtr<u64> old_set,
     if (set) {
         SignalSet mask = TRY(set.read()) & ~kUnblockable;
         switch (static_cast<u32>(how)) {
-        case abi::SIG_BLOCK: mask |= old; break;
-        case abi::SIG_UNBLOCK: mask = old & ~mask; break;
-        case abi::SIG_SETMASK: break;
-        default: return Errno::EINVAL;
+        case abi::SIG_BLOCK:
+            mask |= old;
+            break;
+        case abi::SIG_UNBLOCK:
+            mask = old & ~mask;
+            break;
+        case abi::SIG_SETMASK:
+            break;
+        default:
+            return Errno::EINVAL;
         }
         if (mask != old)
             set_blocked(task, mask);
@@ -96,8 +105,8 @@ Result<void> sys_pause() {
     return Errno::ERESTARTNOHAND;
 }
 
-Result<i32> sys_rt_sigtimedwait(UserPtr<u64> set, UserPtr<abi::siginfo> info_out, UserPtr<abi::timespec> timeout,
-                                u64 size) {
+Result<i32> sys_rt_sigtimedwait(UserPtr<u64> set, UserPtr<abi::siginfo> info_out,
+                                UserPtr<abi::timespec> timeout, u64 size) {
     if (size != abi::SIGSET_SIZE)
         return Errno::EINVAL;
     const SignalSet wanted = TRY(set.read()) & ~kUnblockable;
@@ -112,7 +121,8 @@ Result<i32> sys_rt_sigtimedwait(UserPtr<u64> set, UserPtr<abi::siginfo> info_out
             LockGuard guard(process.signal_lock);
             signal = dequeue(task, wanted, info);
             if (!signal) {
-                // Open to what is waited for, so that senders choose this thread; its own mask stays in real_blocked.
+                // Open to what is waited for, so that senders choose this thread; its own mask stays in
+                // real_blocked.
                 task.real_blocked = task.blocked;
                 task.blocked &= ~wanted;
             }

@@ -34,15 +34,16 @@ bool is_restart_code(u64 result) {
     case Errno::ERESTARTSYS:
     case Errno::ERESTARTNOINTR:
     case Errno::ERESTARTNOHAND:
-    case Errno::ERESTART_RESTARTBLOCK: return true;
-    default: return false;
+    case Errno::ERESTART_RESTARTBLOCK:
+        return true;
+    default:
+        return false;
     }
 }
 
 // Whether the call that is being left gave up because of a signal.
 bool was_interrupted(const host::Frame& frame) {
-    return frame.original_rax != ~u64{0} &&
-           (is_restart_code(frame.rax) || frame.rax == kInterrupted);
+    return frame.original_rax != ~u64{0} && (is_restart_code(frame.rax) || frame.rax == kInterrupted);
 }
 
 void restore_saved_mask(Task& task) {
@@ -88,8 +89,9 @@ void stop_process(Task& task, const Delivery& delivery) {
 
 void log_fatal_fault(const Task& task, const host::Frame& frame, u32 signal) {
     base::FixedWriter<160> line;
-    base::print(line, "{}[{}]: signal {} at {:x}, ip {:x}, sp {:x}, error {:x}", static_cast<const char*>(task.name),
-                task.tid, signal, task.fault_address, engine::canonical_rip(frame.rip), frame.rsp, task.fault_error);
+    base::print(line, "{}[{}]: signal {} at {:x}, ip {:x}, sp {:x}, error {:x}",
+                static_cast<const char*>(task.name), task.tid, signal, task.fault_address,
+                engine::canonical_rip(frame.rip), frame.rsp, task.fault_error);
     log_line(line.view());
 }
 
@@ -149,7 +151,8 @@ void settle_call_for_handler(Task& task, host::Frame& frame, const abi::sigactio
     case Errno::ERESTART_RESTARTBLOCK:
         frame.rax = kInterrupted;
         break;
-    default: break;
+    default:
+        break;
     }
     task.restart_deadline = 0;
     frame.original_rax = ~u64{0};
@@ -189,8 +192,10 @@ void return_work(Task& task, host::Frame& frame) {
                 settle_call_for_handler(task, frame, delivery.action);
                 enter_handler(task, frame, delivery.action, delivery.info);
                 continue;
-            case Next::LookAgain: continue;
-            case Next::Nothing: break;
+            case Next::LookAgain:
+                continue;
+            case Next::Nothing:
+                break;
             }
         }
         // No handler runs.

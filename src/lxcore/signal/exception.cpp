@@ -7,8 +7,8 @@ namespace lxcore {
 
 namespace {
 
-constexpr u32 kDivide = 0, kDebug = 1, kBreakpoint = 3, kInvalidOpcode = 6, kSegmentNotPresent = 11, kStackSegment = 12,
-              kPageFault = 14, kX87 = 16, kAlignment = 17, kSimd = 19;
+constexpr u32 kDivide = 0, kDebug = 1, kBreakpoint = 3, kInvalidOpcode = 6, kSegmentNotPresent = 11,
+              kStackSegment = 12, kPageFault = 14, kX87 = 16, kAlignment = 17, kSimd = 19;
 
 // The lowest unmasked exception of an x87 status or MXCSR word, in the processor's own order of precedence.
 i32 float_code(u32 raised) {
@@ -101,7 +101,9 @@ extern "C" void lxcore_exception(host::Frame* frame, const engine::Exception* ex
         info.si_code = abi::SI_KERNEL;
         info._sigfault.addr = 0;
         break;
-    case kPageFault: page_fault(task, *exception, info); break;
+    case kPageFault:
+        page_fault(task, *exception, info);
+        break;
     case kX87:
         info.si_signo = abi::SIGFPE;
         info.si_code = x87_code();

@@ -13,11 +13,14 @@ namespace {
 constexpr u64 kUserFlags = 0x5'0dd5;
 constexpr u64 kClearedForHandler = 0x400 | 0x100 | 0x1'0000; // DF, TF, RF
 
-bool lies_on(const abi::stack_t& stack, u64 sp) { return sp > stack.ss_sp && sp - stack.ss_sp <= stack.ss_size; }
+bool lies_on(const abi::stack_t& stack, u64 sp) {
+    return sp > stack.ss_sp && sp - stack.ss_sp <= stack.ss_size;
+}
 
 // A stack with SS_AUTODISARM is taken down on entry, so nobody is ever "on" it.
 bool is_on_alternate_stack(const Task& task, u64 sp) {
-    return !(static_cast<u32>(task.alternate_stack.ss_flags) & abi::SS_AUTODISARM) && lies_on(task.alternate_stack, sp);
+    return !(static_cast<u32>(task.alternate_stack.ss_flags) & abi::SS_AUTODISARM) &&
+           lies_on(task.alternate_stack, sp);
 }
 
 u32 stack_flags(const Task& task, u64 sp) {
@@ -93,7 +96,46 @@ void fail_delivery(Task& task, u32 signal) {
     force_segv(task);
 }
 
-Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& action, const abi::siginfo& info) {
+// The area that XSAVE fills, with the marks by which Linux's and everybody's readers know its size and its
+// end.
+Result<void> save_state(u64 state) {
+    const u64 bytes = host::vector_state_bytes();
+    TRY(host::save_vector_state(reinterpret_cast<void*>(state)));
+    abi::_fpx_sw_bytes marks{};
+    marks.magic1 = abi::FP_XSTATE_MAGIC1;
+    marks.extended_size = static_cast<u32>(bytes) + abi::FP_XSTATE_MAGIC2_SIZE;
+    marks.xfeatures = host::vector_state_features();
+    marks.xstate_size = static_cast<u32>(bytes);
+    TRY(copy_to_user(state + offsetof(abi::_fpstate, sw_reserved), &marks, sizeof marks));
+    TRY(UserPtr<u32>(state + bytes).write(abi::FP_XSTATE_MAGIC2));
+    // x87 and SSE count as in use, so that what a handler writes into the legacy part is restored.
+    (void)TRY(host::fetch_or_guarded(reinterpret_cast<u32*>(state + sizeof(abi::_fpstate)), 3));
+    return {};
+}
+
+// An area without the marks is the old 512 bytes of FXSAVE; whatever that lacks becomes initial.
+Result<void> restore_state(u64 state) {
+    const u64 bytes = host::vector_state_bytes();
+    if (!base::is_guest_range(state, bytes + abi::FP_XSTATE_MAGIC2_SIZE))
+        return Errno::EFAULT;
+    const auto marks = TRY(UserPtr<abi::_fpx_sw_bytes>(state + offsetof(abi::_fpstate, sw_reserved)).read());
+    if (marks.magic1 == abi::FP_XSTATE_MAGIC1 && marks.xstate_size == bytes) {
+        const auto end = UserPtr<u32>(state + bytes).read();
+        if (end.is_ok() && end.value() == abi::FP_XSTATE_MAGIC2)
+            return state % 64 ? Result<void>(Errno::EINVAL)
+                              : host::restore_vector_state(reinterpret_cast<const void*>(state));
+    }
+    struct alignas(64) {
+        u8 legacy[sizeof(abi::_fpstate)];
+        abi::_xstate_header header;
+    } area{};
+    TRY(copy_from_user(area.legacy, state, sizeof area.legacy));
+    area.header.xfeatures = 3;
+    return host::restore_vector_state(&area);
+}
+
+Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& action,
+                         const abi::siginfo& info) {
     // As Linux on x86-64: there is no vDSO trampoline to return to.
     if (!(action.sa_flags & abi::SA_RESTORER))
         return Errno::EFAULT;
@@ -104,7 +146,7 @@ Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& a
         sp = task.alternate_stack.ss_sp + task.alternate_stack.ss_size;
         entering = true;
     }
-    const usize state_bytes = host::vector_state_bytes();
+    const usize state_bytes = host::vector_state_bytes() + abi::FP_XSTATE_MAGIC2_SIZE;
     const u64 state = base::align_down(sp - state_bytes, 64);
     const u64 address = base::align_down(state - sizeof(abi::rt_sigframe), 16) - 8;
     if ((nested || entering) && !lies_on(task.alternate_stack, address))
@@ -126,7 +168,7 @@ Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& a
     if (info.si_code == abi::SI_TIMER)
         image.info._timer.sys_private = 0;
     TRY(copy_to_user(address, &image, sizeof image));
-    TRY(host::save_vector_state(reinterpret_cast<void*>(state)));
+    TRY(save_state(state));
     host::reset_vector_state();
 
     frame.rdi = static_cast<u64>(info.si_signo);
@@ -175,16 +217,12 @@ Result<u64> sys_rt_sigreturn() {
     set_blocked(task, context.uc_sigmask);
     load_registers(context.uc_mcontext, frame);
     const u64 state = context.uc_mcontext.fpstate;
-    bool good = true;
-    if (!state)
-        host::reset_vector_state();
+    bool good = base::is_guest_range(frame.rip, 1);
+    if (state)
+        good &= restore_state(state).is_ok();
     else
-        good = state % 64 == 0 && base::is_guest_range(state, host::vector_state_bytes()) &&
-               host::restore_vector_state(reinterpret_cast<const void*>(state)).is_ok();
-    // A return to a non-canonical address would fault inside the return instruction.
-    if (!good || frame.rip >= base::kGuestEnd) {
-        if (frame.rip >= base::kGuestEnd)
-            frame.rip = 0;
+        host::reset_vector_state();
+    if (!good) {
         force_segv(task);
         return frame.rax;
     }
@@ -192,7 +230,8 @@ Result<u64> sys_rt_sigreturn() {
     if (stack.ss_flags & static_cast<i32>(abi::SS_DISABLE))
         task.alternate_stack = {};
     else if (stack.ss_size >= abi::MINSIGSTKSZ)
-        task.alternate_stack = {stack.ss_sp, stack.ss_flags & static_cast<i32>(abi::SS_AUTODISARM), 0, stack.ss_size};
+        task.alternate_stack = {stack.ss_sp, stack.ss_flags & static_cast<i32>(abi::SS_AUTODISARM), 0,
+                                stack.ss_size};
     return frame.rax;
 }
 
@@ -200,7 +239,8 @@ Result<void> sys_sigaltstack(UserPtr<abi::stack_t> new_stack, UserPtr<abi::stack
     Task& task = current();
     const u64 sp = task.frame_of().rsp;
     abi::stack_t old = task.alternate_stack;
-    old.ss_flags = static_cast<i32>(stack_flags(task, sp) | (static_cast<u32>(old.ss_flags) & abi::SS_AUTODISARM));
+    old.ss_flags =
+        static_cast<i32>(stack_flags(task, sp) | (static_cast<u32>(old.ss_flags) & abi::SS_AUTODISARM));
     if (new_stack) {
         abi::stack_t stack = TRY(new_stack.read());
         const u32 flags = static_cast<u32>(stack.ss_flags);
@@ -214,7 +254,8 @@ Result<void> sys_sigaltstack(UserPtr<abi::stack_t> new_stack, UserPtr<abi::stack
         } else {
             if (stack.ss_size < abi::MINSIGSTKSZ)
                 return Errno::ENOMEM;
-            task.alternate_stack = {stack.ss_sp, static_cast<i32>(flags & abi::SS_AUTODISARM), 0, stack.ss_size};
+            task.alternate_stack = {stack.ss_sp, static_cast<i32>(flags & abi::SS_AUTODISARM), 0,
+                                    stack.ss_size};
         }
     }
     if (old_stack)

@@ -23,7 +23,9 @@ private:
     bool m_taken;
 };
 
-inline bool is_init(const Process& process) { return task_state().init == &process; }
+inline bool is_init(const Process& process) {
+    return task_state().init == &process;
+}
 
 inline bool has_no_effect(u64 handler, u32 signal) {
     return handler == abi::SIG_IGN || (handler == abi::SIG_DFL && (kIgnoredByDefault & signal_bit(signal)));
@@ -36,7 +38,8 @@ void recalculate_work(Task& task);
 // Drops the pending signals of `set`.
 void discard(PendingSignals& pending, SignalSet set);
 void discard_everywhere(Process& process, SignalSet set);
-// Takes the next signal of `allowed` out of the thread's and then the process's pending ones: its number, or 0.
+// Takes the next signal of `allowed` out of the thread's and then the process's pending ones: its number, or
+// 0.
 u32 dequeue(Task& task, SignalSet allowed, abi::siginfo& info);
 
 // -- without it

@@ -24,7 +24,8 @@ Result<void> check_kill_permission(Process& target, u32 signal) {
     const Credentials* theirs = target.leader ? target.leader->credentials.get() : nullptr;
     if (!theirs || mine.has_capability(abi::CAP_KILL))
         return {};
-    if (mine.euid == theirs->suid || mine.euid == theirs->uid || mine.uid == theirs->suid || mine.uid == theirs->uid)
+    if (mine.euid == theirs->suid || mine.euid == theirs->uid || mine.uid == theirs->suid ||
+        mine.uid == theirs->uid)
         return {};
     if (signal == abi::SIGCONT && target.session && target.session == task.process->session)
         return {};
@@ -90,7 +91,9 @@ Result<void> signal_thread(i32 tgid, const i32 tid, const abi::siginfo& info) {
     return send_signal(*task, SignalTarget::Thread, info);
 }
 
-bool is_valid(i32 signal) { return signal >= 0 && signal <= abi::_NSIG; }
+bool is_valid(i32 signal) {
+    return signal >= 0 && signal <= abi::_NSIG;
+}
 
 // What sigqueue(3) passes: the code must not look like the kernel's or kill's, unless it goes to oneself.
 Result<abi::siginfo> read_siginfo(UserPtr<abi::siginfo> user, i32 pid, i32 signal) {

@@ -40,7 +40,8 @@ void recalculate_work(Task& task) {
 
 namespace {
 
-// Faults of the very instruction come first, so that their handlers see its registers; then the lowest number.
+// Faults of the very instruction come first, so that their handlers see its registers; then the lowest
+// number.
 u32 first_of(SignalSet set) {
     if (set & kSynchronous)
         set &= kSynchronous;
@@ -149,10 +150,13 @@ Errno interrupted_until(u64 deadline_ns) {
     return Errno::ERESTART_RESTARTBLOCK;
 }
 
-u64 take_restart_deadline() { return std::exchange(current().restart_deadline, 0); }
+u64 take_restart_deadline() {
+    return std::exchange(current().restart_deadline, 0);
+}
 
 bool is_ignored_or_blocked(Task& task, u32 signal) {
-    return (task.blocked & signal_bit(signal)) || task.process->handlers->of(signal).sa_handler == abi::SIG_IGN;
+    return (task.blocked & signal_bit(signal)) ||
+           task.process->handlers->of(signal).sa_handler == abi::SIG_IGN;
 }
 
 void reset_handlers_for_exec(Task& task) {

@@ -7,7 +7,8 @@ namespace lxcore {
 
 namespace {
 
-// Whether the signal is dropped right away. A blocked one never is: its disposition may change before it is taken.
+// Whether the signal is dropped right away. A blocked one never is: its disposition may change before it is
+// taken.
 bool is_dropped(Process& process, Task* thread, const abi::siginfo& info) {
     const u32 signal = static_cast<u32>(info.si_signo);
     if (signal == abi::SIGKILL || signal == abi::SIGSTOP)
@@ -66,12 +67,16 @@ Result<void> enqueue(Process& process, Task* thread, const abi::siginfo& info, b
     return {};
 }
 
-bool wants(const Task& task, u32 signal) { return !task.is_exiting && !(task.blocked & signal_bit(signal)); }
+bool wants(const Task& task, u32 signal) {
+    return !task.is_exiting && !(task.blocked & signal_bit(signal));
+}
 
-void wake_for_signal(Task& task) { task.kick(host::kWorkSignal); }
+void wake_for_signal(Task& task) {
+    task.kick(host::kWorkSignal);
+}
 
-// Somebody who does not block the signal looks at it. When nobody is free of it, it waits in the pending set until a
-// thread unblocks it.
+// Somebody who does not block the signal looks at it. When nobody is free of it, it waits in the pending set
+// until a thread unblocks it.
 void wake_receiver(Process& process, Task* thread, u32 signal) {
     if (signal == abi::SIGKILL) {
         for (Task& task : process.threads)
@@ -237,7 +242,8 @@ void notify_parent_of_stop(Process& process, i32 code, i32 status) {
         info.si_signo = abi::SIGCHLD;
         info.si_code = code;
         info._sigchld.pid = process.pid;
-        info._sigchld.uid = process.leader ? process.leader->credentials->uid : 0;
+        if (process.leader && process.leader->credentials)
+            info._sigchld.uid = process.leader->credentials->uid;
         info._sigchld.status = status;
         (void)deliver(*parent, nullptr, info, false);
     }
@@ -247,7 +253,8 @@ void notify_parent_of_stop(Process& process, i32 code, i32 status) {
 bool is_orphaned_group(ProcessGroup& group) {
     for (Process& process : group.members) {
         const Process* parent = process.parent;
-        if (process.state == ProcessState::Zombie || process.state == ProcessState::Dead || !parent || is_init(*parent))
+        if (process.state == ProcessState::Zombie || process.state == ProcessState::Dead || !parent ||
+            is_init(*parent))
             continue;
         if (parent->group != &group && parent->session == process.session)
             return false;

@@ -15,7 +15,9 @@ class Process;
 class ProcessGroup;
 
 using SignalSet = u64; // bit n - 1 stands for signal n
-constexpr SignalSet signal_bit(u32 signal) { return u64{1} << (signal - 1); }
+constexpr SignalSet signal_bit(u32 signal) {
+    return u64{1} << (signal - 1);
+}
 
 // Dispositions, shared by tasks created with CLONE_SIGHAND.
 class SignalHandlers final : public SharedObject {
@@ -45,9 +47,10 @@ public:
 // Where a signal is sent: to one thread or to the group.
 enum class SignalTarget : u8 { Thread, Process };
 
-// Sends `info.si_signo` to `task` or to its process. Takes the process's signal lock, and for SIGCONT tree_lock before it
-// unless the caller holds it. Standard signals that are already pending are merged; EAGAIN when a real-time signal cannot be queued.
-// Permission is the caller's matter; so is that `task` does not go away meanwhile (tree_lock, or it is current).
+// Sends `info.si_signo` to `task` or to its process. Takes the process's signal lock, and for SIGCONT
+// tree_lock before it unless the caller holds it. Standard signals that are already pending are merged;
+// EAGAIN when a real-time signal cannot be queued. Permission is the caller's matter; so is that `task` does
+// not go away meanwhile (tree_lock, or it is current).
 Result<void> send_signal(Task& task, SignalTarget target, const abi::siginfo& info);
 // As the kernel itself sends (SI_KERNEL). The group variant takes tree_lock unless the caller holds it.
 void send_kernel_signal(Process& process, u32 signal);

@@ -23,7 +23,8 @@ void fill(abi::signalfd_siginfo& out, const abi::siginfo& info) {
         out.ssi_status = info._sigchld.status;
         out.ssi_utime = static_cast<u64>(info._sigchld.utime);
         out.ssi_stime = static_cast<u64>(info._sigchld.stime);
-    } else if (info.si_code > 0 && info.si_code != abi::SI_KERNEL && (kSynchronous & signal_bit(out.ssi_signo))) {
+    } else if (info.si_code > 0 && info.si_code != abi::SI_KERNEL &&
+               (kSynchronous & signal_bit(out.ssi_signo))) {
         out.ssi_addr = info._sigfault.addr;
     } else if (info.si_code > 0 && info.si_code != abi::SI_KERNEL && info.si_signo == abi::SIGIO) {
         out.ssi_band = static_cast<u32>(info._sigpoll.band);
@@ -76,7 +77,9 @@ public:
         return pending & mask.load() ? abi::POLLIN | abi::POLLRDNORM : 0;
     }
 
-    void print_information(base::Writer& writer) override { base::print(writer, "sigmask:\t{:016x}\n", mask.load()); }
+    void print_information(base::Writer& writer) override {
+        base::print(writer, "sigmask:\t{:016x}\n", mask.load());
+    }
 
 private:
     Result<void> wait(abi::siginfo& info) {
@@ -114,6 +117,8 @@ Result<i32> sys_signalfd4(i32 fd, UserPtr<u64> mask, u64 size, HexFlags flags) {
     return current().files->install(file, (flags & abi::SFD_CLOEXEC) != 0);
 }
 
-Result<i32> sys_signalfd(i32 fd, UserPtr<u64> mask, u64 size) { return sys_signalfd4(fd, mask, size, HexFlags{0}); }
+Result<i32> sys_signalfd(i32 fd, UserPtr<u64> mask, u64 size) {
+    return sys_signalfd4(fd, mask, size, HexFlags{0});
+}
 
 } // namespace lxcore

@@ -45,42 +45,63 @@ SleepResult Task::sleep(u64 deadline_ns, bool interruptible) {
             result = SleepResult::TimedOut;
             break;
         }
+        // A late one of an earlier sleep in a host poll would end every further wait at once.
+        if (waited == host::WaitResult::Interrupted)
+            work.fetch_and(~host::kWorkWake, std::memory_order_acq_rel);
     }
     if (park_word.exchange(kRunning, std::memory_order_acq_rel) == kToken)
         return SleepResult::Woken;
     return result;
 }
 
-SleepResult Task::sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns) {
+// The two sleeps in a host call that watches handles. `call` returns how many are ready, 0 at the deadline, or EINTR.
+template <typename Call>
+static SleepResult sleep_in_host_poll(Task& task, Call call) {
     u32 expected = kRunning;
-    if (!park_word.compare_exchange_strong(expected, kInHostPoll, std::memory_order_acq_rel)) {
-        park_word.store(kRunning, std::memory_order_relaxed);
-        auto ready = host::poll_now(items, count);
-        (void)ready;
+    if (!task.park_word.compare_exchange_strong(expected, kInHostPoll, std::memory_order_acq_rel)) {
+        task.park_word.store(kRunning, std::memory_order_relaxed);
         return SleepResult::Woken;
     }
     SleepResult result = SleepResult::Woken;
     for (;;) {
-        if (is_interrupted()) {
+        if (task.is_interrupted()) {
             result = SleepResult::Interrupted;
             break;
         }
         // unpark() sets the token first and then interrupts the host call; kWorkWake keeps the window closed.
-        auto ready = host::poll_interruptible(items, count, deadline_ns);
-        if (park_word.load(std::memory_order_acquire) == kToken)
-            break;
+        Result<usize> ready = call();
         if (ready.is_ok()) {
             if (ready.value() == 0)
                 result = SleepResult::TimedOut;
             break;
         }
+        // A late kWorkWake of an earlier sleep must not end this one's calls for ever. Whoever set it has set the token
+        // before, so that clearing first and looking then misses nothing.
+        task.work.fetch_and(~host::kWorkWake, std::memory_order_acq_rel);
+        if (task.park_word.load(std::memory_order_acquire) == kToken)
+            break;
         if (ready.error() != Errno::EINTR)
             break; // a handle went bad: the caller's next try reports it
     }
-    work.fetch_and(~host::kWorkWake, std::memory_order_acq_rel);
-    if (park_word.exchange(kRunning, std::memory_order_acq_rel) == kToken && result != SleepResult::TimedOut)
+    task.work.fetch_and(~host::kWorkWake, std::memory_order_acq_rel);
+    if (task.park_word.exchange(kRunning, std::memory_order_acq_rel) == kToken && result != SleepResult::TimedOut)
         return SleepResult::Woken;
     return result;
+}
+
+SleepResult Task::sleep_with_host(host::PollItem* items, usize count, u64 deadline_ns) {
+    return sleep_in_host_poll(*this, [=] { return host::poll_interruptible(items, count, deadline_ns); });
+}
+
+SleepResult Task::sleep_with_poll_set(host::Handle set, abi::epoll_event* events, usize capacity, u64 deadline_ns,
+                                      usize& count) {
+    count = 0;
+    return sleep_in_host_poll(*this, [=, &count]() -> Result<usize> {
+        Result<usize> taken = host::poll_set_wait_interruptible(set, events, capacity, deadline_ns);
+        if (taken.is_ok())
+            count = taken.value();
+        return taken;
+    });
 }
 
 void Task::unpark() {

@@ -7,10 +7,12 @@ namespace lxcore {
 void Waiter::attach(WaitQueue& queue) {
     LXSS_ASSERT(!m_queue);
     m_queue = &queue;
-    Task& me = current();
-    next_of_task = me.waiters;
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    me.waiters = this;
+    if (m_task) {
+        Task& me = current();
+        next_of_task = me.waiters;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        me.waiters = this;
+    }
     LockGuard guard(queue.m_lock);
     if (m_exclusive)
         queue.m_waiters.push_back(*this);
@@ -31,6 +33,8 @@ void Waiter::detach() {
         queue_node.unlink();
     }
     m_queue = nullptr;
+    if (!m_task)
+        return;
     for (Waiter** link = &current().waiters; *link; link = &(*link)->next_of_task) {
         if (*link == this) {
             *link = next_of_task;

@@ -252,7 +252,8 @@ bool end_task(Task& task, i32 status) {
     RefPtr<Process> process = task.process;
     const bool is_leader = process->leader == &task;
     task.is_exiting = true;
-    retarget_signals(task, ~task.blocked);
+    if (process->thread_count > 1)
+        retarget_signals(task, ~task.blocked);
     if (task.robust_list)
         exit_robust_list(task);
     if (task.clear_child_tid && task.mm && task.mm->users.load(std::memory_order_relaxed) > 1) {

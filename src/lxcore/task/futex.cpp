@@ -45,7 +45,8 @@ bool cancel(FutexWaiter& waiter) {
 
 namespace {
 
-// As a waker sees it: nobody waits. Its store to the word comes before; a waiter links itself before it reads the word.
+// As a waker sees it: nobody waits. Its store to the word comes before; a waiter links itself before it reads
+// the word.
 bool looks_empty(FutexBucket& bucket) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return bucket.queue.is_empty();
@@ -103,7 +104,8 @@ u32 wake_matching(FutexBucket& bucket, const FutexKey& key, u32 count, u32 bitse
     return woken;
 }
 
-Result<i64> futex_requeue(u64 from, u64 to, bool shared, i32 wake_count, i32 requeue_count, const u32* expected) {
+Result<i64> futex_requeue(u64 from, u64 to, bool shared, i32 wake_count, i32 requeue_count,
+                          const u32* expected) {
     if (wake_count < 0 || requeue_count < 0)
         return Errno::EINVAL;
     Task& task = current();
@@ -116,7 +118,8 @@ Result<i64> futex_requeue(u64 from, u64 to, bool shared, i32 wake_count, i32 req
     if (expected && TRY(host::load_guarded(guest_word(from))) != *expected)
         return Errno::EAGAIN;
     i64 done = 0;
-    FutexWaiter* last = source.queue.last(); // those that are moved to the same bucket's end are not seen again
+    FutexWaiter* last =
+        source.queue.last(); // those that are moved to the same bucket's end are not seen again
     FutexWaiter* next = nullptr;
     for (FutexWaiter* waiter = source.queue.first(); waiter; waiter = next) {
         next = waiter == last ? nullptr : source.queue.next(*waiter);
@@ -139,7 +142,9 @@ Result<i64> futex_requeue(u64 from, u64 to, bool shared, i32 wake_count, i32 req
     return done;
 }
 
-i32 sign_extend_12(u32 value) { return static_cast<i32>(value << 20) >> 20; }
+i32 sign_extend_12(u32 value) {
+    return static_cast<i32>(value << 20) >> 20;
+}
 
 Result<bool> change_word(u64 address, u32 encoded) {
     const u32 operation = (encoded >> 28) & 7;
@@ -151,26 +156,45 @@ Result<bool> change_word(u64 address, u32 encoded) {
     const u32 bits = static_cast<u32>(operand);
     u32 old;
     switch (operation) {
-    case abi::FUTEX_OP_SET: old = TRY(host::exchange_guarded(word, bits)); break;
-    case abi::FUTEX_OP_ADD: old = TRY(host::fetch_add_guarded(word, bits)); break;
-    case abi::FUTEX_OP_OR: old = TRY(host::fetch_or_guarded(word, bits)); break;
-    case abi::FUTEX_OP_ANDN: old = TRY(host::fetch_and_guarded(word, ~bits)); break;
-    case abi::FUTEX_OP_XOR: old = TRY(host::fetch_xor_guarded(word, bits)); break;
-    default: return Errno::ENOSYS;
+    case abi::FUTEX_OP_SET:
+        old = TRY(host::exchange_guarded(word, bits));
+        break;
+    case abi::FUTEX_OP_ADD:
+        old = TRY(host::fetch_add_guarded(word, bits));
+        break;
+    case abi::FUTEX_OP_OR:
+        old = TRY(host::fetch_or_guarded(word, bits));
+        break;
+    case abi::FUTEX_OP_ANDN:
+        old = TRY(host::fetch_and_guarded(word, ~bits));
+        break;
+    case abi::FUTEX_OP_XOR:
+        old = TRY(host::fetch_xor_guarded(word, bits));
+        break;
+    default:
+        return Errno::ENOSYS;
     }
     const i32 value = static_cast<i32>(old);
     switch ((encoded >> 24) & 15) {
-    case abi::FUTEX_OP_CMP_EQ: return value == comparand;
-    case abi::FUTEX_OP_CMP_NE: return value != comparand;
-    case abi::FUTEX_OP_CMP_LT: return value < comparand;
-    case abi::FUTEX_OP_CMP_LE: return value <= comparand;
-    case abi::FUTEX_OP_CMP_GT: return value > comparand;
-    case abi::FUTEX_OP_CMP_GE: return value >= comparand;
-    default: return Errno::ENOSYS;
+    case abi::FUTEX_OP_CMP_EQ:
+        return value == comparand;
+    case abi::FUTEX_OP_CMP_NE:
+        return value != comparand;
+    case abi::FUTEX_OP_CMP_LT:
+        return value < comparand;
+    case abi::FUTEX_OP_CMP_LE:
+        return value <= comparand;
+    case abi::FUTEX_OP_CMP_GT:
+        return value > comparand;
+    case abi::FUTEX_OP_CMP_GE:
+        return value >= comparand;
+    default:
+        return Errno::ENOSYS;
     }
 }
 
-Result<i64> futex_wake_op(u64 first, u64 second, bool shared, u32 first_count, u32 second_count, u32 encoded) {
+Result<i64> futex_wake_op(u64 first, u64 second, bool shared, u32 first_count, u32 second_count,
+                          u32 encoded) {
     Task& task = current();
     const FutexKey first_key = TRY(key_of_word(task, first, shared));
     const FutexKey second_key = TRY(key_of_word(task, second, shared));
@@ -198,7 +222,8 @@ Result<u64> futex_deadline(u32 command, bool realtime, u64 user) {
     const u64 value = nanoseconds(time);
     if (command == abi::FUTEX_WAIT)
         return deadline_after(value);
-    return deadline_of(realtime || command == abi::FUTEX_LOCK_PI ? abi::CLOCK_REALTIME : abi::CLOCK_MONOTONIC, value);
+    return deadline_of(realtime || command == abi::FUTEX_LOCK_PI ? abi::CLOCK_REALTIME : abi::CLOCK_MONOTONIC,
+                       value);
 }
 
 } // namespace
@@ -230,22 +255,36 @@ Result<i64> sys_futex(UserPtr<u32> word, FutexOperation operation, u32 value, u6
         return Errno::ENOSYS;
     const u32 value2 = static_cast<u32>(timeout_or_value2);
     switch (command) {
-    case abi::FUTEX_WAIT: value3 = abi::FUTEX_BITSET_MATCH_ANY; [[fallthrough]];
+    case abi::FUTEX_WAIT:
+        value3 = abi::FUTEX_BITSET_MATCH_ANY;
+        [[fallthrough]];
     case abi::FUTEX_WAIT_BITSET:
-        return futex_wait(address, shared, value, value3, TRY(futex_deadline(command, realtime, timeout_or_value2)));
-    case abi::FUTEX_WAKE: value3 = abi::FUTEX_BITSET_MATCH_ANY; [[fallthrough]];
-    case abi::FUTEX_WAKE_BITSET: return futex_wake(current(), address, shared, value, value3);
+        return futex_wait(address, shared, value, value3,
+                          TRY(futex_deadline(command, realtime, timeout_or_value2)));
+    case abi::FUTEX_WAKE:
+        value3 = abi::FUTEX_BITSET_MATCH_ANY;
+        [[fallthrough]];
+    case abi::FUTEX_WAKE_BITSET:
+        return futex_wake(current(), address, shared, value, value3);
     case abi::FUTEX_REQUEUE:
-        return futex_requeue(address, word2.address(), shared, static_cast<i32>(value), static_cast<i32>(value2), nullptr);
+        return futex_requeue(address, word2.address(), shared, static_cast<i32>(value),
+                             static_cast<i32>(value2), nullptr);
     case abi::FUTEX_CMP_REQUEUE:
-        return futex_requeue(address, word2.address(), shared, static_cast<i32>(value), static_cast<i32>(value2), &value3);
-    case abi::FUTEX_WAKE_OP: return futex_wake_op(address, word2.address(), shared, value, value2, value3);
+        return futex_requeue(address, word2.address(), shared, static_cast<i32>(value),
+                             static_cast<i32>(value2), &value3);
+    case abi::FUTEX_WAKE_OP:
+        return futex_wake_op(address, word2.address(), shared, value, value2, value3);
     case abi::FUTEX_LOCK_PI:
     case abi::FUTEX_LOCK_PI2:
-        return futex_lock_pi(address, shared, TRY(futex_deadline(command, realtime, timeout_or_value2)), false);
-    case abi::FUTEX_TRYLOCK_PI: return futex_lock_pi(address, shared, host::kNoDeadline, true);
-    case abi::FUTEX_UNLOCK_PI: return futex_unlock_pi(address, shared);
-    default: return Errno::ENOSYS; // FUTEX_FD is gone from Linux too; WAIT_REQUEUE_PI and CMP_REQUEUE_PI are missing
+        return futex_lock_pi(address, shared, TRY(futex_deadline(command, realtime, timeout_or_value2)),
+                             false);
+    case abi::FUTEX_TRYLOCK_PI:
+        return futex_lock_pi(address, shared, host::kNoDeadline, true);
+    case abi::FUTEX_UNLOCK_PI:
+        return futex_unlock_pi(address, shared);
+    default:
+        return Errno::ENOSYS; // FUTEX_FD is gone from Linux too; WAIT_REQUEUE_PI and CMP_REQUEUE_PI are
+                              // missing
     }
 }
 

@@ -12,11 +12,11 @@ Result<void> initialize_futexes();
 
 // Wakes one waiter for `address` in the current process (clear_child_tid at a thread's end).
 void futex_wake_address(Task& task, u64 address);
-// Marks the robust futexes that the dying current task holds (FUTEX_OWNER_DIED) and wakes a waiter of each. The
-// guest's list is walked with a bound and never trusted.
+// Marks the robust futexes that the dying current task holds (FUTEX_OWNER_DIED) and wakes a waiter of each.
+// The guest's list is walked with a bound and never trusted.
 void exit_robust_list(Task& task);
-// By the reaper, for a task whose host thread is gone: takes its waiters out of the queues. The locks that it held
-// must have been released before.
+// By the reaper, for a task whose host thread is gone: takes its waiters out of the queues. The locks that it
+// held must have been released before.
 void futex_cancel(Task& task);
 
 Result<i64> sys_futex(UserPtr<u32> word, FutexOperation operation, u32 value, u64 timeout_or_value2,

@@ -1,8 +1,8 @@
 // Shared by the futex*.cpp files.
 //
-// Waiters lie on kernel stacks (in the arena) and are linked into the bucket that their key hashes to. A waiter is
-// queued as long as `bucket` is set; whoever takes it out clears that and unparks the task. No futex lock is held
-// over an unpark, and none over more than a fault-safe access to the guest's word.
+// Waiters lie on kernel stacks (in the arena) and are linked into the bucket that their key hashes to. A
+// waiter is queued as long as `bucket` is set; whoever takes it out clears that and unparks the task. No
+// futex lock is held over an unpark, and none over more than a fault-safe access to the guest's word.
 #pragma once
 
 #include <atomic>
@@ -53,7 +53,9 @@ void dequeue(FutexWaiter& waiter);
 // Takes a waiter out of whichever queue it is in by now. False when it had been woken already.
 bool cancel(FutexWaiter& waiter);
 
-inline u32* guest_word(u64 address) { return reinterpret_cast<u32*>(address); }
+inline u32* guest_word(u64 address) {
+    return reinterpret_cast<u32*>(address);
+}
 
 // Tasks to unpark once the locks are released.
 class WakeList {
@@ -104,8 +106,8 @@ private:
 Result<i64> futex_wake(Task& task, u64 address, bool shared, u32 count, u32 bitset);
 Result<i64> futex_lock_pi(u64 address, bool shared, u64 deadline, bool try_only);
 Result<i64> futex_unlock_pi(u64 address, bool shared);
-// The owner of a robust futex dies: its word becomes `new_word` (or the next PI waiter's). Returns whether a change
-// was made; false when the word was not `old_word` any more.
+// The owner of a robust futex dies: its word becomes `new_word` (or the next PI waiter's). Returns whether a
+// change was made; false when the word was not `old_word` any more.
 Result<bool> futex_owner_died(Task& task, u64 address, u32 old_word, bool pi);
 
 } // namespace lxcore

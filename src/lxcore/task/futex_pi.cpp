@@ -1,5 +1,5 @@
-// Locks of futex(2) whose word holds the owner's thread id: LOCK_PI, TRYLOCK_PI, UNLOCK_PI. The word's protocol is
-// Linux's; priorities are not handed on, since the host schedules.
+// Locks of futex(2) whose word holds the owner's thread id: LOCK_PI, TRYLOCK_PI, UNLOCK_PI. The word's
+// protocol is Linux's; priorities are not handed on, since the host schedules.
 #include "lxcore/task/futex_internal.hpp"
 #include "lxcore/task/task_table.hpp"
 
@@ -15,7 +15,9 @@ FutexWaiter* first_locker(FutexBucket& bucket, const FutexKey& key, const FutexW
     return nullptr;
 }
 
-u32 id_of(const Task& task) { return static_cast<u32>(task.tid); }
+u32 id_of(const Task& task) {
+    return static_cast<u32>(task.tid);
+}
 
 bool task_exists(u32 tid) {
     LockGuard tree(task_state().tree_lock);
@@ -23,10 +25,10 @@ bool task_exists(u32 tid) {
     return task && !task->is_exiting;
 }
 
-// Gives the lock to the first waiter, or leaves `free_word` when there is none. Bucket's lock held. Null in `next` and
-// false when the word was not `old_word` any more.
-Result<bool> hand_over(FutexBucket& bucket, const FutexKey& key, u64 address, u32 old_word, u32 free_word, u32 mark,
-                       WakeList& list) {
+// Gives the lock to the first waiter, or leaves `free_word` when there is none. Bucket's lock held. Null in
+// `next` and false when the word was not `old_word` any more.
+Result<bool> hand_over(FutexBucket& bucket, const FutexKey& key, u64 address, u32 old_word, u32 free_word,
+                       u32 mark, WakeList& list) {
     FutexWaiter* next = first_locker(bucket, key);
     u32 new_word = free_word;
     if (next)
@@ -41,7 +43,8 @@ Result<bool> hand_over(FutexBucket& bucket, const FutexKey& key, u64 address, u3
 enum class Attempt : u8 { Taken, Queued };
 
 // With the bucket's lock held: takes the lock or enqueues the waiter.
-Result<Attempt> take_or_queue(FutexBucket& bucket, FutexWaiter& waiter, u64 address, bool try_only, u32& checked_owner) {
+Result<Attempt> take_or_queue(FutexBucket& bucket, FutexWaiter& waiter, u64 address, bool try_only,
+                              u32& checked_owner) {
     const u32 me = id_of(*waiter.task);
     for (;;) {
         const u32 word = TRY(host::load_guarded(guest_word(address)));

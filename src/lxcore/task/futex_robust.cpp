@@ -1,4 +1,5 @@
-// What a dying thread leaves: its robust list (get_robust_list(2)) and, when it was killed by the host, its waiters.
+// What a dying thread leaves: its robust list (get_robust_list(2)) and, when it was killed by the host, its
+// waiters.
 #include "lxcore/task/futex_internal.hpp"
 
 namespace lxcore {

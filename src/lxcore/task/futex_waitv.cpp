@@ -36,7 +36,8 @@ Result<void> enqueue_one(FutexWaiter& waiter, const abi::futex_waitv& item) {
     return value.is_error() ? value.error() : Errno::EAGAIN;
 }
 
-Result<i32> wait_for_any(Task& task, UserPtr<abi::futex_waitv> items, FutexWaiter* waiters, u32 count, u64 deadline) {
+Result<i32> wait_for_any(Task& task, UserPtr<abi::futex_waitv> items, FutexWaiter* waiters, u32 count,
+                         u64 deadline) {
     for (u32 i = 0; i < count; ++i) {
         const abi::futex_waitv item = TRY(items.offset(i).read());
         if ((item.flags & ~(abi::FUTEX2_PRIVATE | abi::FUTEX2_SIZE_MASK)) || item.__reserved ||
@@ -71,8 +72,8 @@ Result<i32> wait_for_any(Task& task, UserPtr<abi::futex_waitv> items, FutexWaite
 
 } // namespace
 
-Result<i32> sys_futex_waitv(UserPtr<abi::futex_waitv> items, u32 count, u32 flags, UserPtr<abi::timespec> timeout,
-                            Clock clock) {
+Result<i32> sys_futex_waitv(UserPtr<abi::futex_waitv> items, u32 count, u32 flags,
+                            UserPtr<abi::timespec> timeout, Clock clock) {
     if (flags || !count || count > abi::FUTEX_WAITV_MAX || !items)
         return Errno::EINVAL;
     u64 deadline = host::kNoDeadline;

@@ -1,6 +1,6 @@
 // Birth, death and waiting of tasks: what the rest of the kernel calls. See clone(2), _exit(2), wait(2).
 //
-// Locks, outer first: TaskState::tree_lock, Process::signal_lock, SignalHandlers::lock, wait queues.
+// Locks, outer first: TaskState::tree_lock, SignalHandlers::lock, Process::signal_lock, wait queues.
 //  - A process's thread list changes under tree_lock AND its signal_lock: holding either is enough to walk it.
 //  - send_signal() may be called with or without tree_lock.
 //  - Another task's mm, files, fs and credentials may be copied (RefPtr) under tree_lock only; their owner replaces
@@ -20,9 +20,12 @@ class Mm;
 // the first kernel thread. Called by boot() before anything takes a Mutex.
 Result<void> initialize_tasks(host::ThreadBlock& first_thread);
 
-// A thread of the instance host that runs `entry` and never enters guest code. `entry` never returns. It belongs to
+// A thread of the instance host that runs `entry` and never enters guest code. `entry` never returns; it finds `argument` in
+// Task::kernel_argument and may end with end_kernel_thread(). It belongs to
 // TaskState::kernel_process, which has pid 0 and is in no list.
-Result<Task*> create_kernel_thread(void (*entry)(host::ThreadBlock&));
+Result<Task*> create_kernel_thread(void (*entry)(host::ThreadBlock&), void* argument = nullptr);
+// Ends the calling kernel thread.
+[[noreturn]] void end_kernel_thread(Task& task);
 
 // ---- sessions of the manager ----------------------------------------------------------------------------------
 

@@ -261,7 +261,7 @@ Result<i64> sys_sched_getaffinity(i32 tid, u32 length, u64 mask) {
         LockGuard guard(task_state().tree_lock);
         host_thread = TRY(task_by_tid(tid))->host_thread;
     }
-    u64 bits[128] = {};
+    u64 bits[64] = {};
     const usize bytes = TRY(host::get_affinity(host_thread, bits, base::min<usize>(length, sizeof(bits))));
     TRY(copy_to_user(mask, bits, bytes));
     return static_cast<i64>(bytes);

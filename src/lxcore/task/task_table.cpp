@@ -165,13 +165,14 @@ Result<void> initialize_tasks(host::ThreadBlock& first_thread) {
     return {};
 }
 
-Result<Task*> create_kernel_thread(void (*entry)(host::ThreadBlock&)) {
+Result<Task*> create_kernel_thread(void (*entry)(host::ThreadBlock&), void* argument) {
     auto credentials = TRY(make_ref<Credentials>());
     Task* task = TRY(allocate_task());
     {
         LockGuard guard(task_state().tree_lock);
         make_kernel_task(*task);
         task->credentials = std::move(credentials);
+        task->kernel_argument = argument;
     }
     auto started = host::create_thread(*task, entry);
     if (started.is_error()) {
@@ -182,6 +183,12 @@ Result<Task*> create_kernel_thread(void (*entry)(host::ThreadBlock&)) {
         return started.error();
     }
     return task;
+}
+
+[[noreturn]] void end_kernel_thread(Task& task) {
+    set_credentials(task, nullptr);
+    retire_task_block(task);
+    host::exit_thread();
 }
 
 Result<Task*> create_task_block() {
@@ -335,7 +342,5 @@ void leave_group(Process& process) {
         session->unref();
     }
 }
-
-Tty* Process::controlling_tty() const { return session ? session->tty : nullptr; }
 
 } // namespace lxcore

@@ -11,7 +11,8 @@ namespace lxcore {
 Result<void> sys_clock_gettime(Clock clock, UserPtr<abi::timespec> time);
 Result<void> sys_clock_settime(Clock clock, UserPtr<abi::timespec> time);
 Result<void> sys_clock_getres(Clock clock, UserPtr<abi::timespec> resolution);
-Result<void> sys_clock_nanosleep(Clock clock, i32 flags, UserPtr<abi::timespec> request, UserPtr<abi::timespec> remain);
+Result<void> sys_clock_nanosleep(Clock clock, i32 flags, UserPtr<abi::timespec> request,
+                                 UserPtr<abi::timespec> remain);
 Result<void> sys_nanosleep(UserPtr<abi::timespec> request, UserPtr<abi::timespec> remain);
 Result<void> sys_gettimeofday(UserPtr<abi::timeval> time, UserPtr<abi::timezone> zone);
 Result<void> sys_settimeofday(UserPtr<abi::timeval> time, UserPtr<abi::timezone> zone);
@@ -26,14 +27,16 @@ Result<u32> sys_alarm(u32 seconds);
 
 // posix_timers.cpp
 Result<void> sys_timer_create(Clock clock, UserPtr<abi::sigevent> event, UserPtr<i32> id);
-Result<void> sys_timer_settime(i32 id, i32 flags, UserPtr<abi::itimerspec> value, UserPtr<abi::itimerspec> old_value);
+Result<void> sys_timer_settime(i32 id, i32 flags, UserPtr<abi::itimerspec> value,
+                               UserPtr<abi::itimerspec> old_value);
 Result<void> sys_timer_gettime(i32 id, UserPtr<abi::itimerspec> value);
 Result<i32> sys_timer_getoverrun(i32 id);
 Result<void> sys_timer_delete(i32 id);
 
 // timerfd.cpp
 Result<i32> sys_timerfd_create(Clock clock, HexFlags flags);
-Result<void> sys_timerfd_settime(Fd fd, i32 flags, UserPtr<abi::itimerspec> value, UserPtr<abi::itimerspec> old_value);
+Result<void> sys_timerfd_settime(Fd fd, i32 flags, UserPtr<abi::itimerspec> value,
+                                 UserPtr<abi::itimerspec> old_value);
 Result<void> sys_timerfd_gettime(Fd fd, UserPtr<abi::itimerspec> value);
 
 } // namespace lxcore

@@ -24,16 +24,20 @@ namespace {
 // The host's clock behind a guest clock id, or -1.
 i32 host_clock(i32 clock) {
     switch (clock) {
-    case abi::CLOCK_REALTIME_ALARM: return abi::CLOCK_REALTIME;
-    case abi::CLOCK_BOOTTIME_ALARM: return abi::CLOCK_BOOTTIME;
+    case abi::CLOCK_REALTIME_ALARM:
+        return abi::CLOCK_REALTIME;
+    case abi::CLOCK_BOOTTIME_ALARM:
+        return abi::CLOCK_BOOTTIME;
     case abi::CLOCK_REALTIME:
     case abi::CLOCK_MONOTONIC:
     case abi::CLOCK_MONOTONIC_RAW:
     case abi::CLOCK_REALTIME_COARSE:
     case abi::CLOCK_MONOTONIC_COARSE:
     case abi::CLOCK_BOOTTIME:
-    case abi::CLOCK_TAI: return clock;
-    default: return -1;
+    case abi::CLOCK_TAI:
+        return clock;
+    default:
+        return -1;
     }
 }
 
@@ -73,10 +77,14 @@ Result<u64> cpu_clock_now(i32 clock) {
 
 Result<u64> clock_now(i32 clock) {
     switch (clock) {
-    case abi::CLOCK_MONOTONIC: return host::monotonic_ns();
-    case abi::CLOCK_PROCESS_CPUTIME_ID: return select(cpu_times(*current().process), abi::CPUCLOCK_SCHED);
-    case abi::CLOCK_THREAD_CPUTIME_ID: return select(host::thread_cpu_times(), abi::CPUCLOCK_SCHED);
-    default: break;
+    case abi::CLOCK_MONOTONIC:
+        return host::monotonic_ns();
+    case abi::CLOCK_PROCESS_CPUTIME_ID:
+        return select(cpu_times(*current().process), abi::CPUCLOCK_SCHED);
+    case abi::CLOCK_THREAD_CPUTIME_ID:
+        return select(host::thread_cpu_times(), abi::CPUCLOCK_SCHED);
+    default:
+        break;
     }
     if (clock < 0)
         return cpu_clock_now(clock);

@@ -21,7 +21,8 @@ constexpr abi::timeval timeval_of(u64 ns) {
 }
 // now + duration, saturating at kNoDeadline.
 u64 deadline_after(u64 duration_ns);
-// Deadline on the monotonic clock of an absolute time of `clock` (REALTIME, TAI, BOOTTIME, MONOTONIC and kin).
+// Deadline on the monotonic clock of an absolute time of `clock` (REALTIME, TAI, BOOTTIME, MONOTONIC and
+// kin).
 Result<u64> deadline_of(i32 clock, u64 absolute_ns);
 // The usual relative timeout argument: kNoDeadline for null. EFAULT, EINVAL.
 Result<u64> deadline_from_user(UserPtr<abi::timespec> timeout);

@@ -52,7 +52,8 @@ Result<void> write_remaining(UserPtr<abi::timespec> remain, u64 left) {
     return remain ? remain.write(timespec_of(left)) : Result<void>();
 }
 
-Result<void> nanosleep(i32 clock, bool absolute, UserPtr<abi::timespec> request, UserPtr<abi::timespec> remain) {
+Result<void> nanosleep(i32 clock, bool absolute, UserPtr<abi::timespec> request,
+                       UserPtr<abi::timespec> remain) {
     const abi::timespec wanted = TRY(request.read());
     if (!is_valid(wanted))
         return Errno::EINVAL;
@@ -98,18 +99,21 @@ Result<void> sys_nanosleep(UserPtr<abi::timespec> request, UserPtr<abi::timespec
     return nanosleep(abi::CLOCK_MONOTONIC, false, request, remain);
 }
 
-Result<void> sys_clock_nanosleep(Clock clock, i32 flags, UserPtr<abi::timespec> request, UserPtr<abi::timespec> remain) {
+Result<void> sys_clock_nanosleep(Clock clock, i32 flags, UserPtr<abi::timespec> request,
+                                 UserPtr<abi::timespec> remain) {
     switch (clock) {
     case abi::CLOCK_REALTIME:
     case abi::CLOCK_MONOTONIC:
     case abi::CLOCK_BOOTTIME:
     case abi::CLOCK_TAI:
-    case abi::CLOCK_PROCESS_CPUTIME_ID: break;
+    case abi::CLOCK_PROCESS_CPUTIME_ID:
+        break;
     case abi::CLOCK_REALTIME_ALARM:
     case abi::CLOCK_BOOTTIME_ALARM:
     case abi::CLOCK_MONOTONIC_RAW:
     case abi::CLOCK_REALTIME_COARSE:
-    case abi::CLOCK_MONOTONIC_COARSE: return Errno::EOPNOTSUPP;
+    case abi::CLOCK_MONOTONIC_COARSE:
+        return Errno::EOPNOTSUPP;
     default:
         if (clock >= 0)
             return Errno::EINVAL;

@@ -36,9 +36,13 @@ Result<SignalTimer*> interval_timer(Process& process, u32 which) {
     return slot.get();
 }
 
-bool is_valid(const abi::timeval& time) { return time.tv_sec >= 0 && time.tv_usec >= 0 && time.tv_usec < 1'000'000; }
+bool is_valid(const abi::timeval& time) {
+    return time.tv_sec >= 0 && time.tv_usec >= 0 && time.tv_usec < 1'000'000;
+}
 
-u64 nanoseconds(const abi::timeval& time) { return lxcore::nanoseconds(abi::timespec{time.tv_sec, time.tv_usec * 1000}); }
+u64 nanoseconds(const abi::timeval& time) {
+    return lxcore::nanoseconds(abi::timespec{time.tv_sec, time.tv_usec * 1000});
+}
 
 // What is left of a microsecond counts as one: an armed timer never reads as zero.
 abi::itimerval itimerval_of(SignalTimer::Setting setting) {

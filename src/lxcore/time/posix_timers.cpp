@@ -56,18 +56,23 @@ Result<i32> timer_clock(i32 clock) {
     case abi::CLOCK_REALTIME:
     case abi::CLOCK_MONOTONIC:
     case abi::CLOCK_BOOTTIME:
-    case abi::CLOCK_TAI: return clock;
+    case abi::CLOCK_TAI:
+        return clock;
     case abi::CLOCK_REALTIME_ALARM:
     case abi::CLOCK_BOOTTIME_ALARM:
         if (!me.credentials->has_capability(abi::CAP_WAKE_ALARM))
             return Errno::EPERM;
         return clock == abi::CLOCK_REALTIME_ALARM ? abi::CLOCK_REALTIME : abi::CLOCK_BOOTTIME;
-    case abi::CLOCK_PROCESS_CPUTIME_ID: return process_cpu_clock(me.process->pid, abi::CPUCLOCK_SCHED);
-    case abi::CLOCK_THREAD_CPUTIME_ID: return thread_cpu_clock(me.tid, abi::CPUCLOCK_SCHED);
+    case abi::CLOCK_PROCESS_CPUTIME_ID:
+        return process_cpu_clock(me.process->pid, abi::CPUCLOCK_SCHED);
+    case abi::CLOCK_THREAD_CPUTIME_ID:
+        return thread_cpu_clock(me.tid, abi::CPUCLOCK_SCHED);
     case abi::CLOCK_MONOTONIC_RAW:
     case abi::CLOCK_REALTIME_COARSE:
-    case abi::CLOCK_MONOTONIC_COARSE: return Errno::EOPNOTSUPP;
-    default: break;
+    case abi::CLOCK_MONOTONIC_COARSE:
+        return Errno::EOPNOTSUPP;
+    default:
+        break;
     }
     if (clock >= 0 || (clock & abi::CPUCLOCK_CLOCK_MASK) == abi::CLOCKFD)
         return Errno::EINVAL;
@@ -85,7 +90,8 @@ Result<i32> timer_clock(i32 clock) {
 
 Result<void> check_event(const abi::sigevent& event) {
     switch (event.sigev_notify) {
-    case abi::SIGEV_NONE: return {};
+    case abi::SIGEV_NONE:
+        return {};
     case abi::SIGEV_SIGNAL | abi::SIGEV_THREAD_ID: {
         LockGuard tree(task_state().tree_lock);
         Task* task = find_task(event._tid);
@@ -94,8 +100,10 @@ Result<void> check_event(const abi::sigevent& event) {
         break;
     }
     case abi::SIGEV_SIGNAL:
-    case abi::SIGEV_THREAD: break;
-    default: return Errno::EINVAL;
+    case abi::SIGEV_THREAD:
+        break;
+    default:
+        return Errno::EINVAL;
     }
     if (event.sigev_signo < 1 || event.sigev_signo > abi::_NSIG)
         return Errno::EINVAL;
@@ -149,7 +157,8 @@ Result<void> sys_timer_create(Clock clock, UserPtr<abi::sigevent> event, UserPtr
     return written;
 }
 
-Result<void> sys_timer_settime(i32 id, i32 flags, UserPtr<abi::itimerspec> value, UserPtr<abi::itimerspec> old_value) {
+Result<void> sys_timer_settime(i32 id, i32 flags, UserPtr<abi::itimerspec> value,
+                               UserPtr<abi::itimerspec> old_value) {
     if (!value)
         return Errno::EINVAL;
     const abi::itimerspec wanted = TRY(value.read());
@@ -170,7 +179,9 @@ Result<void> sys_timer_gettime(i32 id, UserPtr<abi::itimerspec> value) {
     return value.write(itimerspec_of(timer->get()));
 }
 
-Result<i32> sys_timer_getoverrun(i32 id) { return TRY(find_timer(id))->last_overrun.load(std::memory_order_relaxed); }
+Result<i32> sys_timer_getoverrun(i32 id) {
+    return TRY(find_timer(id))->last_overrun.load(std::memory_order_relaxed);
+}
 
 Result<void> sys_timer_delete(i32 id) {
     auto timer = TRY(find_timer(id));

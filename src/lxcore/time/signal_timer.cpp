@@ -32,7 +32,8 @@ Result<u64> cpu_clock_of(Process& process, i32 clock) {
     } else {
         times = cpu_times(process);
     }
-    return (clock & abi::CPUCLOCK_CLOCK_MASK) == abi::CPUCLOCK_VIRT ? times.user_ns : times.user_ns + times.system_ns;
+    return (clock & abi::CPUCLOCK_CLOCK_MASK) == abi::CPUCLOCK_VIRT ? times.user_ns
+                                                                    : times.user_ns + times.system_ns;
 }
 
 u64 SignalTimer::now() const {

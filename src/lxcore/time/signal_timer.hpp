@@ -7,8 +7,8 @@
 
 namespace lxcore {
 
-// Wall clocks: the target is a deadline on the monotonic clock. CPU clocks: the target is CPU time, and the timer thread
-// samples the clock, at a deadline guessed from what is left to run.
+// Wall clocks: the target is a deadline on the monotonic clock. CPU clocks: the target is CPU time, and the
+// timer thread samples the clock, at a deadline guessed from what is left to run.
 class SignalTimer : public Timer {
 public:
     // clock: as clock_gettime takes it, with CPU clocks of the current task named by their pid form.
@@ -38,7 +38,7 @@ private:
     RefPtr<Process> m_process;
     const i32 m_clock;
     u64 m_interval = 0;
-    u64 m_target = 0; // 0: not armed
+    u64 m_target = 0;      // 0: not armed
     u64 m_real_target = 0; // absolute CLOCK_REALTIME: the host's clock may have been set back meanwhile
     u64 m_last_sample = 0;
     u64 m_idle_delay = 0;
@@ -48,15 +48,19 @@ class PosixTimer;
 
 // Of one process, made when it first uses a timer.
 struct PosixTimers : ArenaObject {
-    Mutex lock; // guards the fields; outside of each timer's lock
+    Mutex lock;                             // guards the fields; outside of each timer's lock
     RefPtr<SignalTimer> interval_timers[3]; // by abi::ITIMER_*
     Vector<PosixTimer*> timers;             // by timer id, each holds a reference; null when free
 };
 Result<PosixTimers*> timers_of(Process& process);
 
 // The CPU clock of a process or thread in clock_gettime's numbering.
-constexpr i32 process_cpu_clock(i32 pid, i32 kind) { return static_cast<i32>(~static_cast<u32>(pid) << 3) | kind; }
-constexpr i32 thread_cpu_clock(i32 tid, i32 kind) { return process_cpu_clock(tid, kind) | abi::CPUCLOCK_PERTHREAD_MASK; }
+constexpr i32 process_cpu_clock(i32 pid, i32 kind) {
+    return static_cast<i32>(~static_cast<u32>(pid) << 3) | kind;
+}
+constexpr i32 thread_cpu_clock(i32 tid, i32 kind) {
+    return process_cpu_clock(tid, kind) | abi::CPUCLOCK_PERTHREAD_MASK;
+}
 
 // Reads a CPU clock for the timer thread, which is in no guest process.
 Result<u64> cpu_clock_of(Process& process, i32 clock);

@@ -6,10 +6,10 @@
 namespace lxcore {
 
 struct TimerState : ArenaObject {
-    Mutex lock; // nothing but the allocator's locks is taken inside
+    Mutex lock;          // nothing but the allocator's locks is taken inside
     Vector<Timer*> heap; // each holds a reference; the earliest deadline first
     Task* thread = nullptr;
-    u64 sleeping_until = 0; // what the thread waits for; 0 while it is awake
+    u64 sleeping_until = 0;    // what the thread waits for; 0 while it is awake
     Timer* changing = nullptr; // on whose behalf the heap is being changed; see repair()
 
     void place(Timer* timer, usize at) {
@@ -42,8 +42,8 @@ struct TimerState : ArenaObject {
         }
         place(timer, at);
     }
-    // A process was killed while it changed the heap, which then holds one timer twice and perhaps lacks `changing`. The
-    // lacking one is given up (it leaks): its owner is most likely what died.
+    // A process was killed while it changed the heap, which then holds one timer twice and perhaps lacks
+    // `changing`. The lacking one is given up (it leaks): its owner is most likely what died.
     void repair() {
         usize kept = 0;
         for (Timer* timer : heap)
@@ -84,7 +84,9 @@ struct TimerState : ArenaObject {
 
 namespace {
 
-TimerState& timer_state() { return *kernel().timers; }
+TimerState& timer_state() {
+    return *kernel().timers;
+}
 
 } // namespace
 

@@ -10,9 +10,9 @@ namespace lxcore {
 
 [[noreturn]] void timer_thread(host::ThreadBlock& block);
 
-// Something that happens at a deadline. The queue holds a reference while the timer is armed. expired() runs on the timer
-// thread with no lock held, and may arm the timer again; it must tolerate that the timer was disarmed or armed
-// anew in the very moment (compare what is due under the owner's own lock).
+// Something that happens at a deadline. The queue holds a reference while the timer is armed. expired() runs
+// on the timer thread with no lock held, and may arm the timer again; it must tolerate that the timer was
+// disarmed or armed anew in the very moment (compare what is due under the owner's own lock).
 class Timer : public SharedObject {
 public:
     // (Re)arms for an absolute deadline, in ns on the monotonic clock. ENOMEM.

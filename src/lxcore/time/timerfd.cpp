@@ -113,7 +113,8 @@ public:
             alarm.disarm();
             return {};
         }
-        alarm.target = (flags & abi::TFD_TIMER_ABSTIME) ? TRY(deadline_of(alarm.clock, value)) : deadline_after(value);
+        alarm.target =
+            (flags & abi::TFD_TIMER_ABSTIME) ? TRY(deadline_of(alarm.clock, value)) : deadline_after(value);
         return alarm.arm(alarm.target);
     }
 
@@ -137,13 +138,15 @@ Result<i32> sys_timerfd_create(Clock clock, HexFlags flags) {
     switch (clock) {
     case abi::CLOCK_REALTIME:
     case abi::CLOCK_MONOTONIC:
-    case abi::CLOCK_BOOTTIME: break;
+    case abi::CLOCK_BOOTTIME:
+        break;
     case abi::CLOCK_REALTIME_ALARM:
     case abi::CLOCK_BOOTTIME_ALARM:
         if (!current().credentials->has_capability(abi::CAP_WAKE_ALARM))
             return Errno::EPERM;
         break;
-    default: return Errno::EINVAL;
+    default:
+        return Errno::EINVAL;
     }
     auto alarm = TRY(make_ref<Alarm>());
     alarm->clock = clock;
@@ -153,7 +156,8 @@ Result<i32> sys_timerfd_create(Clock clock, HexFlags flags) {
     return current().files->install(file, (flags & abi::TFD_CLOEXEC) != 0);
 }
 
-Result<void> sys_timerfd_settime(Fd fd, i32 flags, UserPtr<abi::itimerspec> value, UserPtr<abi::itimerspec> old_value) {
+Result<void> sys_timerfd_settime(Fd fd, i32 flags, UserPtr<abi::itimerspec> value,
+                                 UserPtr<abi::itimerspec> old_value) {
     const abi::itimerspec wanted = TRY(value.read());
     const u32 bits = static_cast<u32>(flags);
     if ((bits & ~(abi::TFD_TIMER_ABSTIME | abi::TFD_TIMER_CANCEL_ON_SET)) || !is_valid(wanted.it_value) ||
