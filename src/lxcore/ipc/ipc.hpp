@@ -1,7 +1,10 @@
 // State of inter-process communication that is not reached through a file.
 #pragma once
 
+#include "lxcore/memory/arena.hpp"
+
 #include "lxcore/kernel.hpp"
+#include "lxcore/memory/arena.hpp"
 
 namespace lxcore {
 

@@ -2,6 +2,7 @@
 #include "lxcore/net/socket.hpp"
 
 #include "lxcore/ipc/poll.hpp"
+#include "lxcore/net/sockets.hpp"
 #include "lxcore/signal/signal_state.hpp"
 #include "lxcore/task/task.hpp"
 

@@ -3,11 +3,8 @@
 
 #include "abi/socket.hpp"
 #include "lxcore/fs/file.hpp"
-#include "lxcore/kernel.hpp"
 
 namespace lxcore {
-
-class UnixSocket;
 
 // An address of any family in kernel memory.
 struct SocketAddress {
@@ -78,24 +75,5 @@ Result<RefPtr<Socket>> make_host_socket(i32 family, i32 type, i32 protocol);
 // Puts one control message at message.control; MSG_CTRUNC in message.flags when it does not fit. `used`: bytes
 // written so far.
 void put_control(SocketMessage& message, usize& used, i32 level, i32 type, const void* data, usize length);
-
-struct UnixAddress;
-struct PassedFiles;
-
-struct SocketState : ArenaObject {
-    // Abstract names, unix(7): bound sockets, hashed by name.
-    static constexpr usize kBuckets = 64;
-    Mutex abstract_lock;
-    UnixSocket* abstract_names[kBuckets] = {};
-    u32 next_autobind = 0;
-    // Files of messages that nobody received, to be released outside of the ends of other files (see unix_rights.cpp).
-    Mutex drop_lock;  // guards the list
-    Mutex drain_lock; // held by whoever empties it
-    PassedFiles* dropped = nullptr;
-};
-inline SocketState& socket_state() { return *kernel().sockets; }
-
-// Called by boot() once the arena works.
-Result<void> initialize_sockets();
 
 } // namespace lxcore

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "lxcore/net/socket.hpp"
+#include "lxcore/net/sockets.hpp"
 #include "lxcore/task/credentials.hpp"
 
 namespace lxcore {

@@ -353,7 +353,7 @@ Result<RefPtr<File>> open_pty_slave(u32 index, const Path& path, u32 flags) {
     if (path)
         file->path = path;
     else
-        TRY(attach_anonymous_inode(*file, "pts", abi::S_IFCHR | tty->mode));
+        TRY(attach_anonymous_inode(*file, "pts", abi::S_IFCHR | (tty->mode == kModeUnset ? 0620 : tty->mode)));
     {
         LockGuard guard(tty->lock);
         if (tty->is_hung_up || tty->is_locked)

@@ -3,6 +3,7 @@
 
 #include "abi/fcntl.hpp"
 #include "abi/poll.hpp"
+#include "lxcore/fs/mount.hpp"
 #include "lxcore/task/life.hpp"
 #include "lxcore/tty/tty.hpp"
 
@@ -160,6 +161,26 @@ void relay_thread(host::ThreadBlock& block) {
         relay->run(task);
     }
     end_kernel_thread(task);
+}
+
+// Through the devpts mount, so that ttyname(3) finds the terminal; without one it is a file in no tree.
+Result<RefPtr<File>> open_session_slave(u32 index) {
+    RefPtr<Mount> mount;
+    {
+        LockGuard guard(mount_state().lock);
+        for (Mount& candidate : mount_state().mounts)
+            if (std::string_view(candidate.super_block->type_name) == "devpts")
+                mount = RefPtr<Mount>(&candidate);
+    }
+    Path path;
+    if (mount) {
+        base::FixedWriter<16> name;
+        base::print(name, "{}", index);
+        RefPtr<Dentry> dentry = TRY(lookup_dentry(*mount->root, name.view()));
+        if (!dentry->is_negative())
+            path = Path(std::move(mount), std::move(dentry));
+    }
+    return open_pty_slave(index, path, abi::O_RDWR | abi::O_NOCTTY);
 }
 
 } // namespace

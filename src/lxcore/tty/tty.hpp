@@ -58,6 +58,8 @@ private:
     u32 m_head = 0, m_tail = 0;
 };
 
+inline constexpr u32 kModeUnset = ~0u;
+
 class Tty final : public SharedObject {
 public:
     Mutex lock;
@@ -81,7 +83,8 @@ public:
     u8 packet_status = 0;
     u32 column = 0;             // of the cursor, for tabs and erasing
     u32 edit_column = 0;        // where the line being edited began
-    u32 uid = 0, gid = 0, mode = 0620; // of the slave's node
+    u32 uid = 0, gid = 0;
+    u32 mode = kModeUnset; // of the slave's node; unset until devpts, whose options decide, first shows it
     abi::timespec created{};
 
     WaitQueue readers;  // of the slave, pollers too
