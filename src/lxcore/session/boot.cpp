@@ -11,6 +11,7 @@
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/fs/namei.hpp"
 #include "lxcore/ipc/ipc.hpp"
+#include "lxcore/net/socket.hpp"
 #include "lxcore/session/session.hpp"
 #include "lxcore/syscall/trace.hpp"
 #include "lxcore/task/exec.hpp"
@@ -107,6 +108,7 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
     TRY(initialize_timers());
     TRY(initialize_tmpfs());
     TRY(initialize_ipc());
+    TRY(initialize_sockets());
     TRY(initialize_devices());
     TRY(initialize_ttys());
     TRY(initialize_sessions());

@@ -20,11 +20,11 @@ class Mm;
 // the first kernel thread. Called by boot() before anything takes a Mutex.
 Result<void> initialize_tasks(host::ThreadBlock& first_thread);
 
-// A thread of the calling pico process, the instance host's, that runs `entry` and never enters guest code. `entry` does
-// not return: it ends with end_kernel_thread(), or never. It finds `argument` as Task::kernel_argument. Such a thread
-// belongs to TaskState::kernel_process, which has pid 0 and is in no list.
+// A thread of the instance host that runs `entry` and never enters guest code. `entry` never returns; it finds `argument` in
+// Task::kernel_argument and may end with end_kernel_thread(). It belongs to
+// TaskState::kernel_process, which has pid 0 and is in no list.
 Result<Task*> create_kernel_thread(void (*entry)(host::ThreadBlock&), void* argument = nullptr);
-// Ends the calling kernel thread. Nothing on its stack may own anything by then.
+// Ends the calling kernel thread.
 [[noreturn]] void end_kernel_thread(Task& task);
 
 // ---- sessions of the manager ----------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ public:
     u64 robust_list = 0;     // guest address of abi::robust_list_head
     u64 rseq_address = 0;
     bool is_kernel_thread = false;
-    void* kernel_argument = nullptr; // of create_kernel_thread()
+    void* kernel_argument = nullptr; // of a kernel thread's entry
     bool is_exiting = false;
     i32 exit_signal = 0;
     Task* vfork_parent = nullptr; // the task whose host thread this one borrows

@@ -343,6 +343,4 @@ void leave_group(Process& process) {
     }
 }
 
-Tty* Process::controlling_tty() const { return session ? session->tty : nullptr; }
-
 } // namespace lxcore
