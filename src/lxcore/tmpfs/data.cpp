@@ -38,6 +38,8 @@ Result<usize> TmpfsInode::write_data(IoBuffer& buffer, u64 offset) {
         return usize{0};
     if (seals & (abi::F_SEAL_WRITE | abi::F_SEAL_FUTURE_WRITE))
         return Errno::EPERM;
+    if (offset + buffer.left() > static_cast<u64>(~u64{0} >> 1))
+        return Errno::EINVAL;
     if (offset >= kMaxFileBytes)
         return Errno::EFBIG;
     u64 left = base::min<u64>(buffer.left(), kMaxFileBytes - offset);

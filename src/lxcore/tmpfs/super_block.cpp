@@ -42,14 +42,15 @@ Result<u64> parse_size(std::string_view text, u64 percent_of) {
 
 TmpfsOptions TmpfsOptions::defaults() {
     TmpfsOptions options;
-    options.max_pages = arena_statistics().total_pages / 2;
+    // Half of the machine's memory, or of the arena where that is smaller.
+    options.max_pages = base::min(arena_statistics().total_pages, host::memory_status().total_bytes / base::kPageSize) / 2;
     options.max_inodes = options.max_pages;
     return options;
 }
 
 Result<TmpfsOptions> TmpfsOptions::parse(std::string_view text, const TmpfsOptions& defaults) {
     TmpfsOptions options = defaults;
-    const u64 total_bytes = arena_statistics().total_pages * base::kPageSize;
+    const u64 total_bytes = host::memory_status().total_bytes;
     while (!text.empty()) {
         const usize comma = text.find(',');
         const std::string_view option = text.substr(0, comma);

@@ -41,7 +41,7 @@ void VolfsInode::take_host_info(const host::FileInfo& info) {
     case host::FileType::Regular:
     case host::FileType::Unknown: break;
     }
-    mode = type | (info.permissions & 0777);
+    mode = type | (info.permissions & 07777);
     device = abi::makedev(info.device_major, info.device_minor);
     size = info.size;
     blocks = info.blocks;
