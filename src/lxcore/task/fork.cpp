@@ -13,6 +13,7 @@
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/exec.hpp"
 #include "lxcore/task/life.hpp"
+#include "lxcore/time/timer.hpp"
 #if __has_include("lxcore/syscall/trace.hpp")
 #include "lxcore/syscall/trace.hpp"
 #endif
@@ -102,6 +103,8 @@ Result<RefPtr<Process>> make_process(Task& parent, Task& child, const CloneReque
             TRY(clone_handlers(*source.handlers, (request.flags & abi::CLONE_CLEAR_SIGHAND) != 0));
     process->exit_signal =
         (request.flags & abi::CLONE_PARENT) ? source.exit_signal : static_cast<i32>(request.exit_signal);
+    if (process->limits[abi::RLIMIT_CPU].rlim_cur != abi::RLIM_INFINITY)
+        TRY(cpu_limit_changed(*process));
     return process;
 }
 
@@ -177,6 +180,8 @@ Result<void> fill_child(Task& parent, Task& child, const CloneRequest& request) 
 // Gives back a child that was never linked, or has been unlinked.
 void discard_child(Task& child) {
     child.host_alive.store(0, std::memory_order_release);
+    if (child.process && child.process->leader == &child)
+        release_timers(*child.process);
     set_mm(child, nullptr);
     set_files(child, nullptr);
     set_fs(child, nullptr);
