@@ -26,7 +26,7 @@ if(NOT WIN32)
   add_executable(lxkernel ${LXSS_HOST_SOURCES} ${LXSS_ENGINE_SOURCES})
   target_link_libraries(lxkernel PRIVATE lxcore lxbase lxss_freestanding)
   # Linked at base::kKernelBase, out of the guest's way; every pico process is cloned from this image.
-  target_link_options(lxkernel PRIVATE -nostdlib -static -no-pie -Wl,-Ttext-segment=0x620000000000
+  target_link_options(lxkernel PRIVATE -nostdlib -static -no-pie -Wl,--no-relax -Wl,-Ttext-segment=0x620000000000
     -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id -Wl,--gc-sections
     -Wl,--start-group $<TARGET_FILE:lxcore> $<TARGET_FILE:lxbase> -Wl,--end-group)
   set_target_properties(lxkernel PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)

@@ -8,9 +8,9 @@
 //         EXPECT_ERRNO(close(fd), EBADF);
 //     }
 //
-// The file provides main(). It prints with write(2) alone and starts no process by itself, so that it is of use
-// while most of a kernel is still missing. What it prints must not depend on pids, addresses or times: the
-// output under lxss is compared with the output on native Linux.
+// The file provides main(). It prints with write(2) alone and starts no process by itself, so that it is of
+// use while most of a kernel is still missing. What it prints must not depend on pids, addresses or times:
+// the output under lxss is compared with the output on native Linux.
 //
 //     program                 all cases, one after another in this process
 //     program CASE...         these cases
@@ -45,7 +45,8 @@
 
 #define H_UNUSED __attribute__((unused))
 
-// ---- registration -------------------------------------------------------------------------------------------
+// ---- registration
+// -------------------------------------------------------------------------------------------
 
 struct h_case {
     const char* name;
@@ -67,10 +68,13 @@ static void h_register(struct h_case* one) {
 #define TEST(id)                                                                                             \
     static void h_run_##id(void);                                                                            \
     static struct h_case h_case_##id = {#id, __LINE__, h_run_##id, 0};                                       \
-    __attribute__((constructor)) static void h_register_##id(void) { h_register(&h_case_##id); }             \
+    __attribute__((constructor)) static void h_register_##id(void) {                                         \
+        h_register(&h_case_##id);                                                                            \
+    }                                                                                                        \
     static void h_run_##id(void)
 
-// ---- output -------------------------------------------------------------------------------------------------
+// ---- output
+// -------------------------------------------------------------------------------------------------
 
 struct h_text {
     size_t length;
@@ -113,36 +117,66 @@ static const char* h_errno_name(long number) {
         int number;
         const char* name;
     } names[] = {
-        {E2BIG, "E2BIG"},           {EACCES, "EACCES"},
-        {EADDRINUSE, "EADDRINUSE"}, {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
-        {EAFNOSUPPORT, "EAFNOSUPPORT"}, {EAGAIN, "EAGAIN"},
-        {EALREADY, "EALREADY"},     {EBADF, "EBADF"},
-        {EBUSY, "EBUSY"},           {ECHILD, "ECHILD"},
-        {ECONNREFUSED, "ECONNREFUSED"}, {ECONNRESET, "ECONNRESET"},
-        {EDEADLK, "EDEADLK"},       {EDOM, "EDOM"},
-        {EEXIST, "EEXIST"},         {EFAULT, "EFAULT"},
-        {EFBIG, "EFBIG"},           {EIDRM, "EIDRM"},
-        {EINPROGRESS, "EINPROGRESS"}, {EINTR, "EINTR"},
-        {EINVAL, "EINVAL"},         {EIO, "EIO"},
-        {EISCONN, "EISCONN"},       {EISDIR, "EISDIR"},
-        {ELOOP, "ELOOP"},           {EMFILE, "EMFILE"},
-        {EMLINK, "EMLINK"},         {EMSGSIZE, "EMSGSIZE"},
-        {ENAMETOOLONG, "ENAMETOOLONG"}, {ENFILE, "ENFILE"},
-        {ENODATA, "ENODATA"},       {ENODEV, "ENODEV"},
-        {ENOENT, "ENOENT"},         {ENOEXEC, "ENOEXEC"},
-        {ENOMEM, "ENOMEM"},         {ENOMSG, "ENOMSG"},
-        {ENOSPC, "ENOSPC"},         {ENOSYS, "ENOSYS"},
-        {ENOTBLK, "ENOTBLK"},       {ENOTCONN, "ENOTCONN"},
-        {ENOTDIR, "ENOTDIR"},       {ENOTEMPTY, "ENOTEMPTY"},
-        {ENOTSOCK, "ENOTSOCK"},     {ENOTTY, "ENOTTY"},
-        {ENXIO, "ENXIO"},           {EOPNOTSUPP, "EOPNOTSUPP"},
-        {EOVERFLOW, "EOVERFLOW"},   {EOWNERDEAD, "EOWNERDEAD"},
-        {EPERM, "EPERM"},           {EPIPE, "EPIPE"},
-        {EPROTONOSUPPORT, "EPROTONOSUPPORT"}, {EPROTOTYPE, "EPROTOTYPE"},
-        {ERANGE, "ERANGE"},         {EROFS, "EROFS"},
-        {ESPIPE, "ESPIPE"},         {ESRCH, "ESRCH"},
-        {ETIMEDOUT, "ETIMEDOUT"},   {ETXTBSY, "ETXTBSY"},
-        {EXDEV, "EXDEV"},           {EDESTADDRREQ, "EDESTADDRREQ"},
+        {E2BIG, "E2BIG"},
+        {EACCES, "EACCES"},
+        {EADDRINUSE, "EADDRINUSE"},
+        {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
+        {EAFNOSUPPORT, "EAFNOSUPPORT"},
+        {EAGAIN, "EAGAIN"},
+        {EALREADY, "EALREADY"},
+        {EBADF, "EBADF"},
+        {EBUSY, "EBUSY"},
+        {ECHILD, "ECHILD"},
+        {ECONNREFUSED, "ECONNREFUSED"},
+        {ECONNRESET, "ECONNRESET"},
+        {EDEADLK, "EDEADLK"},
+        {EDOM, "EDOM"},
+        {EEXIST, "EEXIST"},
+        {EFAULT, "EFAULT"},
+        {EFBIG, "EFBIG"},
+        {EIDRM, "EIDRM"},
+        {EINPROGRESS, "EINPROGRESS"},
+        {EINTR, "EINTR"},
+        {EINVAL, "EINVAL"},
+        {EIO, "EIO"},
+        {EISCONN, "EISCONN"},
+        {EISDIR, "EISDIR"},
+        {ELOOP, "ELOOP"},
+        {EMFILE, "EMFILE"},
+        {EMLINK, "EMLINK"},
+        {EMSGSIZE, "EMSGSIZE"},
+        {ENAMETOOLONG, "ENAMETOOLONG"},
+        {ENFILE, "ENFILE"},
+        {ENODATA, "ENODATA"},
+        {ENODEV, "ENODEV"},
+        {ENOENT, "ENOENT"},
+        {ENOEXEC, "ENOEXEC"},
+        {ENOMEM, "ENOMEM"},
+        {ENOMSG, "ENOMSG"},
+        {ENOSPC, "ENOSPC"},
+        {ENOSYS, "ENOSYS"},
+        {ENOTBLK, "ENOTBLK"},
+        {ENOTCONN, "ENOTCONN"},
+        {ENOTDIR, "ENOTDIR"},
+        {ENOTEMPTY, "ENOTEMPTY"},
+        {ENOTSOCK, "ENOTSOCK"},
+        {ENOTTY, "ENOTTY"},
+        {ENXIO, "ENXIO"},
+        {EOPNOTSUPP, "EOPNOTSUPP"},
+        {EOVERFLOW, "EOVERFLOW"},
+        {EOWNERDEAD, "EOWNERDEAD"},
+        {EPERM, "EPERM"},
+        {EPIPE, "EPIPE"},
+        {EPROTONOSUPPORT, "EPROTONOSUPPORT"},
+        {EPROTOTYPE, "EPROTOTYPE"},
+        {ERANGE, "ERANGE"},
+        {EROFS, "EROFS"},
+        {ESPIPE, "ESPIPE"},
+        {ESRCH, "ESRCH"},
+        {ETIMEDOUT, "ETIMEDOUT"},
+        {ETXTBSY, "ETXTBSY"},
+        {EXDEV, "EXDEV"},
+        {EDESTADDRREQ, "EDESTADDRREQ"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (names[i].number == number)
@@ -177,7 +211,8 @@ static H_UNUSED void note_number(const char* text, long value) {
     h_put(&line);
 }
 
-// ---- expectations -------------------------------------------------------------------------------------------
+// ---- expectations
+// -------------------------------------------------------------------------------------------
 
 static volatile int h_failed;
 static const char* volatile h_skipped;
@@ -193,8 +228,8 @@ static H_UNUSED void h_where(struct h_text* text, const char* file, int line) {
     h_add(text, " ");
 }
 
-// Keeps the first failure of a case. In a child process of the case: prints it and ends the child, so that the
-// parent's check of the exit status fails too.
+// Keeps the first failure of a case. In a child process of the case: prints it and ends the child, so that
+// the parent's check of the exit status fails too.
 static H_UNUSED void h_fail(struct h_text* text) {
     if (getpid() != h_pid) {
         struct h_text line = {0, {0}};
@@ -261,7 +296,8 @@ static H_UNUSED int h_ok(long got, const char* what, const char* file, int line)
     return 0;
 }
 
-static H_UNUSED int h_fails_with(long got, int number, int want, const char* what, const char* file, int line) {
+static H_UNUSED int h_fails_with(long got, int number, int want, const char* what, const char* file,
+                                 int line) {
     if (got == -1 && number == want)
         return 1;
     struct h_text text = {0, {0}};
@@ -280,7 +316,8 @@ static H_UNUSED int h_fails_with(long got, int number, int want, const char* wha
     return 0;
 }
 
-static H_UNUSED int h_same_text(const char* got, const char* want, const char* what, const char* file, int line) {
+static H_UNUSED int h_same_text(const char* got, const char* want, const char* what, const char* file,
+                                int line) {
     if (strcmp(got, want) == 0)
         return 1;
     struct h_text text = {0, {0}};
@@ -295,12 +332,12 @@ static H_UNUSED int h_same_text(const char* got, const char* want, const char* w
     return 0;
 }
 
-#define H_COMPARE(shown, got, relation, text, want)                                                                 \
+#define H_COMPARE(shown, got, relation, text, want)                                                          \
     __extension__({                                                                                          \
         long h_got = (long)(got), h_want = (long)(want);                                                     \
-        h_compare(h_got, h_want, h_got relation h_want, shown, text, __FILE__, __LINE__);                   \
+        h_compare(h_got, h_want, h_got relation h_want, shown, text, __FILE__, __LINE__);                    \
     })
-#define H_ERRNO(shown, expression, number)                                                                          \
+#define H_ERRNO(shown, expression, number)                                                                   \
     __extension__({                                                                                          \
         errno = 0;                                                                                           \
         long h_got = (long)(expression);                                                                     \
@@ -349,7 +386,8 @@ static int h_under_lxss H_UNUSED;
             SKIP("for lxss only");                                                                           \
     } while (0)
 
-// ---- child processes ----------------------------------------------------------------------------------------
+// ---- child processes
+// ----------------------------------------------------------------------------------------
 
 static H_UNUSED int h_wait(pid_t pid) {
     int status = -1;
@@ -395,7 +433,8 @@ static H_UNUSED int become_other_user(void) {
     return 0;
 }
 
-// ---- signals, time ------------------------------------------------------------------------------------------
+// ---- signals, time
+// ------------------------------------------------------------------------------------------
 
 static unsigned long h_signals_used;
 
@@ -501,7 +540,8 @@ static H_UNUSED int wait_until_asleep(pid_t pid) {
     return -1;
 }
 
-// ---- files --------------------------------------------------------------------------------------------------
+// ---- files
+// --------------------------------------------------------------------------------------------------
 
 static char h_scratch[PATH_MAX];
 static char h_self[PATH_MAX];
@@ -598,7 +638,8 @@ static H_UNUSED const char* file_text(const char* path) {
     return buffer;
 }
 
-// ---- main ---------------------------------------------------------------------------------------------------
+// ---- main
+// ---------------------------------------------------------------------------------------------------
 
 static int h_counts[3]; // ok, failed, skipped
 

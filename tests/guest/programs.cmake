@@ -37,3 +37,6 @@ add_guest_program(net/inet.c)
 add_guest_program(tty/pty.c)
 add_guest_program(proc/procfs.c)
 add_guest_program(proc/devices.c)
+
+# Faults: what is broken on purpose.
+add_guest_program(../fault/elf_mutations/elf_mutations.c)

@@ -11,7 +11,7 @@
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/fs/namei.hpp"
 #include "lxcore/ipc/ipc.hpp"
-#include "lxcore/net/socket.hpp"
+#include "lxcore/net/sockets.hpp"
 #include "lxcore/session/session.hpp"
 #include "lxcore/syscall/trace.hpp"
 #include "lxcore/task/exec.hpp"

@@ -1,5 +1,5 @@
-// What a system call does to the registers: rax is the result, rcx and r11 are lost (they hold the return address
-// and the flags), all others stay, and so do the flags and the red zone below the stack pointer.
+// What a system call does to the registers: rax is the result, rcx and r11 are lost (they hold the return
+// address and the flags), all others stay, and so do the flags and the red zone below the stack pointer.
 #include "freestanding/start.h"
 
 struct frame {

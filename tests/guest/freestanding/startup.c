@@ -14,19 +14,45 @@ START(begin) {
     word execfn = 0, platform = 0, secure = 9, base = 9;
     for (; at[0]; at += 2) {
         switch (at[0]) {
-        case 3: phdr = at[1]; break;
-        case 4: phent = at[1]; break;
-        case 5: phnum = at[1]; break;
-        case 6: pagesz = at[1]; break;
-        case 7: base = at[1]; break;
-        case 9: entry = at[1]; break;
-        case 11: uid = at[1]; break;
-        case 12: euid = at[1]; break;
-        case 15: platform = at[1]; break;
-        case 17: clktck = at[1]; break;
-        case 23: secure = at[1]; break;
-        case 25: random = at[1]; break;
-        case 31: execfn = at[1]; break;
+        case 3:
+            phdr = at[1];
+            break;
+        case 4:
+            phent = at[1];
+            break;
+        case 5:
+            phnum = at[1];
+            break;
+        case 6:
+            pagesz = at[1];
+            break;
+        case 7:
+            base = at[1];
+            break;
+        case 9:
+            entry = at[1];
+            break;
+        case 11:
+            uid = at[1];
+            break;
+        case 12:
+            euid = at[1];
+            break;
+        case 15:
+            platform = at[1];
+            break;
+        case 17:
+            clktck = at[1];
+            break;
+        case 23:
+            secure = at[1];
+            break;
+        case 25:
+            random = at[1];
+            break;
+        case 31:
+            execfn = at[1];
+            break;
         }
     }
     extern char _start[];

@@ -48,11 +48,21 @@ TEST(entry_types_and_inodes) {
     while ((entry = readdir(directory))) {
         int want = -1;
         switch (entry->d_name[0]) {
-        case 'f': want = DT_REG; break;
-        case 'd': want = DT_DIR; break;
-        case 'l': want = DT_LNK; break;
-        case 'p': want = DT_FIFO; break;
-        case '.': want = DT_DIR; break;
+        case 'f':
+            want = DT_REG;
+            break;
+        case 'd':
+            want = DT_DIR;
+            break;
+        case 'l':
+            want = DT_LNK;
+            break;
+        case 'p':
+            want = DT_FIFO;
+            break;
+        case '.':
+            want = DT_DIR;
+            break;
         }
         if (entry->d_type != DT_UNKNOWN)
             EXPECT_EQ(entry->d_type, want);

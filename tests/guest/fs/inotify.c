@@ -14,7 +14,8 @@ static const char* events(int fd) {
     long length = read(fd, buffer, sizeof buffer);
     for (long at = 0; at < length;) {
         struct inotify_event* event = (struct inotify_event*)(buffer + at);
-        used += (size_t)snprintf(text + used, sizeof text - used, "%x:%s ", event->mask, event->len ? event->name : "");
+        used += (size_t)snprintf(text + used, sizeof text - used, "%x:%s ", event->mask,
+                                 event->len ? event->name : "");
         at += (long)(sizeof *event + event->len);
     }
     return text;

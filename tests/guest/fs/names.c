@@ -321,8 +321,9 @@ TEST(device_nodes) {
 
 TEST(odd_names) {
     SCRATCH();
-    static const char* names[] = {"a b", "new\nline", "back\\slash", "colon:star*?<>|\"", "\xff\xfe", "caf\xc3\xa9",
-                                  "CON", "trailing.", "trailing ", "-", "..."};
+    static const char* names[] = {"a b",       "new\nline",   "back\\slash", "colon:star*?<>|\"",
+                                  "\xff\xfe",  "caf\xc3\xa9", "CON",         "trailing.",
+                                  "trailing ", "-",           "..."};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         EXPECT_OK(put_file(names[i], names[i]));
     EXPECT_OK(put_file("case", "lower"));

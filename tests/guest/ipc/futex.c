@@ -99,7 +99,8 @@ TEST(wake_op) {
     word = 0, woken = 0, second = 5;
     start_waiters(threads, 2, ~0L);
     // second += 3; wake one at `word`, and one at `second` if the old value was 5.
-    EXPECT_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void*)1, &second, FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5)),
+    EXPECT_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void*)1, &second,
+                    FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5)),
               1);
     EXPECT_EQ(second, 8);
     EXPECT_EQ(futex(&word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0), 1);

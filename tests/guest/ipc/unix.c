@@ -152,8 +152,8 @@ TEST(named_datagrams) {
 static long send_descriptor(int socket, int fd) {
     char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
     struct iovec part = {"d", 1};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
-                             .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     memset(control, 0, sizeof control);
     struct cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
@@ -166,8 +166,8 @@ static long send_descriptor(int socket, int fd) {
 static int receive_descriptor(int socket, int flags) {
     char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))), byte;
     struct iovec part = {&byte, 1};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
-                             .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     if (recvmsg(socket, &message, flags) != 1)
         return -1;
     struct cmsghdr* header = CMSG_FIRSTHDR(&message);
@@ -236,8 +236,8 @@ TEST(credentials) {
     EXPECT_EXIT(child, 0);
     char control[CMSG_SPACE(sizeof(struct ucred))] __attribute__((aligned(8))), byte;
     struct iovec part = {&byte, 1};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
-                             .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     EXPECT_EQ(recvmsg(pair[1], &message, 0), 1);
     struct cmsghdr* header = CMSG_FIRSTHDR(&message);
     ASSERT_TRUE(header != NULL);

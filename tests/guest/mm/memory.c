@@ -49,7 +49,8 @@ TEST(mremap_fixed) {
     char* at = map_anonymous(2 * 4096);
     char* target = map_anonymous(4 * 4096);
     at[0] = 9;
-    EXPECT_TRUE(mremap(at, 2 * 4096, 2 * 4096, MREMAP_MAYMOVE | MREMAP_FIXED, target + 4096) == target + 4096);
+    EXPECT_TRUE(mremap(at, 2 * 4096, 2 * 4096, MREMAP_MAYMOVE | MREMAP_FIXED, target + 4096) ==
+                target + 4096);
     EXPECT_EQ(target[4096], 9);
     EXPECT_EQ(target[0], 0);
     EXPECT_ERRNO(syscall(SYS_mremap, target, 4096, 4096, MREMAP_FIXED, target), EINVAL);

@@ -51,10 +51,12 @@ TEST(invalid_arguments) {
     EXPECT_ERRNO(syscall(SYS_mmap, 0, 4096, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL);
     EXPECT_ERRNO(syscall(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, -1, 0), EBADF);
     EXPECT_ERRNO(syscall(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 100), EINVAL);
-    EXPECT_ERRNO(syscall(SYS_mmap, 4097, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_mmap, 4097, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+                 EINVAL);
     EXPECT_ERRNO(syscall(SYS_mmap, 0, -4096L, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
-    EXPECT_ERRNO(syscall(SYS_mmap, 0x7ffffffff000, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
-                 ENOMEM);
+    EXPECT_ERRNO(
+        syscall(SYS_mmap, 0x7ffffffff000, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+        ENOMEM);
     EXPECT_ERRNO(syscall(SYS_munmap, 1, 4096), EINVAL);
     EXPECT_ERRNO(syscall(SYS_munmap, 4096, 0), EINVAL);
     EXPECT_OK(munmap((char*)0x500000000000, 4096));
@@ -141,7 +143,8 @@ TEST(two_shared_mappings_are_one) {
 TEST(fixed_replaces) {
     char* at = map_anonymous(4 * 4096);
     memset(at, 7, 4 * 4096);
-    char* again = mmap(at + 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    char* again =
+        mmap(at + 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     EXPECT_TRUE(again == at + 4096);
     EXPECT_EQ(at[4095], 7);
     EXPECT_EQ(at[4096], 0);

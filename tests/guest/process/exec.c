@@ -52,7 +52,8 @@ static int child_main(int argc, char** argv) {
     if (strcmp(verb, "@same-pid") == 0) {
         char name[17] = {0};
         prctl(PR_GET_NAME, name);
-        return getpid() == atoi(argv[2]) && syscall(SYS_gettid) == getpid() && strcmp(name, argv[3]) == 0 ? 0 : 1;
+        return getpid() == atoi(argv[2]) && syscall(SYS_gettid) == getpid() && strcmp(name, argv[3]) == 0 ? 0
+                                                                                                          : 1;
     }
     if (strcmp(verb, "@ids") == 0) {
         uid_t real, effective, saved;
@@ -62,7 +63,9 @@ static int child_main(int argc, char** argv) {
     return 77;
 }
 
-static void some_handler(int number) { (void)number; }
+static void some_handler(int number) {
+    (void)number;
+}
 
 static int run(const char* verb, const char* argument, const char* other) {
     pid_t child = fork();

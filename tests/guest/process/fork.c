@@ -185,9 +185,9 @@ TEST(orphan_goes_to_the_subreaper) {
     ASSERT_OK(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
     pid_t child = fork();
     if (child == 0) {
+        pid_t first = getpid();
         pid_t inner = fork();
         if (inner == 0) {
-            pid_t first = getppid();
             for (int i = 0; i < 2000 && getppid() == first; i++)
                 sleep_ms(1);
             pid_t now = getppid();

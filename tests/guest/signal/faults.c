@@ -240,7 +240,8 @@ static void spoil_vectors(int number) {
     (void)number;
     count++;
     __asm__ volatile("vpcmpeqd %%ymm0, %%ymm0, %%ymm0\n vpcmpeqd %%ymm1, %%ymm1, %%ymm1\n"
-                     "vpcmpeqd %%ymm15, %%ymm15, %%ymm15\n" ::: "xmm0", "xmm1", "xmm15");
+                     "vpcmpeqd %%ymm15, %%ymm15, %%ymm15\n" ::
+                         : "xmm0", "xmm1", "xmm15");
 }
 
 // ymm0, ymm1 and ymm15 before and after the system call (kill of oneself, or getpid).
@@ -310,14 +311,15 @@ TEST(red_zone_and_flags_over_an_asynchronous_signal) {
     ASSERT_OK(timer_create(CLOCK_MONOTONIC, &event, &timer));
     struct itimerspec spec = {{0, 0}, soon};
     timer_settime(timer, 0, &spec, NULL);
-    __asm__ volatile("movabs $0x1122334455667788, %%rax\n mov %%rax, -8(%%rsp)\n mov %%rax, -128(%%rsp)\n"
-                     "1: cmpl $0, %2\n je 1b\n"
-                     "stc\n"
-                     "mov -8(%%rsp), %%rax\n mov -128(%%rsp), %%rdx\n setc %%cl\n and %%rdx, %%rax\n mov %%rax, %0\n"
-                     "movzbl %%cl, %%ecx\n mov %%rcx, %1\n"
-                     : "=r"(red), "=r"(flags)
-                     : "m"(loops_over)
-                     : "rax", "rdx", "rcx", "memory", "cc");
+    __asm__ volatile(
+        "movabs $0x1122334455667788, %%rax\n mov %%rax, -8(%%rsp)\n mov %%rax, -128(%%rsp)\n"
+        "1: cmpl $0, %2\n je 1b\n"
+        "stc\n"
+        "mov -8(%%rsp), %%rax\n mov -128(%%rsp), %%rdx\n setc %%cl\n and %%rdx, %%rax\n mov %%rax, %0\n"
+        "movzbl %%cl, %%ecx\n mov %%rcx, %1\n"
+        : "=r"(red), "=r"(flags)
+        : "m"(loops_over)
+        : "rax", "rdx", "rcx", "memory", "cc");
     timer_delete(timer);
     EXPECT_EQ(red, 0x1122334455667788);
     EXPECT_EQ(flags, 1);

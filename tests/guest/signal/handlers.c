@@ -303,8 +303,8 @@ static pid_t child_waits(void) {
 }
 
 TEST(default_actions) {
-    const int deadly[] = {SIGHUP, SIGINT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGPROF,
-                                 SIGVTALRM, SIGIO, SIGPWR, SIGSTKFLT, SIGRTMIN, SIGRTMAX};
+    const int deadly[] = {SIGHUP,  SIGINT,    SIGPIPE, SIGALRM, SIGTERM,   SIGUSR1,  SIGUSR2,
+                          SIGPROF, SIGVTALRM, SIGIO,   SIGPWR,  SIGSTKFLT, SIGRTMIN, SIGRTMAX};
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
         pid_t child = child_waits();
         kill(child, deadly[i]);
@@ -321,7 +321,8 @@ TEST(default_actions) {
 }
 
 TEST(core_signals_kill) {
-    static const int cores[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
+    static const int cores[] = {SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+                                SIGFPE,  SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
     for (size_t i = 0; i < sizeof cores / sizeof cores[0]; i++) {
         pid_t child = child_waits();
         kill(child, cores[i]);

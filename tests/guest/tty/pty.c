@@ -47,7 +47,9 @@ static int readable(int fd) {
     return poll(&poller, 1, 30) == 1;
 }
 
-static void type(const char* text) { EXPECT_EQ(write(master, text, strlen(text)), strlen(text)); }
+static void type(const char* text) {
+    EXPECT_EQ(write(master, text, strlen(text)), strlen(text));
+}
 
 TEST(open_and_names) {
     struct stat info;

@@ -1,0 +1,34 @@
+# shellcheck shell=bash disable=SC2154
+# Shared by the scripts here; sourced, with $root set to the checkout.
+
+say() { echo "${0##*/}: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Where preset $1 is built: in the checkout, or in the user's cache when the checkout is not ours to write.
+build_folder() {
+  if [ -w "$root" ] && { [ ! -e "$root/build" ] || [ -w "$root/build" ]; } &&
+     { [ ! -e "$root/build/$1" ] || [ -w "$root/build/$1" ]; }; then
+    echo "$root/build/$1"
+  else
+    echo "${XDG_CACHE_HOME:-$HOME/.cache}/lxss/build-$(echo "$root" | cksum | cut -d' ' -f1)/$1"
+  fi
+}
+
+# Builds preset $1 in folder $2. One build at a time; output to standard error.
+build() {
+  mkdir -p "$2"
+  (
+    flock 9
+    [ -f "$2/build.ninja" ] || (cd "$root" && cmake --preset "$1" -B "$2") || exit 1
+    # Taken before the build: a file saved while it runs is newer than the stamp.
+    touch "$2/.built.new"
+    nice cmake --build "$2" --parallel "${LXSS_JOBS:-$(nproc)}" && mv "$2/.built.new" "$2/.built"
+  ) 9>"$2/.lock" >&2
+}
+
+# True when nothing that the build reads is newer than the last good build. Folders are compared too, which shows
+# files that were removed.
+up_to_date() {
+  [ -f "$1/.built" ] && [ -z "$(find "$root/CMakeLists.txt" "$root/CMakePresets.json" "$root/src" "$root/cmake" \
+    "$root/tests" "$root/bench" -newer "$1/.built" -print -quit 2>/dev/null)" ]
+}

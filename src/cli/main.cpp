@@ -1,0 +1,67 @@
+// lxss: the launcher.
+#include "cli/connection.hpp"
+#include "cli/conversation.hpp"
+#include "cli/verbs.hpp"
+
+#include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace lxss;
+
+// Shutdown is answered by the end of the manager. None may be running, and then none is started for it.
+static int shut_down() {
+    if (!manager_is_running())
+        return 0;
+    try {
+        Request request;
+        request.header.message = ClientMessage::Shutdown;
+        request.forward_signals = false;
+        converse(request);
+    } catch (const ManagerEnded&) {
+    }
+    return 0;
+}
+
+static int dispatch(const Arguments& arguments) {
+    switch (arguments.verb) {
+    case Verb::Run:
+        return run_command(arguments);
+    case Verb::List:
+        return list_instances(arguments);
+    case Verb::Import:
+        return import_instance(arguments);
+    case Verb::Export:
+        return export_instance(arguments);
+    case Verb::Shutdown:
+        return shut_down();
+    case Verb::SetDefault:
+    case Verb::Terminate:
+    case Verb::Unregister:
+    case Verb::SetUser:
+        return simple_request(arguments);
+    case Verb::Version:
+        std::printf("lxss %s\n", LXSS_VERSION);
+        return 0;
+    case Verb::Help:
+        std::fputs(kHelpText, stdout);
+        return 0;
+    }
+    return 1;
+}
+
+int main(int argc, char** argv) {
+    // A closed standard descriptor would be taken by a socket and then handed to the session.
+    for (int descriptor = 0; descriptor < 3; ++descriptor)
+        if (::fcntl(descriptor, F_GETFD) < 0)
+            ::open("/dev/null", O_RDWR);
+    try {
+        return dispatch(parse_arguments({argv + 1, argv + argc}));
+    } catch (const UsageError& problem) {
+        std::fprintf(stderr, "lxss: %s\n", problem.what());
+        return 1;
+    } catch (const LauncherError& problem) {
+        std::fprintf(stderr, "lxss: %s\n", problem.what());
+        return problem.exit_code;
+    }
+}

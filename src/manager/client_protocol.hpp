@@ -1,0 +1,57 @@
+// The protocol between the launcher (lxss) and the session manager (lxssd).
+//
+// Transport: one SOCK_SEQPACKET UNIX connection per request; both ends check the peer's user with
+// SO_PEERCRED. Each packet is one ClientHeader followed by strings ended by NUL: first the arguments, then
+// the environment. Host descriptors travel beside it as SCM_RIGHTS. The connection is the session: when it
+// closes, the session's terminal is closed (Hangup), or an import is undone.
+//
+// Both programs are built together; a differing kClientProtocolVersion means that an older lxssd still runs.
+#pragma once
+
+#include <cstdint>
+
+namespace lxss {
+
+constexpr uint32_t kClientProtocolVersion = 1;
+
+enum class ClientMessage : uint32_t {
+    // lxss -> lxssd. `arguments` below are the strings of the packet.
+    Run =
+        1, // instance or "", user or "", folder or "", then the words; descriptors 0, 1, 2 and perhaps trace
+    WindowSize = 2, // rows, columns
+    Signal = 3,     // value: Linux signal number
+    List = 4,       // answered by Item packets, then Done
+    SetDefault = 5, // instance
+    Terminate = 6,  // instance
+    Shutdown = 7,   // ends every instance, then lxssd
+    Unregister = 8, // instance
+    Import = 9,     // name, absolute folder, archive size or ""; descriptors: archive, stdout, stderr
+    Export = 10,    // instance, compression ("none", "gzip", ...); descriptors: stdin, archive, stderr
+    SetUser = 11,   // instance, user name: the instance's default user
+    // lxssd -> lxss
+    Exited = 32, // value: wait status of the command; the last packet
+    Error = 33,  // text for the user; value: exit code for lxss; the last packet
+    Done = 34,   // the request has been carried out; the last packet
+    Item = 35,   // List: name, folder, state, "default" or ""
+};
+
+// Flags of Run. The terminal bits have the meaning and values of instance_protocol.hpp.
+constexpr uint32_t kClientTerminalMask = 7;
+constexpr uint32_t kClientTrace = 1u << 3;
+constexpr uint32_t kClientTraceSummary = 1u << 4;
+// How the words are run; kClientRunShell: through the user's shell -c; neither: directly.
+constexpr uint32_t kClientRunLogin = 1u << 8;
+constexpr uint32_t kClientRunShell = 1u << 9;
+
+struct ClientHeader {
+    uint32_t version;
+    ClientMessage message;
+    uint32_t flags;
+    uint32_t value;
+    uint16_t rows, columns;
+    uint32_t argument_count;
+    uint32_t environment_count;
+    uint32_t strings_bytes;
+};
+
+} // namespace lxss

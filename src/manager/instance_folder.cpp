@@ -1,0 +1,125 @@
+#include "manager/instance_folder.hpp"
+
+#include "manager/paths.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <string_view>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <vector>
+
+namespace lxss {
+
+// Names in the open folder, without . and ..; -1 descriptors are not accepted.
+static bool list_folder(int folder, std::vector<std::string>& names) {
+    const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* stream = copy < 0 ? nullptr : ::fdopendir(copy);
+    if (!stream) {
+        if (copy >= 0)
+            ::close(copy);
+        return false;
+    }
+    while (const dirent* item = ::readdir(stream))
+        if (std::string_view name = item->d_name; name != "." && name != "..")
+            names.emplace_back(name);
+    ::closedir(stream);
+    return true;
+}
+
+bool prepare_instance_folder(const std::string& folder, bool& made_folder, std::string& error) {
+    struct stat status;
+    made_folder = ::lstat(folder.c_str(), &status) != 0;
+    if (made_folder && !make_folders(folder)) {
+        error = "cannot make " + folder + ": " + std::strerror(errno);
+        return false;
+    }
+    UniqueFd descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    std::vector<std::string> names;
+    if (!descriptor || !list_folder(descriptor.get(), names)) {
+        error = "cannot open " + folder + ": " + std::strerror(errno);
+        return false;
+    }
+    if (!names.empty()) {
+        error = folder + " is not empty; name a folder that is empty or does not exist";
+        return false;
+    }
+    // The folder keeps other host users out. The root inside has the mode a root folder has, in case the
+    // archive names none: the instance's own users must pass through it.
+    if (::fchmod(descriptor.get(), 0700) != 0 || ::mkdirat(descriptor.get(), "rootfs", 0755) != 0 ||
+        ::fchmodat(descriptor.get(), "rootfs", 0755, 0) != 0) {
+        error = "cannot write to " + folder + ": " + std::strerror(errno);
+        if (made_folder)
+            ::rmdir(folder.c_str());
+        return false;
+    }
+    return true;
+}
+
+UniqueFd lock_instance_folder(const std::string& folder, std::string& error) {
+    const std::string path = folder + "/lock";
+    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!lock) {
+        error = "cannot open " + path + ": " + std::strerror(errno);
+        return {};
+    }
+    // Host processes of an instance that has just been killed take a moment to die.
+    int failure = ::flock(lock.get(), LOCK_EX | LOCK_NB);
+    for (int tries = 0; failure != 0 && errno == EWOULDBLOCK && tries < 100; ++tries) {
+        ::usleep(5'000);
+        failure = ::flock(lock.get(), LOCK_EX | LOCK_NB);
+    }
+    if (failure != 0) {
+        error = errno == EWOULDBLOCK
+                    ? "another lxss uses " + folder + " (its lock is held); end it there first"
+                    : "cannot lock " + path + ": " + std::strerror(errno);
+        return {};
+    }
+    return lock;
+}
+
+// Guest folders may carry any mode; the owner can always give himself access again.
+static int remove_contents(int folder) {
+    std::vector<std::string> names;
+    if (!list_folder(folder, names))
+        return errno;
+    for (const std::string& name : names) {
+        if (::unlinkat(folder, name.c_str(), 0) == 0)
+            continue;
+        if (errno == EACCES && ::fchmod(folder, 0700) == 0 && ::unlinkat(folder, name.c_str(), 0) == 0)
+            continue;
+        if (errno != EISDIR && errno != EPERM)
+            return errno;
+        UniqueFd inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!inner && errno == EACCES) {
+            ::fchmodat(folder, name.c_str(), 0700, 0);
+            inner.reset(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        }
+        if (!inner)
+            return errno;
+        if (const int failure = remove_contents(inner.get()))
+            return failure;
+        if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) != 0)
+            return errno;
+    }
+    return 0;
+}
+
+int remove_instance_folder(const std::string& folder, bool made_folder, int lock_seconds) {
+    UniqueFd descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!descriptor)
+        return errno == ENOENT ? 0 : errno;
+    UniqueFd lock(::openat(descriptor.get(), "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    for (int tries = lock_seconds * 20; lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; --tries) {
+        if (tries <= 0)
+            return EBUSY;
+        ::usleep(50'000);
+    }
+    if (const int failure = remove_contents(descriptor.get()))
+        return failure;
+    return made_folder && ::rmdir(folder.c_str()) != 0 ? errno : 0;
+}
+
+} // namespace lxss

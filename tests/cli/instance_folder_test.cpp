@@ -1,0 +1,61 @@
+#include "manager/instance_folder.hpp"
+
+#include "test_folder.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+using namespace lxss;
+
+TEST(InstanceFolder, IsMadeAndRemoved) {
+    TestFolder folder;
+    const std::string path = folder / "a/b";
+    bool made = false;
+    std::string error;
+    ASSERT_TRUE(prepare_instance_folder(path, made, error)) << error;
+    EXPECT_TRUE(made);
+    struct stat status;
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0700u);
+    ASSERT_EQ(::stat((path + "/rootfs").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0755u);
+
+    std::filesystem::create_directories(path + "/rootfs/deep/er");
+    std::ofstream(path + "/rootfs/deep/file") << "x";
+    std::filesystem::create_symlink("/etc", path + "/rootfs/deep/link");
+    ::chmod((path + "/rootfs/deep").c_str(), 0);
+    EXPECT_EQ(remove_instance_folder(path, true, 0), 0);
+    EXPECT_FALSE(std::filesystem::exists(path));
+    EXPECT_TRUE(std::filesystem::exists("/etc/passwd"));
+}
+
+TEST(InstanceFolder, EmptyOneIsTakenAndKept) {
+    TestFolder folder;
+    bool made = true;
+    std::string error;
+    ASSERT_TRUE(prepare_instance_folder(folder.path, made, error)) << error;
+    EXPECT_FALSE(made);
+    EXPECT_EQ(remove_instance_folder(folder.path, made, 0), 0);
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+}
+
+TEST(InstanceFolder, FullOneIsRefused) {
+    TestFolder folder;
+    std::ofstream(folder / "precious") << "x";
+    bool made = true;
+    std::string error;
+    EXPECT_FALSE(prepare_instance_folder(folder.path, made, error));
+    EXPECT_EQ(file_text(folder / "precious"), "x");
+}
+
+TEST(InstanceFolder, LockIsExclusive) {
+    TestFolder folder;
+    std::string error;
+    UniqueFd first = lock_instance_folder(folder.path, error);
+    ASSERT_TRUE(first) << error;
+    EXPECT_FALSE(lock_instance_folder(folder.path, error));
+    EXPECT_NE(error.find("another lxss"), std::string::npos);
+    EXPECT_EQ(remove_instance_folder(folder.path, false, 0), EBUSY);
+    first.reset();
+    EXPECT_TRUE(lock_instance_folder(folder.path, error));
+}
