@@ -55,9 +55,9 @@ public:
 
     ~File() override;
 
-    // O_ACCMODE counts from 0; the value 3 permits neither (only ioctl), as the sum shows.
-    bool is_readable() const { return ((flags.load(std::memory_order_relaxed) & abi::O_ACCMODE) + 1) & 1; }
-    bool is_writable() const { return ((flags.load(std::memory_order_relaxed) & abi::O_ACCMODE) + 1) & 2; }
+    // Access mode 3 ("for ioctl only") is neither.
+    bool is_readable() const { return (flags.load(std::memory_order_relaxed) & 1) == 0; }
+    bool is_writable() const { return ((flags.load(std::memory_order_relaxed) + 1) & 2) != 0; }
     bool is_nonblocking() const { return (flags.load(std::memory_order_relaxed) & abi::O_NONBLOCK) != 0; }
     Inode& inode() const { return path.inode(); }
 

@@ -20,6 +20,17 @@ bool is_alone(const Task& task) {
     return users == 1 || (users == 2 && task.vfork_parent && task.vfork_parent->mm == task.mm);
 }
 
+Result<void> map_plain_file(Vma& vma) {
+    MapRequest request{vma.start, vma.length(), vma.protection, vma.flags, vma.offset, &vma};
+    const Result<void> own = vma.file->map(request);
+    if (own.is_ok() || own.error() != Errno::ENODEV)
+        return own;
+    const host::Handle handle = vma.file->host_handle();
+    if (handle == host::kNoHandle)
+        return Errno::ENODEV;
+    return host::map_file(vma.start, vma.length(), vma.protection, handle, vma.offset, vma.flags & abi::MAP_SHARED);
+}
+
 } // namespace
 
 engine::TextIdentity text_identity(const Inode& inode) {
@@ -36,20 +47,13 @@ Result<void> MmEditor::map_on_host(Vma& vma) {
     if (!vma.file)
         return vma.flags & abi::MAP_SHARED ? host::map_shared_anonymous(vma.start, vma.length(), vma.protection)
                                            : host::map_anonymous(vma.start, vma.length(), vma.protection);
-    MapRequest request{vma.start, vma.length(), vma.protection, vma.flags, vma.offset, &vma};
-    const Result<void> own = vma.file->map(request);
-    if (own.is_ok() || own.error() != Errno::ENODEV)
-        return own;
-    const host::Handle handle = vma.file->host_handle();
-    if (handle == host::kNoHandle)
-        return Errno::ENODEV;
     if (is_plain_text(vma)) {
         const engine::Text* text =
             engine::find_text(vma.offset, vma.length(), text_identity(vma.file->inode()));
         if (text && map_text(vma, *text))
             return {};
     }
-    return host::map_file(vma.start, vma.length(), vma.protection, handle, vma.offset, vma.flags & abi::MAP_SHARED);
+    return map_plain_file(vma);
 }
 
 // The slack at `address` for a text at `text_start`, made if the place is free; null when it is taken.
@@ -98,8 +102,7 @@ void MmEditor::restore_text(Vma& vma) {
     for (Vma* part = find(text_start); part && part->start < end; part = next(*part)) {
         if (part->text != text || part->text_start != text_start || part->hidden != Hidden::No)
             continue;
-        (void)host::map_file(part->start, part->length(), part->protection, part->file->host_handle(), part->offset,
-                             false);
+        (void)map_plain_file(*part);
         part->text = nullptr;
         part->text_start = 0;
         part->is_unfit_text = true;

@@ -95,7 +95,13 @@ Result<void> TmpfsInode::populate(u64 first, u64 last) {
         while (end < last && end - first < kLongestRun && !m_pages.find(end))
             ++end;
         usize run = end - first;
-        TRY(m_tmpfs->charge_pages(run));
+        // Near the limit a shorter run still fits: a write takes what there is.
+        for (Result<void> charged = m_tmpfs->charge_pages(run); charged.is_error();) {
+            if (run == 1)
+                return charged.error();
+            run /= 2;
+            charged = m_tmpfs->charge_pages(run);
+        }
         void* memory = nullptr;
         usize got = run;
         while (!(memory = allocate_pages(got))) {
