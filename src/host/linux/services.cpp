@@ -232,3 +232,8 @@ extern "C" void __cxa_pure_virtual() { base::panic("pure virtual function called
 // Never called: objects are released by their classes' own operator delete.
 void operator delete(void*, usize) noexcept { base::panic("operator delete", __FILE__, __LINE__); }
 void operator delete(void*) noexcept { base::panic("operator delete", __FILE__, __LINE__); }
+
+// What std::string_view calls for a bad position: a bug in the kernel, never the guest's doing.
+namespace std {
+[[noreturn]] void __throw_out_of_range_fmt(const char* format, ...) { base::panic(format, __FILE__, __LINE__); }
+} // namespace std
