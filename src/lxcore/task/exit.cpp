@@ -422,6 +422,7 @@ void complete_abnormal_exit(i32 host_process, i32 signal) {
             if (task->host_process == host_process && !task->is_kernel_thread && task->process)
                 action(*task);
     };
+    for_each_dead(futex_repair);
     for_each_dead(release_locks);
     for_each_dead(detach_waiters);
     for_each_dead(drop_held_files);
@@ -440,6 +441,10 @@ void complete_abnormal_exit(i32 host_process, i32 signal) {
         host::wake(reinterpret_cast<u32*>(&task->host_alive), ~0u);
     }
     if (is_abnormal) {
+        // It may have died between taking a waiter out of a queue and waking it: everybody looks again.
+        for (Task* task = blocks; task; task = task->next_block)
+            if (task->process && task->host_process)
+                task->unpark();
         base::FixedWriter<96> line;
         base::print(line, "host process {} ended abnormally (signal {}): its tasks were cleaned up", host_process,
                     signal);
