@@ -401,13 +401,22 @@ void drop_held_files(Task& task) {
     task.held_file_count = 0;
 }
 
+// Whether the task runs, or would have run, in that pico process.
+bool belongs_to(const Task& task, i32 host_process) {
+    if (task.is_kernel_thread)
+        return false;
+    if (task.is_starting && task.host_thread)
+        return task.host_thread == host_process; // the host has made its process; the task has not noted it yet
+    return task.host_process == host_process;
+}
+
 // A process of the dead pico process whose end is not complete, or null.
 RefPtr<Process> find_unfinished(i32 host_process) {
     TaskState& state = task_state();
     LockGuard guard(state.tree_lock);
     for (auto& bucket : state.tasks)
         for (Task& task : bucket)
-            if (task.host_process == host_process && !task.process->exit_completed)
+            if (belongs_to(task, host_process) && !task.process->exit_completed)
                 return RefPtr<Process>(task.process);
     return nullptr;
 }
@@ -419,7 +428,7 @@ void complete_abnormal_exit(i32 host_process, i32 signal) {
     Task* const blocks = state.all_blocks.load(std::memory_order_acquire);
     const auto for_each_dead = [&](auto action) {
         for (Task* task = blocks; task; task = task->next_block)
-            if (task->host_process == host_process && !task->is_kernel_thread && task->process)
+            if (belongs_to(*task, host_process) && task->process)
                 action(*task);
     };
     for_each_dead(futex_repair);
@@ -433,8 +442,9 @@ void complete_abnormal_exit(i32 host_process, i32 signal) {
     }
     // Their stacks are nobody's now.
     for (Task* task = blocks; task; task = task->next_block) {
-        if (task->host_process != host_process || task->is_kernel_thread)
+        if (!belongs_to(*task, host_process))
             continue;
+        task->is_starting = false;
         task->host_process = 0;
         task->host_thread = 0;
         task->host_alive.store(0, std::memory_order_release);

@@ -82,7 +82,7 @@ struct VolfsCreation {
         }
         host::FileInfo info = TRY(host::file_info(handle));
         const u32 permissions = host_permissions_for(metadata.mode);
-        if ((info.permissions & 0777) != permissions) { // a umask or a default ACL of the host
+        if (info.permissions != permissions) { // a umask, a default ACL or a set-group-id folder of the host
             TRY(host::set_permissions(handle, permissions));
             info.permissions = permissions;
         }
