@@ -10,7 +10,7 @@ namespace {
 
 // Whether `vma` shows a file's own instructions, and nothing that the guest could have written.
 bool is_plain_text(const Vma& vma) {
-    return vma.file && !(vma.flags & abi::MAP_SHARED) && !vma.was_writable && !vma.text && !vma.is_unfit_text &&
+    return !current().uses_guest_gs && vma.file && !(vma.flags & abi::MAP_SHARED) && !vma.was_writable && !vma.text && !vma.is_unfit_text &&
            (vma.protection & (abi::PROT_EXEC | abi::PROT_WRITE)) == abi::PROT_EXEC && vma.kind == VmaKind::File;
 }
 
@@ -162,4 +162,12 @@ extern "C" void lxcore_improve_text(u64 address) {
         text = engine::build_text(handle, vma->offset, vma->length(), text_identity(vma->file->inode()));
     if (!text || !editor.map_text(*vma, *text))
         vma->is_unfit_text = true;
+}
+
+extern "C" void lxcore_abandon_texts() {
+    using namespace lxcore;
+    MmEditor editor(*current().mm);
+    for (Vma* vma = editor.find(0); vma; vma = editor.next(*vma))
+        if (vma->text && vma->hidden == Hidden::No)
+            editor.restore_text(*vma);
 }

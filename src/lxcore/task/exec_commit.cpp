@@ -200,6 +200,7 @@ void set_registers(Task& task, const Entry& entry) {
     frame.ss = host::kGuestStackSelector;
     task.fork_fs_base = 0;
     task.guest_gs_base = 0;
+    task.uses_guest_gs = 0;
     host::set_guest_fs_base(0);
     host::reset_vector_state();
     task.work.fetch_or(host::kWorkFullReturn, std::memory_order_acq_rel);
