@@ -1,7 +1,5 @@
 #include "cli/conversation.hpp"
 
-#include "cli/terminal.hpp"
-
 #include <cerrno>
 #include <csignal>
 #include <initializer_list>
@@ -18,13 +16,12 @@ namespace {
 
 class Conversation {
 public:
-    explicit Conversation(const Request& request) : request_(request) {}
+    explicit Conversation(const Request& request) : request_(request), terminal_(request.terminal) {}
 
     ClientPacket run(const std::function<void(const ClientPacket&)>& on_item) {
         if (request_.forward_signals)
             watch_signals();
-        if (request_.uses_terminal)
-            terminal_.enter();
+        terminal_.enter();
         for (int attempt = 0;; ++attempt) {
             socket_ =
                 send_request(request_.header, request_.arguments, request_.environment, request_.descriptors);
@@ -49,7 +46,7 @@ private:
         ::sigemptyset(&set);
         for (int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT})
             ::sigaddset(&set, number);
-        if (request_.uses_terminal)
+        if (request_.terminal.descriptor >= 0)
             ::sigaddset(&set, SIGTSTP);
         ::sigprocmask(SIG_BLOCK, &set, nullptr);
         signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC));
@@ -85,7 +82,7 @@ private:
             ::raise(SIGSTOP);
             return;
         case SIGCONT:
-            if (request_.uses_terminal) {
+            if (request_.terminal.descriptor >= 0) {
                 terminal_.leave();
                 terminal_.enter();
                 send_size();

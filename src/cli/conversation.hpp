@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/connection.hpp"
+#include "cli/terminal.hpp"
 
 #include <functional>
 
@@ -13,7 +14,7 @@ struct Request {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;
     std::vector<int> descriptors;
-    bool uses_terminal = false;  // standard input is a terminal that the session reads
+    TerminalUse terminal;        // that the session reads and writes
     bool forward_signals = true; // otherwise they act on lxss as usual
 };
 

@@ -1,5 +1,4 @@
 #include "cli/conversation.hpp"
-#include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
 
 #include <cerrno>
@@ -45,26 +44,20 @@ static std::string joined(const std::vector<std::string>& words) {
     return line;
 }
 
-// A program in the background must not read the terminal; lxkernel, which reads on behalf of the session, is
-// not stopped by the terminal's driver as the program itself would be.
-static bool in_background() {
-    const pid_t foreground = ::tcgetpgrp(STDIN_FILENO);
-    return foreground > 0 && foreground != ::getpgrp();
-}
-
 int run_command(const Arguments& arguments) {
     Request request;
     request.header.message = ClientMessage::Run;
     request.descriptors = {0, 1, 2};
+    request.terminal = find_terminal();
     UniqueFd no_input;
-    if (::isatty(STDIN_FILENO) && in_background()) {
+    if (request.terminal.descriptor >= 0) {
+        for (int i = 0; i < 3; ++i)
+            if (::isatty(i))
+                request.header.flags |= 1u << i;
+    } else if (::isatty(STDIN_FILENO)) {
         no_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         request.descriptors[0] = no_input.get();
     }
-    for (int i = 0; i < 3; ++i)
-        if (::isatty(request.descriptors[static_cast<size_t>(i)]))
-            request.header.flags |= 1u << i;
-    request.uses_terminal = request.header.flags & 1;
     const WindowSize size = terminal_size();
     request.header.rows = size.rows;
     request.header.columns = size.columns;

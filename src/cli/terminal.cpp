@@ -14,17 +14,35 @@ WindowSize terminal_size() {
     return {};
 }
 
+TerminalUse find_terminal() {
+    TerminalUse use;
+    const bool input = ::isatty(STDIN_FILENO), output = ::isatty(STDOUT_FILENO);
+    if (input || output)
+        use = {input ? STDIN_FILENO : STDOUT_FILENO, !input, !output};
+    // A program in the background must not read the terminal; lxkernel, which reads on behalf of the session,
+    // is not stopped by the terminal's driver as the program itself would be.
+    const pid_t foreground = use.descriptor < 0 ? -1 : ::tcgetpgrp(use.descriptor);
+    if (foreground > 0 && foreground != ::getpgrp())
+        use = {};
+    return use;
+}
+
 void RawTerminal::enter() {
-    if (raw_ || ::tcgetattr(STDIN_FILENO, &saved_) != 0)
+    if (raw_ || use_.descriptor < 0 || ::tcgetattr(use_.descriptor, &saved_) != 0 ||
+        !(saved_.c_lflag & (ICANON | ECHO)))
         return;
     termios settings = saved_;
     ::cfmakeraw(&settings);
-    raw_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &settings) == 0;
+    if (use_.keep_signals)
+        settings.c_lflag |= saved_.c_lflag & ISIG;
+    if (use_.keep_output)
+        settings.c_oflag = saved_.c_oflag;
+    raw_ = ::tcsetattr(use_.descriptor, TCSANOW, &settings) == 0;
 }
 
 void RawTerminal::leave() {
     if (raw_)
-        ::tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_);
+        ::tcsetattr(use_.descriptor, TCSADRAIN, &saved_);
     raw_ = false;
 }
 

@@ -13,20 +13,33 @@ struct WindowSize {
 // Size of the first of standard input, output and error that is a terminal.
 WindowSize terminal_size();
 
-// Keeps standard input's terminal in raw mode: the session's own line discipline, inside the instance, does
-// the editing and makes signals of Ctrl-C and its like. Restores the settings when it ends.
+// How the host's terminal is used by a session; nothing when `descriptor` is -1.
+struct TerminalUse {
+    int descriptor = -1;
+    bool keep_signals = false; // Ctrl-C and its like make signals on the host, for all of a pipeline
+    bool keep_output = false;  // others write to the terminal: its treatment of line ends stays
+};
+
+// Standard input's terminal, else standard output's: a pager at the end of a pipeline reads keys from there.
+// None while lxss is in the background.
+TerminalUse find_terminal();
+
+// Keeps a terminal in raw mode: the session's own line discipline, inside the instance, does the editing and
+// makes signals of Ctrl-C and its like. Restores the settings when it ends.
 class RawTerminal {
 public:
-    RawTerminal() = default;
+    explicit RawTerminal(TerminalUse use) : use_(use) {}
     RawTerminal(const RawTerminal&) = delete;
     RawTerminal& operator=(const RawTerminal&) = delete;
     ~RawTerminal() { leave(); }
 
-    // Does nothing unless standard input is a terminal.
+    // A terminal that is raw already is left to whoever made it so, such as another lxss of the same
+    // pipeline.
     void enter();
     void leave();
 
 private:
+    TerminalUse use_;
     bool raw_ = false;
     termios saved_{};
 };

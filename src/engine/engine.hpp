@@ -75,6 +75,8 @@ extern "C" {
 bool lxcore_find_text(u64 address, engine::TextPlace* place);
 // A call site at `address` trapped in text that is not patched: map the engine's copy there if that is possible and safe.
 void lxcore_improve_text(u64 address);
+// Puts the files' own bytes back in all texts of the current process: trampolines cannot be used any more.
+void lxcore_abandon_texts();
 // Each runs on the kernel stack of the calling thread, and returns to have the frame resumed.
 void lxcore_system_call(host::Frame* frame);
 void lxcore_exception(host::Frame* frame, const engine::Exception* exception);

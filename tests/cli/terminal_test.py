@@ -94,6 +94,50 @@ class TerminalSessions(support.InstanceTestCase):
         terminal.expect(b"x")
         self.assertEqual(terminal.wait(), 0)
 
+    def test_pager_at_the_end_of_a_pipeline(self):
+        lxss = self.home.command()[0]
+        terminal = support.Terminal(
+            ["/bin/bash", "-c", f"seq 3 | {lxss} -e bash -c 'cat >/dev/null; read -n 1 key <&1; echo got $key'"],
+            self.home.environment)
+        self.addCleanup(terminal.close)
+        self.assertTrue(support.wait_until(terminal.is_raw))
+        time.sleep(0.2)
+        terminal.write(b"q")
+        terminal.expect(b"got q")
+        self.assertEqual(terminal.wait(), 0)
+        self.assertFalse(terminal.is_raw())
+
+    def test_interrupt_key_ends_a_whole_pipeline(self):
+        terminal = support.Terminal(["/bin/bash", "-c", f"sleep 60 | {self.home.command()[0]} -e cat"],
+                                    self.home.environment)
+        self.addCleanup(terminal.close)
+        self.assertTrue(support.wait_until(terminal.is_raw))
+        time.sleep(0.2)
+        terminal.write(b"\x03")
+        terminal.wait()
+        self.assertFalse(terminal.is_raw())
+
+    def test_several_in_a_pipeline(self):
+        lxss = self.home.command()[0]
+        terminal = support.Terminal(["/bin/bash", "-c", f"{lxss} -e echo abc | {lxss} -e cat | {lxss} -e cat"],
+                                    self.home.environment)
+        self.addCleanup(terminal.close)
+        terminal.expect(b"abc\r")
+        self.assertEqual(terminal.wait(), 0)
+        self.assertFalse(terminal.is_raw())
+
+    def test_in_the_background_the_terminal_is_not_read(self):
+        lxss = self.home.command()[0]
+        terminal = support.Terminal(
+            ["/bin/bash", "-c", f"set -m; {lxss} -e cat & sleep 0.5; read line; echo <$line>; wait".replace("<", "'<'").replace(">", "'>'")],
+            self.home.environment)
+        self.addCleanup(terminal.close)
+        time.sleep(0.3)
+        self.assertFalse(terminal.is_raw())
+        terminal.write(b"mine\r")
+        terminal.expect(b"<mine>")
+        self.assertEqual(terminal.wait(), 0)
+
     def test_stop_and_continue_from_outside(self):
         terminal = self.open("-e", "cat")
         self.assertTrue(support.wait_until(terminal.is_raw))

@@ -15,6 +15,8 @@ void release_borrowed(host::ThreadBlock& child, u64 value) { lx_release_borrowed
 
 void guest_owns_gs(u64 base) {
     host::ThreadBlock& block = *host::current_block();
+    // Trampolines find the kernel through GS.
+    lxcore_abandon_texts();
     block.guest_gs_base = base;
     block.uses_guest_gs = 1;
     block.work.fetch_or(host::kWorkFullReturn, std::memory_order_relaxed);

@@ -60,8 +60,14 @@ Result<void> protect(u64 address, u64 length, u32 protection) {
 }
 
 Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length) {
-    return void_result(host_call(abi::SYS_mremap, old_address, old_length, new_length,
-                                 abi::MREMAP_MAYMOVE | abi::MREMAP_FIXED, new_address));
+    const i64 result = host_call(abi::SYS_mremap, old_address, old_length, new_length,
+                                 abi::MREMAP_MAYMOVE | abi::MREMAP_FIXED, new_address);
+    // The kernel moves no range that it keeps as several mappings (EFAULT): halve it until each part is one.
+    if (result != -static_cast<i64>(Errno::EFAULT) || old_length <= base::kPageSize)
+        return void_result(result);
+    const u64 first = base::page_floor(old_length / 2);
+    TRY(move_mapping(old_address, first, new_address, first));
+    return move_mapping(old_address + first, old_length - first, new_address + first, new_length - first);
 }
 
 Result<void> advise(u64 address, u64 length, i32 advice) {

@@ -170,6 +170,8 @@ Result<void> spawn_process(ThreadBlock& child, void (*entry)(ThreadBlock&)) {
     service.block = &child;
     service.entry = entry;
     service.request_done.store(0, std::memory_order_relaxed);
+    // From here on it starts even if the caller is killed.
+    child.host_process = 0;
     service.request_ready.store(1, std::memory_order_release);
     wake(reinterpret_cast<u32*>(&service.request_ready), 1);
     while (service.request_done.load(std::memory_order_acquire) == 0)

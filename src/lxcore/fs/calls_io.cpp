@@ -9,7 +9,19 @@
 
 namespace lxcore {
 
+namespace {
+
+// Positions are signed: what would end behind the last one is refused as a whole (rw_verify_area of Linux).
+bool is_past_last_position(const File& file, const IoBuffer& buffer, i64 offset) {
+    const u64 start = offset == kCurrentPosition ? file.position : static_cast<u64>(offset);
+    return static_cast<i64>(start + buffer.left()) < 0;
+}
+
+} // namespace
+
 Result<usize> read_file(File& file, IoBuffer& buffer, i64 offset) {
+    if (is_past_last_position(file, buffer, offset)) [[unlikely]]
+        return Errno::EINVAL;
     const usize count = TRY(file.read(buffer, offset));
     if (count != 0)
         note_accessed(file);
@@ -91,6 +103,8 @@ Result<i64> positional(i64 offset) { return offset < 0 ? Result<i64>(Errno::EINV
 } // namespace
 
 Result<usize> write_file(File& file, IoBuffer& buffer, i64 offset) {
+    if (is_past_last_position(file, buffer, offset)) [[unlikely]]
+        return Errno::EINVAL;
     Inode& inode = file.inode();
     const bool is_regular = inode.is_regular();
     if (is_regular) {

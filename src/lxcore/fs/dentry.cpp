@@ -46,9 +46,8 @@ void hash_insert(Dentry& dentry) {
     DentryCache::Bucket& bucket = bucket_of(dentry.hash);
     LockGuard guard(bucket.lock);
     dentry.hash_next = bucket.first;
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    bucket.first = &dentry;
     dentry.is_hashed = true;
+    __atomic_store_n(&bucket.first, &dentry, __ATOMIC_RELEASE);
 }
 
 void hash_remove(Dentry& dentry) {
@@ -56,13 +55,13 @@ void hash_remove(Dentry& dentry) {
         return;
     DentryCache::Bucket& bucket = bucket_of(dentry.hash);
     LockGuard guard(bucket.lock);
+    dentry.is_hashed = false;
     for (Dentry** link = &bucket.first; *link; link = &(*link)->hash_next)
         if (*link == &dentry) {
-            *link = dentry.hash_next;
+            __atomic_store_n(link, dentry.hash_next, __ATOMIC_RELEASE);
             break;
         }
-    dentry.hash_next = nullptr;
-    dentry.is_hashed = false;
+    // hash_next stays: a lookup that stands here goes on to the rest of the chain.
 }
 
 // Lists a dentry that has a parent and a name; the cache takes its reference if names may be kept.
@@ -196,6 +195,26 @@ Dentry::~Dentry() {
         notify_inode_removed(*inode);
 }
 
+void* Dentry::operator new(usize bytes) noexcept {
+    DentryCache& cache = dentry_cache();
+    {
+        LockGuard guard(cache.free_lock);
+        if (Dentry* dentry = cache.free) {
+            cache.free = dentry->hash_next;
+            return dentry;
+        }
+    }
+    return allocate(bytes);
+}
+
+void Dentry::operator delete(void* memory, usize) {
+    auto* dentry = static_cast<Dentry*>(memory);
+    DentryCache& cache = dentry_cache();
+    LockGuard guard(cache.free_lock);
+    dentry->hash_next = cache.free;
+    cache.free = dentry;
+}
+
 void Dentry::destroy() {
     // Parents may fall with their last child: go up in a loop, for the chain can be long.
     Dentry* dentry = this;
@@ -241,19 +260,49 @@ Result<RefPtr<Dentry>> make_detached_dentry(SuperBlock& super_block, RefPtr<Inod
 
 // ---- lookup
 
-RefPtr<Dentry> find_cached_dentry(Dentry& parent, std::string_view name) {
+namespace {
+
+bool is_entry(const Dentry& dentry, const Dentry& parent, std::string_view name, u64 hash) {
+    return dentry.hash == hash && dentry.parent.get() == &parent && equal_names(dentry.name.view(), name);
+}
+
+// A count of zero belongs to a dentry on its way out (never one that the cache owns).
+RefPtr<Dentry> find_listed_dentry(Dentry& parent, std::string_view name) {
     const u64 hash = hash_name(parent, name);
     DentryCache::Bucket& bucket = bucket_of(hash);
     LockGuard guard(bucket.lock);
-    for (Dentry* dentry = bucket.first; dentry; dentry = dentry->hash_next) {
-        if (dentry->hash != hash || dentry->parent.get() != &parent || !equal_names(dentry->name.view(), name))
+    for (Dentry* dentry = bucket.first; dentry; dentry = dentry->hash_next)
+        if (is_entry(*dentry, parent, name, hash) && dentry->try_ref())
+            return RefPtr<Dentry>::adopt(dentry);
+    return nullptr;
+}
+
+} // namespace
+
+RefPtr<Dentry> find_cached_dentry(Dentry& parent, std::string_view name) {
+    // The chain may change under way, and lead into another one or through freed dentries: what is found counts only
+    // after it was checked again with a reference held, and what is not found is looked for again with the lock.
+    constexpr u32 kMostSteps = 32;
+    const u64 hash = hash_name(parent, name);
+    const auto load = [](Dentry* const& link) { return __atomic_load_n(&link, __ATOMIC_ACQUIRE); };
+    Dentry* dentry = load(bucket_of(hash).first);
+    for (u32 step = 0; dentry && step < kMostSteps; ++step, dentry = load(dentry->hash_next)) {
+        if (dentry->hash != hash || dentry->parent.get() != &parent)
             continue;
-        // A count of zero belongs to one on its way out (never one that the cache owns).
         if (!dentry->try_ref())
             continue;
-        if (!dentry->is_recently_used)
-            dentry->is_recently_used = true;
-        return RefPtr<Dentry>::adopt(dentry);
+        RefPtr<Dentry> found = RefPtr<Dentry>::adopt(dentry);
+        const u32 sequence = found->sequence.load(std::memory_order_acquire);
+        if (found->is_hashed && is_entry(*found, parent, name, hash)) {
+            std::atomic_thread_fence(std::memory_order_acquire);
+            if (!(sequence & 1) && found->sequence.load(std::memory_order_relaxed) == sequence) {
+                if (!found->is_recently_used)
+                    found->is_recently_used = true;
+                return found;
+            }
+        }
+        if (!found->is_hashed)
+            return nullptr; // it has left this chain
     }
     return nullptr;
 }
@@ -269,7 +318,7 @@ Result<RefPtr<Dentry>> lookup_dentry(Dentry& parent, std::string_view name) {
 }
 
 Result<RefPtr<Dentry>> lookup_dentry_locked(Dentry& parent, std::string_view name) {
-    RefPtr<Dentry> found = find_cached_dentry(parent, name);
+    RefPtr<Dentry> found = find_listed_dentry(parent, name);
     if (found && (may_trust(*found)))
         return found;
     if (parent.is_deleted)
@@ -326,8 +375,10 @@ void dentry_moved(Dentry& dentry, Dentry& new_parent, std::string_view new_name,
         }
         drop_moved = unlist_dentry(dentry);
         if (named) {
+            dentry.sequence.fetch_add(1);
             dentry.name.swap(name);
             std::swap(dentry.parent, parent);
+            dentry.sequence.fetch_add(1);
             list_dentry(dentry);
         } else {
             dentry.is_deleted = true; // out of memory: forget the dentry; the file is found anew
@@ -345,8 +396,12 @@ void dentry_exchanged(Dentry& left, Dentry& right) {
         LockGuard guard(dentry_cache().lock);
         drop_left = unlist_dentry(left);
         drop_right = unlist_dentry(right);
+        left.sequence.fetch_add(1);
+        right.sequence.fetch_add(1);
         left.name.swap(right.name);
         std::swap(left.parent, right.parent);
+        left.sequence.fetch_add(1);
+        right.sequence.fetch_add(1);
         list_dentry(left);
         list_dentry(right);
     }

@@ -48,8 +48,17 @@ public:
     bool is_cached = false;         // the cache holds a reference
     bool is_recently_used = false;  // since the last scan for victims
 
+    // Odd while name and parent change; moves on whenever they have.
+    std::atomic<u32> sequence{0};
+
     bool is_negative() const { return !inode; }
     ~Dentry() override;
+
+    // Memory of dentries stays memory of dentries: a lookup without lock may still read one that was freed, and finds
+    // a count of zero or another name there.
+    static void* operator new(usize bytes) noexcept;
+    static void* operator new(usize, void* at) noexcept { return at; }
+    static void operator delete(void* memory, usize bytes);
 
 protected:
     void destroy() override;
@@ -68,6 +77,8 @@ struct DentryCache : ArenaObject {
     Bucket* buckets = nullptr; // kBuckets of them
     static constexpr usize kBuckets = 8192;
     RefPtr<SuperBlock> anonymous; // of pipes, sockets and the like
+    Mutex free_lock; // leaf
+    Dentry* free = nullptr; // freed dentries, through hash_next
 };
 inline DentryCache& dentry_cache() { return *kernel().dentries; }
 Result<void> initialize_dentry_cache();
@@ -77,7 +88,7 @@ Result<void> initialize_dentry_cache();
 Result<RefPtr<Dentry>> lookup_dentry(Dentry& parent, std::string_view name);
 // As above with the parent's inode lock held by the caller.
 Result<RefPtr<Dentry>> lookup_dentry_locked(Dentry& parent, std::string_view name);
-// From the cache alone; null when it is not there.
+// From the cache alone and without a lock; null when it is not there, or when it changes just now.
 RefPtr<Dentry> find_cached_dentry(Dentry& parent, std::string_view name);
 // A new root dentry of a super block.
 Result<RefPtr<Dentry>> make_root_dentry(SuperBlock& super_block, RefPtr<Inode> inode);

@@ -55,8 +55,9 @@ public:
 
     ~File() override;
 
-    bool is_readable() const { return (flags.load(std::memory_order_relaxed) & abi::O_ACCMODE) != abi::O_WRONLY; }
-    bool is_writable() const { return (flags.load(std::memory_order_relaxed) & abi::O_ACCMODE) != abi::O_RDONLY; }
+    // Access mode 3 ("for ioctl only") is neither.
+    bool is_readable() const { return (flags.load(std::memory_order_relaxed) & 1) == 0; }
+    bool is_writable() const { return ((flags.load(std::memory_order_relaxed) + 1) & 2) != 0; }
     bool is_nonblocking() const { return (flags.load(std::memory_order_relaxed) & abi::O_NONBLOCK) != 0; }
     Inode& inode() const { return path.inode(); }
 

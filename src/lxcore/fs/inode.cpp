@@ -6,13 +6,21 @@
 #include "abi/prctl.hpp"
 #include "lxcore/fs/dentry.hpp"
 #include "lxcore/fs/file.hpp"
+#include "lxcore/fs/file_locks.hpp"
+#include "lxcore/fs/inotify.hpp"
 #include "lxcore/ipc/pipe.hpp"
 #include "lxcore/task/task.hpp"
 
 namespace lxcore {
 
 Inode::Inode() = default;
-Inode::~Inode() = default;
+Inode::~Inode() {
+    if (file_locks)
+        free_file_locks(*this);
+    if (marks)
+        free_inotify_marks(*this);
+}
+
 SuperBlock::SuperBlock() = default;
 SuperBlock::~SuperBlock() = default;
 

@@ -1,6 +1,7 @@
 // System calls of this folder; listed in syscall/table/ipc.inc.
 #pragma once
 
+#include "abi/ipc.hpp"
 #include "abi/poll.hpp"
 #include "lxcore/syscall/syscall.hpp"
 
@@ -36,5 +37,18 @@ Result<i32> sys_epoll_pwait2(Fd epoll, UserPtr<abi::epoll_event> events, i32 cap
 
 Result<i32> sys_eventfd(u32 initial);
 Result<i32> sys_eventfd2(u32 initial, OpenFlags flags);
+
+Result<i32> sys_shmget(i32 key, u64 size, HexFlags flags);
+Result<u64> sys_shmat(i32 id, u64 address, HexFlags flags);
+Result<i32> sys_shmdt(u64 address);
+Result<i32> sys_shmctl(i32 id, i32 command, u64 user);
+Result<i32> sys_semget(i32 key, i32 count, HexFlags flags);
+Result<i32> sys_semop(i32 id, UserPtr<abi::sembuf> operations, u64 count);
+Result<i32> sys_semtimedop(i32 id, UserPtr<abi::sembuf> operations, u64 count, UserPtr<abi::timespec> timeout);
+Result<i32> sys_semctl(i32 id, i32 number, i32 command, u64 argument);
+Result<i32> sys_msgget(i32 key, HexFlags flags);
+Result<i32> sys_msgsnd(i32 id, u64 user, u64 length, HexFlags flags);
+Result<i64> sys_msgrcv(i32 id, u64 user, u64 capacity, i64 type, HexFlags flags);
+Result<i32> sys_msgctl(i32 id, i32 command, u64 user);
 
 } // namespace lxcore

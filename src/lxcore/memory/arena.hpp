@@ -48,7 +48,7 @@ struct ArenaObject {
 // A new T, or ENOMEM. T derives from ArenaObject.
 template <typename T, typename... Arguments>
 Result<T*> make(Arguments&&... arguments) {
-    void* memory = allocate(sizeof(T));
+    void* memory = T::operator new(sizeof(T));
     if (!memory)
         return Errno::ENOMEM;
     return new (memory) T(std::forward<Arguments>(arguments)...);

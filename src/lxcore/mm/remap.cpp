@@ -21,6 +21,25 @@ Result<Vma*> copy_part(const Vma& vma, u64 start, u64 address, u64 length) {
     return copy;
 }
 
+// What has moved away is forgotten, or (MREMAP_DONTUNMAP) left as an empty mapping. A full arena can make this fail after
+// the pages have gone: then, too, the old record stays, and gets empty memory.
+void leave_old_range(MmEditor& editor, Vma& old, u64 address, u64 length, bool keeps_old) {
+    if (keeps_old) {
+        auto left = copy_part(old, address, address, length);
+        if (left.is_ok() && editor.remove_range(address, address + length, false).is_ok()) {
+            (void)editor.map_on_host(*left.value());
+            editor.insert(*left.value());
+            editor.merge(*left.value());
+            return;
+        }
+        if (left.is_ok())
+            delete left.value();
+    } else if (editor.remove_range(address, address + length, false).is_ok()) {
+        return;
+    }
+    (void)editor.map_on_host(old);
+}
+
 // Maps the tail that a mapping gets when it grows where it is.
 Result<void> extend_in_place(MmEditor& editor, Vma& vma, u64 growth) {
     Vma* tail = TRY(copy_vma(vma));
@@ -142,24 +161,33 @@ Result<u64> Mm::remap(u64 old_address, u64 old_length, u64 new_length, u32 flags
     if (duplicates && moved->file) {
         TRY(editor.map_on_host(*moved));
     } else {
-        TRY(host::move_mapping(old_address, old_length, new_address, new_length));
-        if (keeps_old) {
-            // The old range stays, empty.
-            Vma* left = TRY(copy_part(*vma, old_address, old_address, old_length));
-            auto mapped = editor.map_on_host(*left);
-            delete left;
-            TRY(mapped);
-        } else if (!duplicates) {
-            // The pages are gone from there already; a failed split cannot happen after the checks above, save for
-            // a full arena, and then the old record stays as an empty mapping.
-            if (editor.remove_range(old_address, old_address + old_length, false).is_error())
-                (void)editor.map_on_host(*vma);
+        // A file's tail is mapped as such: what follows its pages on the host may not be the file.
+        Vma* tail = nullptr;
+        Owner tail_owner{nullptr};
+        if (moved->file && new_length > old_length) {
+            tail = tail_owner.vma = TRY(copy_part(*moved, new_address + old_length, new_address + old_length,
+                                                  new_length - old_length));
+            moved->end = new_address + old_length;
+            TRY(editor.map_on_host(*tail));
         }
+        if (const auto done = host::move_mapping(old_address, old_length, new_address, moved->length());
+            done.is_error()) {
+            if (tail)
+                (void)host::unmap(tail->start, tail->length());
+            return done.error();
+        }
+        if (tail) {
+            editor.insert(*std::exchange(tail_owner.vma, nullptr));
+            if (tail->flags & abi::MAP_LOCKED)
+                (void)host::lock_memory(tail->start, tail->length(), true);
+        }
+        if (!duplicates)
+            leave_old_range(editor, *vma, old_address, old_length, keeps_old);
     }
     owner.vma = nullptr;
     editor.insert(*moved);
     if (moved->flags & abi::MAP_LOCKED)
-        (void)host::lock_memory(new_address, new_length, true);
+        (void)host::lock_memory(new_address, moved->length(), true);
     editor.merge(*moved);
     return new_address;
 }

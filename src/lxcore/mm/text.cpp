@@ -10,7 +10,7 @@ namespace {
 
 // Whether `vma` shows a file's own instructions, and nothing that the guest could have written.
 bool is_plain_text(const Vma& vma) {
-    return vma.file && !(vma.flags & abi::MAP_SHARED) && !vma.was_writable && !vma.text && !vma.is_unfit_text &&
+    return !current().uses_guest_gs && vma.file && !(vma.flags & abi::MAP_SHARED) && !vma.was_writable && !vma.text && !vma.is_unfit_text &&
            (vma.protection & (abi::PROT_EXEC | abi::PROT_WRITE)) == abi::PROT_EXEC && vma.kind == VmaKind::File;
 }
 
@@ -18,6 +18,17 @@ bool is_plain_text(const Vma& vma) {
 bool is_alone(const Task& task) {
     const u32 users = task.mm->users.load(std::memory_order_acquire);
     return users == 1 || (users == 2 && task.vfork_parent && task.vfork_parent->mm == task.mm);
+}
+
+Result<void> map_plain_file(Vma& vma) {
+    MapRequest request{vma.start, vma.length(), vma.protection, vma.flags, vma.offset, &vma};
+    const Result<void> own = vma.file->map(request);
+    if (own.is_ok() || own.error() != Errno::ENODEV)
+        return own;
+    const host::Handle handle = vma.file->host_handle();
+    if (handle == host::kNoHandle)
+        return Errno::ENODEV;
+    return host::map_file(vma.start, vma.length(), vma.protection, handle, vma.offset, vma.flags & abi::MAP_SHARED);
 }
 
 } // namespace
@@ -36,20 +47,13 @@ Result<void> MmEditor::map_on_host(Vma& vma) {
     if (!vma.file)
         return vma.flags & abi::MAP_SHARED ? host::map_shared_anonymous(vma.start, vma.length(), vma.protection)
                                            : host::map_anonymous(vma.start, vma.length(), vma.protection);
-    MapRequest request{vma.start, vma.length(), vma.protection, vma.flags, vma.offset, &vma};
-    const Result<void> own = vma.file->map(request);
-    if (own.is_ok() || own.error() != Errno::ENODEV)
-        return own;
-    const host::Handle handle = vma.file->host_handle();
-    if (handle == host::kNoHandle)
-        return Errno::ENODEV;
     if (is_plain_text(vma)) {
         const engine::Text* text =
             engine::find_text(vma.offset, vma.length(), text_identity(vma.file->inode()));
         if (text && map_text(vma, *text))
             return {};
     }
-    return host::map_file(vma.start, vma.length(), vma.protection, handle, vma.offset, vma.flags & abi::MAP_SHARED);
+    return map_plain_file(vma);
 }
 
 // The slack at `address` for a text at `text_start`, made if the place is free; null when it is taken.
@@ -98,8 +102,7 @@ void MmEditor::restore_text(Vma& vma) {
     for (Vma* part = find(text_start); part && part->start < end; part = next(*part)) {
         if (part->text != text || part->text_start != text_start || part->hidden != Hidden::No)
             continue;
-        (void)host::map_file(part->start, part->length(), part->protection, part->file->host_handle(), part->offset,
-                             false);
+        (void)map_plain_file(*part);
         part->text = nullptr;
         part->text_start = 0;
         part->is_unfit_text = true;
@@ -159,4 +162,12 @@ extern "C" void lxcore_improve_text(u64 address) {
         text = engine::build_text(handle, vma->offset, vma->length(), text_identity(vma->file->inode()));
     if (!text || !editor.map_text(*vma, *text))
         vma->is_unfit_text = true;
+}
+
+extern "C" void lxcore_abandon_texts() {
+    using namespace lxcore;
+    MmEditor editor(*current().mm);
+    for (Vma* vma = editor.find(0); vma; vma = editor.next(*vma))
+        if (vma->text && vma->hidden == Hidden::No)
+            editor.restore_text(*vma);
 }

@@ -124,6 +124,7 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
 
 Result<void> start_kernel_threads() {
     TRY(create_kernel_thread(timer_thread));
+    TRY(create_kernel_thread(cleaner_thread));
     return {};
 }
 

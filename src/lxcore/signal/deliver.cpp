@@ -167,7 +167,7 @@ void repeat_call(Task& task, host::Frame& frame) {
 }
 
 void return_work(Task& task, host::Frame& frame) {
-    if (task.starts_forked) [[unlikely]]
+    if (task.is_starting) [[unlikely]]
         finish_fork_in_child(task);
     // A mask that belonged to a call which completed: signals are looked at under the old one.
     if (task.restore_blocked && !was_interrupted(frame))

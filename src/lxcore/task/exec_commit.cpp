@@ -200,6 +200,7 @@ void set_registers(Task& task, const Entry& entry) {
     frame.ss = host::kGuestStackSelector;
     task.fork_fs_base = 0;
     task.guest_gs_base = 0;
+    task.uses_guest_gs = 0;
     host::set_guest_fs_base(0);
     host::reset_vector_state();
     task.work.fetch_or(host::kWorkFullReturn, std::memory_order_acq_rel);
@@ -227,7 +228,7 @@ void commit_exec(Task& task, ExecImage* image) {
         discard_exec(image);
     }
     // Nothing is left to return to.
-    begin_group_exit(process, abi::SIGKILL);
+    begin_group_exit(process, abi::SIGSEGV);
 }
 
 } // namespace lxcore

@@ -13,6 +13,7 @@
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/exec.hpp"
 #include "lxcore/task/life.hpp"
+#include "lxcore/time/timer.hpp"
 #if __has_include("lxcore/syscall/trace.hpp")
 #include "lxcore/syscall/trace.hpp"
 #endif
@@ -103,6 +104,8 @@ Result<RefPtr<Process>> make_process(Task& parent, Task& child, const CloneReque
             TRY(clone_handlers(*source.handlers, (request.flags & abi::CLONE_CLEAR_SIGHAND) != 0));
     process->exit_signal =
         (request.flags & abi::CLONE_PARENT) ? source.exit_signal : static_cast<i32>(request.exit_signal);
+    if (process->limits[abi::RLIMIT_CPU].rlim_cur != abi::RLIM_INFINITY)
+        TRY(cpu_limit_changed(*process));
     return process;
 }
 
@@ -178,6 +181,8 @@ Result<void> fill_child(Task& parent, Task& child, const CloneRequest& request) 
 // Gives back a child that was never linked, or has been unlinked.
 void discard_child(Task& child) {
     child.host_alive.store(0, std::memory_order_release);
+    if (child.process && child.process->leader == &child)
+        release_timers(*child.process);
     set_mm(child, nullptr);
     set_files(child, nullptr);
     set_fs(child, nullptr);
@@ -231,7 +236,7 @@ void unlink_child(Task& parent, Task& child) {
 
 void exec_entry(host::ThreadBlock& block) {
     Task& task = static_cast<Task&>(block);
-    task.process->host_process = task.host_process;
+    note_host_process(task);
     ExecImage* image = std::exchange(task.exec_image, nullptr);
     commit_exec(task, image);
 }
@@ -248,6 +253,8 @@ void continue_exec(Task& child) {
         set_mm(child, mm.release_value());
         child.work.fetch_or(host::kWorkFullReturn, std::memory_order_acq_rel);
         child.host_alive.store(1, std::memory_order_release);
+        child.host_thread = 0;
+        child.is_starting = true;
         process->borrows_host = false;
         started = host::spawn_process(child, exec_entry);
     }
@@ -305,7 +312,7 @@ Result<void> start_child(Task& parent, Task& child, const CloneRequest& request)
         // No sibling may change the mappings between the copy of their record and the copy of themselves.
         LockGuard guard(parent.mm->lock);
         child.mm = TRY(parent.mm->clone_locked());
-        child.starts_forked = true;
+        child.is_starting = true;
         link_child(parent, child, request);
         started = host::fork_process(child);
     }
@@ -389,9 +396,14 @@ Result<i32> clone_task(CloneRequest request) {
 
 } // namespace
 
-void finish_fork_in_child(Task& task) {
-    task.starts_forked = false;
+void note_host_process(Task& task) {
     task.process->host_process = task.host_process;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    task.is_starting = false;
+}
+
+void finish_fork_in_child(Task& task) {
+    note_host_process(task);
     after_fork_in_child(*task.mm);
     if (const u64 address = std::exchange(task.set_child_tid, 0))
         (void)UserPtr<i32>(address).write(task.tid);

@@ -54,7 +54,7 @@ inline bool must_exit(const Task& task) {
     return task.process->group_exiting && task.process->exec_survivor != &task;
 }
 
-// First thing in lxcore_return_work() of the first task of a forked process (starts_forked): what fork leaves to the child,
+// First thing in lxcore_return_work() of a task that is_starting: what fork leaves to the child,
 // as it happens in the child's own memory (CLONE_CHILD_SETTID, MADV_WIPEONFORK).
 void finish_fork_in_child(Task& task);
 
@@ -65,8 +65,11 @@ void begin_group_exit(Process& process, i32 status);
 [[noreturn]] void exit_task(Task& task, i32 status);
 
 // By the instance host, for every pico process that it has reaped, with the signal that killed it (0: it ended by
-// itself): completes whatever its guest processes have not done and lets their parents know (SIGKILL).
+// itself). Releases what would hold up others and never waits; the cleaner thread completes what the guest processes have
+// not done and lets their parents know (SIGKILL).
 void complete_abnormal_exit(i32 host_process, i32 signal);
+// Body of the cleaner thread; boot starts it as a kernel thread of the instance host.
+[[noreturn]] void cleaner_thread(host::ThreadBlock& block);
 
 // ---- exec ------------------------------------------------------------------------------------------------------
 
@@ -145,6 +148,8 @@ Result<RefPtr<Process>> process_of_pidfd(File& file);
 
 // -- within this folder
 
+// The task runs in its own pico process: it stops sharing its creator's fate.
+void note_host_process(Task& task);
 void add_borrowed_times(Task& task);            // to its process: what it used of the borrowed thread
 [[noreturn]] void exit_borrowed(Task& task);    // a vfork child has ended: the thread goes back to its parent
 

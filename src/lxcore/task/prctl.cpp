@@ -123,8 +123,6 @@ Result<i32> sys_arch_prctl(i32 option, u64 address) {
     case abi::ARCH_SET_GS:
         if (address >= base::kGuestEnd)
             return Errno::EPERM;
-        task.guest_gs_base = address;
-        task.uses_guest_gs = 1;
         engine::guest_owns_gs(address);
         return 0;
     case abi::ARCH_GET_GS: TRY(UserPtr<u64>(address).write(task.guest_gs_base)); return 0;

@@ -3,6 +3,7 @@
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/life.hpp"
+#include "lxcore/time/timer.hpp"
 
 namespace lxcore {
 
@@ -25,6 +26,9 @@ Result<void> change_limit(Process& process, u32 resource, const abi::rlimit64& w
     if (wanted.rlim_max > process.limits[resource].rlim_max && !privileged)
         return Errno::EPERM;
     process.limits[resource] = wanted;
+    guard.unlock();
+    if (resource == abi::RLIMIT_CPU)
+        return cpu_limit_changed(process);
     return {};
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 void spawn_entry(host::ThreadBlock& block) {
     Task& task = static_cast<Task&>(block);
-    task.process->host_process = task.host_process;
+    note_host_process(task);
     ExecImage* image = std::exchange(task.exec_image, nullptr);
     commit_exec(task, image);
 }
@@ -127,6 +127,7 @@ Result<RefPtr<Process>> spawn_user_process(SpawnRequest& request) {
     RefPtr<Process> process = prepared.release_value();
     task.exec_image = image;
     task.host_alive.store(1, std::memory_order_release);
+    task.is_starting = true;
     auto started = host::spawn_process(task, spawn_entry);
     if (started.is_error()) {
         task.host_alive.store(0, std::memory_order_release);

@@ -104,7 +104,9 @@ public:
     u32 realtime_priority = 0;
     bool reset_scheduler_on_fork = false;
     u16 io_priority = 0;
-    bool starts_forked = false;      // has to call finish_fork_in_child() before it runs guest code
+    // The first thread of a new pico process that has not run yet. Until the host has made that process (host_thread is 0)
+    // it shares the fate of its creator's.
+    bool is_starting = false;
     u64 set_child_tid = 0;           // guest address that a forked child fills in itself
     host::CpuTimes borrowed_times{}; // of the host thread when a vfork child took it over
     bool is_counted_off = false;     // no longer in Process::thread_count

@@ -163,6 +163,8 @@ void release_timers(Process& process) {
     for (auto& timer : timers->interval_timers)
         if (timer)
             timer->cancel();
+    if (timers->cpu_limit)
+        timers->cpu_limit->cancel();
     for (PosixTimer* timer : timers->timers) {
         if (!timer)
             continue;

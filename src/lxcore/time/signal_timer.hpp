@@ -50,6 +50,7 @@ class PosixTimer;
 struct PosixTimers : ArenaObject {
     Mutex lock;                             // guards the fields; outside of each timer's lock
     RefPtr<SignalTimer> interval_timers[3]; // by abi::ITIMER_*
+    RefPtr<SignalTimer> cpu_limit;          // RLIMIT_CPU
     Vector<PosixTimer*> timers;             // by timer id, each holds a reference; null when free
 };
 Result<PosixTimers*> timers_of(Process& process);

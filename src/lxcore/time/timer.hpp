@@ -35,6 +35,8 @@ Result<void> initialize_timers();
 
 // Ends all timers of a process (interval timers, timer_create); called at its exit, also by the reaper.
 void release_timers(Process& process);
+// RLIMIT_CPU of a process was set, or inherited by a new process.
+Result<void> cpu_limit_changed(Process& process);
 // exec deletes timers made by timer_create; interval timers stay.
 void delete_timers_for_exec(Process& process);
 // A SI_TIMER signal is being taken: keeps its overrun count for timer_getoverrun(2).

@@ -38,6 +38,8 @@ Result<usize> TmpfsInode::write_data(IoBuffer& buffer, u64 offset) {
         return usize{0};
     if (seals & (abi::F_SEAL_WRITE | abi::F_SEAL_FUTURE_WRITE))
         return Errno::EPERM;
+    if (offset + buffer.left() > static_cast<u64>(~u64{0} >> 1))
+        return Errno::EINVAL;
     if (offset >= kMaxFileBytes)
         return Errno::EFBIG;
     u64 left = base::min<u64>(buffer.left(), kMaxFileBytes - offset);
@@ -93,7 +95,13 @@ Result<void> TmpfsInode::populate(u64 first, u64 last) {
         while (end < last && end - first < kLongestRun && !m_pages.find(end))
             ++end;
         usize run = end - first;
-        TRY(m_tmpfs->charge_pages(run));
+        // Near the limit a shorter run still fits: a write takes what there is.
+        for (Result<void> charged = m_tmpfs->charge_pages(run); charged.is_error();) {
+            if (run == 1)
+                return charged.error();
+            run /= 2;
+            charged = m_tmpfs->charge_pages(run);
+        }
         void* memory = nullptr;
         usize got = run;
         while (!(memory = allocate_pages(got))) {

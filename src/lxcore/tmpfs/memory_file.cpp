@@ -1,9 +1,7 @@
-// Files that live in no directory: memfd_create(2), and the memory behind MAP_SHARED|MAP_ANONYMOUS.
-#include "abi/mman.hpp"
+// Files that live in no directory: memfd_create(2).
 #include "lxcore/fs/calls_extra.hpp"
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/fs/mount.hpp"
-#include "lxcore/mm/mm.hpp"
 #include "lxcore/tmpfs/tmpfs_inode.hpp"
 
 namespace lxcore {
@@ -12,13 +10,11 @@ struct MemoryFileState : ArenaObject {
     RefPtr<TmpfsSuperBlock> super_block;
 };
 
-Result<void> register_tmpfs_types();
-
 Result<void> initialize_tmpfs() {
     MemoryFileState* state = TRY(make<MemoryFileState>());
     state->super_block = TRY(make_ref<TmpfsSuperBlock>(TmpfsOptions())); // as large as the arena
     kernel().memory_files = state;
-    return register_tmpfs_types();
+    return {};
 }
 
 namespace {
@@ -31,20 +27,6 @@ Result<void> attach_detached(File& file, RefPtr<Inode> inode, std::string_view n
     file.opener = current().credentials;
     return {};
 }
-
-// MAP_SHARED|MAP_ANONYMOUS: the host shares the memory with later forks, which is all that Linux promises for it.
-// It costs no arena.
-class SharedMemoryFile final : public File {
-public:
-    Result<void> map(MapRequest& request) override {
-        if (m_is_mapped.exchange(true))
-            return Errno::EINVAL; // the memory belongs to the first mapping
-        return host::map_shared_anonymous(request.address, request.length, request.protection);
-    }
-
-private:
-    std::atomic<bool> m_is_mapped{false};
-};
 
 TmpfsInode* memory_inode(File& file) {
     if (!file.path.dentry || file.inode().super_block->type_name != kTmpfsTypeName || !file.inode().is_regular())
@@ -72,18 +54,6 @@ Result<RefPtr<File>> create_memfd(std::string_view name, u32 flags) {
     base::FixedWriter<272> text;
     base::print(text, "/memfd:{} (deleted)", name);
     TRY(attach_detached(*file, RefPtr<Inode>(inode), text.view()));
-    return RefPtr<File>(std::move(file));
-}
-
-Result<RefPtr<File>> create_shared_memory_file(u64 bytes) {
-    RefPtr<SharedMemoryFile> file = TRY(make_ref<SharedMemoryFile>());
-    const Credentials& credentials = *current().credentials;
-    RefPtr<TmpfsInode> inode = TRY(kernel().memory_files->super_block->new_inode(
-        abi::S_IFREG | 0777, credentials.fsuid, credentials.fsgid, 0));
-    inode->links = 0;
-    inode->size = bytes;
-    file->flags.store(abi::O_RDWR | abi::O_LARGEFILE);
-    TRY(attach_detached(*file, RefPtr<Inode>(std::move(inode)), "/dev/zero (deleted)"));
     return RefPtr<File>(std::move(file));
 }
 

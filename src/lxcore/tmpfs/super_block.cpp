@@ -1,6 +1,5 @@
 // The tmpfs super block and its mount options, tmpfs(5).
 #include "abi/mount.hpp"
-#include "lxcore/fs/mount.hpp"
 #include "lxcore/tmpfs/tmpfs_inode.hpp"
 
 namespace lxcore {
@@ -39,32 +38,19 @@ Result<u64> parse_size(std::string_view text, u64 percent_of) {
     return TRY(parse_number(text.substr(0, text.size() - 1), 10)) << shift;
 }
 
-Result<RefPtr<SuperBlock>> mount_tmpfs(std::string_view, std::string_view data, u32) { return create_tmpfs(data); }
-
-Result<RefPtr<SuperBlock>> mount_ramfs(std::string_view, std::string_view, u32) {
-    return create_tmpfs("size=0,nr_inodes=0,mode=755");
-}
-
-constexpr FileSystemType kTmpfsType{"tmpfs", false, mount_tmpfs};
-constexpr FileSystemType kRamfsType{"ramfs", false, mount_ramfs};
-
 } // namespace
-
-Result<void> register_tmpfs_types() {
-    TRY(register_file_system_type(kTmpfsType));
-    return register_file_system_type(kRamfsType);
-}
 
 TmpfsOptions TmpfsOptions::defaults() {
     TmpfsOptions options;
-    options.max_pages = arena_statistics().total_pages / 2;
+    // Half of the machine's memory, or of the arena where that is smaller.
+    options.max_pages = base::min(arena_statistics().total_pages, host::memory_status().total_bytes / base::kPageSize) / 2;
     options.max_inodes = options.max_pages;
     return options;
 }
 
 Result<TmpfsOptions> TmpfsOptions::parse(std::string_view text, const TmpfsOptions& defaults) {
     TmpfsOptions options = defaults;
-    const u64 total_bytes = arena_statistics().total_pages * base::kPageSize;
+    const u64 total_bytes = host::memory_status().total_bytes;
     while (!text.empty()) {
         const usize comma = text.find(',');
         const std::string_view option = text.substr(0, comma);

@@ -1,4 +1,4 @@
-// tmpfs(5) and the memory files built on it: memfd_create(2), shared anonymous memory.
+// tmpfs(5), and memfd_create(2), which is built on it.
 #pragma once
 
 #include "lxcore/fs/file.hpp"
@@ -15,10 +15,6 @@ Result<RefPtr<SuperBlock>> create_tmpfs(std::string_view options);
 
 // memfd_create(2): `name` without its "memfd:" prefix, flags: abi::MFD_*.
 Result<RefPtr<File>> create_memfd(std::string_view name, u32 flags);
-
-// The file behind one MAP_SHARED|MAP_ANONYMOUS mapping of `bytes`. Its memory exists from File::map() on, belongs to
-// the pico process that mapped it and its forks, and is never seen through read().
-Result<RefPtr<File>> create_shared_memory_file(u64 bytes);
 
 // fcntl(2) F_ADD_SEALS, F_GET_SEALS: EINVAL for a file without seals, EPERM, EBUSY.
 Result<void> add_seals(File& file, u32 seals);

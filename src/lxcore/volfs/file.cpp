@@ -140,16 +140,9 @@ u32 VolfsFile::poll(PollTable*) {
 }
 
 Result<void> VolfsFile::map(MapRequest& request) {
-    if (!m_inode->is_regular())
-        return Errno::ENODEV;
-    const bool shared = (request.flags & abi::MAP_TYPE) != abi::MAP_PRIVATE;
-    // A shared mapping of a file that is open for writing may be made writable later: its handle must allow it.
-    const bool may_write = shared && is_writable() && !m_inode->volfs().is_read_only();
-    HandlePin pinned = TRY(m_inode->pin(may_write));
-    TRY(host::map_file(request.address, request.length, request.protection, pinned.handle(), request.offset, shared));
-    if (may_write)
-        m_inode->mark_mapped_writable();
-    return {};
+    if ((request.flags & abi::MAP_TYPE) != abi::MAP_PRIVATE && is_writable())
+        m_inode->mark_mapped_writable(); // its times change without a call
+    return Errno::ENODEV;                // nothing special: the address space maps host_handle()
 }
 
 Result<void> VolfsFile::truncate(u64 length) {
@@ -185,6 +178,8 @@ Result<void> VolfsFile::sync(bool data_only) {
 host::Handle VolfsFile::host_handle() {
     if (!m_inode->is_regular())
         return host::kNoHandle;
+    // The engine tells texts apart by their times.
+    (void)m_inode->refresh();
     LockGuard guard(m_exposed_lock);
     if (!m_exposed) {
         Result<HandlePin> pinned = m_inode->pin(is_writable() && !m_inode->volfs().is_read_only());

@@ -41,7 +41,7 @@ void VolfsInode::take_host_info(const host::FileInfo& info) {
     case host::FileType::Regular:
     case host::FileType::Unknown: break;
     }
-    mode = type | (info.permissions & 0777);
+    mode = type | (info.permissions & 07777);
     device = abi::makedev(info.device_major, info.device_minor);
     size = info.size;
     blocks = info.blocks;
@@ -115,8 +115,7 @@ Result<void> VolfsInode::store_metadata(const VolfsMetadata& metadata) {
     // Without LXATTRB the host's permissions are the file's mode, so that they change first when it goes and last when
     // it comes. (A host file that its owner may not write takes no attribute, and is opened up before.)
     if (!needs || (m_host_permissions & least) != least) {
-        if (m_host_permissions != wanted)
-            TRY(host::set_permissions(pinned.handle(), wanted));
+        TRY(host::set_permissions(pinned.handle(), wanted)); // even if they are so: it moves the host's ctime
         m_host_permissions = wanted;
     }
     if (needs) {
@@ -180,6 +179,10 @@ Result<void> VolfsInode::refresh() {
 }
 
 Result<void> VolfsInode::set_attributes(const AttributeChange& change) {
+    // Access times noted by reading stay in the inode. The host keeps its own account of them, and utimensat(2) would
+    // move its ctime.
+    if (change.valid == kChangeAccessed)
+        return Inode::set_attributes(change);
     if (m_volfs->is_read_only())
         return Errno::EROFS;
     if (change.valid & kChangeSize) {
@@ -187,7 +190,8 @@ Result<void> VolfsInode::set_attributes(const AttributeChange& change) {
         TRY(host::truncate(pinned.handle(), change.size));
         size = change.size;
     }
-    if (change.valid & (kChangeMode | kChangeUid | kChangeGid)) {
+    // A change that changes nothing (chown -1:-1) still counts as one: storing what is there moves ctime.
+    if ((change.valid & (kChangeMode | kChangeUid | kChangeGid)) || change.valid == kChangeChanged) {
         VolfsMetadata metadata{mode, uid, gid, device, m_lxattrb_flags};
         if (change.valid & kChangeMode)
             metadata.mode = (mode & abi::S_IFMT) | (change.mode & 07777);
@@ -197,7 +201,8 @@ Result<void> VolfsInode::set_attributes(const AttributeChange& change) {
             metadata.gid = change.gid;
         TRY(store_metadata(metadata));
     }
-    if (change.valid & (kChangeAccessed | kChangeModified)) {
+    const bool host_set_modified = (change.valid & kChangeSize) != 0; // by truncating
+    if ((change.valid & kChangeAccessed) || ((change.valid & kChangeModified) && !host_set_modified)) {
         const abi::timespec* new_accessed = (change.valid & kChangeAccessed) ? &change.accessed : nullptr;
         const abi::timespec* new_modified = (change.valid & kChangeModified) ? &change.modified : nullptr;
         if (is_native_symlink()) {
