@@ -29,6 +29,7 @@ struct InotifyState;   // fs/inotify.cpp
 struct FileLockState;  // fs/file_locks.cpp
 struct MemoryFileState; // tmpfs/: memfd
 struct SessionState;   // session/
+struct ProcState;      // procfs/settings.cpp
 class Mount;
 
 struct KernelState {
@@ -49,6 +50,7 @@ struct KernelState {
     MemoryFileState* memory_files;
     void* engine; // the engine's own
     SessionState* sessions;
+    ProcState* proc;
     Mount* guest_tools; // a mount that is in no tree
 
     u64 boot_monotonic_ns;

@@ -12,8 +12,10 @@
 #include "lxcore/fs/namei.hpp"
 #include "lxcore/ipc/ipc.hpp"
 #include "lxcore/net/sockets.hpp"
+#include "lxcore/procfs/procfs.hpp"
 #include "lxcore/session/session.hpp"
 #include "lxcore/syscall/trace.hpp"
+#include "lxcore/sysfs/sysfs.hpp"
 #include "lxcore/task/exec.hpp"
 #include "lxcore/task/futex.hpp"
 #include "lxcore/task/life.hpp"
@@ -110,6 +112,8 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
     TRY(initialize_ipc());
     TRY(initialize_sockets());
     TRY(initialize_devices());
+    TRY(initialize_procfs());
+    TRY(initialize_sysfs());
     TRY(initialize_ttys());
     TRY(initialize_sessions());
     RefPtr<SuperBlock> root = TRY(create_volfs(host::root_folder(), kRootHandleBudget, false));

@@ -191,6 +191,7 @@ public:
     PosixTimers* timers = nullptr;
     u64 session_id = 0; // of the manager's session (instance protocol), for its first process; else 0
     struct EndedSession* session_record = nullptr; // allocated with session_id, so that reporting cannot fail
+    u32 login_uid = ~0u; // audit: the user that a login was for; inherited
     u64 max_resident_bytes = 0, children_max_resident_bytes = 0;
     u64 min_faults = 0, maj_faults = 0;                   // of threads that have ended
     u64 children_min_faults = 0, children_maj_faults = 0; // of children waited for
