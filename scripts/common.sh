@@ -30,5 +30,5 @@ build() {
 # files that were removed.
 up_to_date() {
   [ -f "$1/.built" ] && [ -z "$(find "$root/CMakeLists.txt" "$root/CMakePresets.json" "$root/src" "$root/cmake" \
-    "$root/tests" "$root/bench" -newer "$1/.built" -print -quit 2>/dev/null)" ]
+    "$root/tests" "$root/tools" "$root/bench" -newer "$1/.built" -print -quit 2>/dev/null)" ]
 }

@@ -225,15 +225,3 @@ void panic(const char* message, const char* file, int line) {
 }
 
 } // namespace base
-
-// libstdc++'s inline functions refer to it; nothing here calls it.
-extern "C" [[noreturn]] void abort() { base::panic("abort", __FILE__, __LINE__); }
-extern "C" void __cxa_pure_virtual() { base::panic("pure virtual function called", __FILE__, __LINE__); }
-// Never called: objects are released by their classes' own operator delete.
-void operator delete(void*, usize) noexcept { base::panic("operator delete", __FILE__, __LINE__); }
-void operator delete(void*) noexcept { base::panic("operator delete", __FILE__, __LINE__); }
-
-// What std::string_view calls for a bad position: a bug in the kernel, never the guest's doing.
-namespace std {
-[[noreturn]] void __throw_out_of_range_fmt(const char* format, ...) { base::panic(format, __FILE__, __LINE__); }
-} // namespace std

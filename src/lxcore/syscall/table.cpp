@@ -30,15 +30,7 @@ constexpr Table build_table() {
     table.calls[abi::SYS_##call_name].print = &print_handler<&handler>;                                      \
     table.calls[abi::SYS_##call_name].support = Support::level;                                              \
     table.calls[abi::SYS_##call_name].note = text;
-#include "lxcore/syscall/table/files_extra.inc"
-#include "lxcore/syscall/table/fs.inc"
-#include "lxcore/syscall/table/futex.inc"
-#include "lxcore/syscall/table/ipc.inc"
-#include "lxcore/syscall/table/mm.inc"
-#include "lxcore/syscall/table/net.inc"
-#include "lxcore/syscall/table/signal.inc"
-#include "lxcore/syscall/table/task.inc"
-#include "lxcore/syscall/table/time.inc"
+#include "lxcore/syscall/table/all.inc"
 #undef LXSS_CALL
     return table;
 }
