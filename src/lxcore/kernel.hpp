@@ -58,6 +58,7 @@ struct KernelState {
     Mutex utsname_lock;
     abi::new_utsname utsname;
     std::atomic<u32> shutting_down;
+    std::atomic<u32> init_ready; // init has mounted what it mounts
     std::atomic<u64> next_unique; // inode numbers of pipes, sockets, anonymous files; mount ids...
     u64 missing_call_logged[8];   // bit per system call: its absence has been logged
 };

@@ -64,6 +64,17 @@ public:
     u32 poll(PollTable*) override { return abi::POLLIN | abi::POLLOUT; }
 };
 
+// Held by init alone; its end says that the mounts are in place (or that init has died).
+class ReadyFile final : public File {
+public:
+    ~ReadyFile() override {
+        kernel().init_ready.store(1, std::memory_order_release);
+        host::wake(reinterpret_cast<u32*>(&kernel().init_ready), 1);
+    }
+};
+
+constexpr u64 kInitPatienceNs = 10'000'000'000;
+
 } // namespace
 
 void log_line(std::string_view text) { host::log(text); }
@@ -160,8 +171,19 @@ Result<void> start_init(std::string_view hostname, char** environment) {
     log->flags.store(abi::O_RDWR);
     for (i32 fd = 0; fd < 3; ++fd)
         TRY(request.files->install_at(fd, log, false));
-    request.image = TRY(prepare_exec_kernel(program, "/init", strings.view(), 3, variables));
+    {
+        RefPtr<File> ready = TRY(make_ref<ReadyFile>());
+        TRY(attach_anonymous_inode(*ready, "[lxss-ready]", abi::S_IFCHR | 0600));
+        TRY(request.files->install_at(3, std::move(ready), false));
+    }
+    request.image = TRY(prepare_exec_kernel(program, "/init", strings.view(), 4, variables));
     TRY(spawn_user_process(request));
+    request.files = nullptr;
+    const u64 deadline = host::monotonic_ns() + kInitPatienceNs;
+    while (kernel().init_ready.load(std::memory_order_acquire) == 0 && host::monotonic_ns() < deadline)
+        (void)host::wait(reinterpret_cast<u32*>(&kernel().init_ready), 0, deadline);
+    if (kernel().init_ready.load() == 0)
+        log_line("init has not finished its start after 10 s; going on without it");
     return {};
 }
 
