@@ -88,6 +88,10 @@ void clean(i32 key) {
     for (Task* task = first_block(); task; task = task->next_block)
         if (task->host_process == key)
             free_stack(*task);
+    // It may have died between taking a waiter out of a queue and waking it: everybody looks again.
+    for (Task* task = first_block(); task; task = task->next_block)
+        if (task->process && task->host_process > 0)
+            task->unpark();
 }
 
 } // namespace
@@ -106,6 +110,7 @@ void complete_abnormal_exit(i32 host_process, i32 signal) {
         is_abnormal = true;
         task->is_starting = false;
         task->host_process = -host_process;
+        futex_repair(*task);
         release_locks(*task);
     }
     if (!is_abnormal)
