@@ -44,7 +44,7 @@ Result<void> add_segment(ElfImage& image, const abi::Elf64_Phdr& header) {
 Result<void> read_interpreter(ElfImage& image, const abi::Elf64_Phdr& header) {
     if (header.p_filesz < 2 || header.p_filesz > abi::PATH_MAX)
         return Errno::ENOEXEC;
-    if (header.p_offset > ~u64{0} >> 1)
+    if (header.p_offset > (~u64{0} >> 1) - header.p_filesz)
         return Errno::EINVAL;
     PageBuffer text;
     if (!text)
