@@ -25,6 +25,8 @@ public:
     }
     // Bytes stored.
     usize length() const { return m_length < m_capacity ? m_length : m_capacity; }
+    // Bytes put, stored or not.
+    usize wanted() const { return m_length; }
     bool is_truncated() const { return m_length > m_capacity; }
     std::string_view view() const { return {m_buffer, length()}; }
     char* data() { return m_buffer; }

@@ -29,6 +29,7 @@ struct InotifyState;   // fs/inotify.cpp
 struct FileLockState;  // fs/file_locks.cpp
 struct MemoryFileState; // tmpfs/: memfd
 struct SessionState;   // session/
+struct ProcState;      // procfs/settings.cpp
 class Mount;
 
 struct KernelState {
@@ -49,6 +50,7 @@ struct KernelState {
     MemoryFileState* memory_files;
     void* engine; // the engine's own
     SessionState* sessions;
+    ProcState* proc;
     Mount* guest_tools; // a mount that is in no tree
 
     u64 boot_monotonic_ns;
@@ -56,6 +58,7 @@ struct KernelState {
     Mutex utsname_lock;
     abi::new_utsname utsname;
     std::atomic<u32> shutting_down;
+    std::atomic<u32> init_ready; // init has mounted what it mounts
     std::atomic<u64> next_unique; // inode numbers of pipes, sockets, anonymous files; mount ids...
     u64 missing_call_logged[8];   // bit per system call: its absence has been logged
 };

@@ -113,10 +113,14 @@ static void run_boot_command(const char* command) {
 
 int boot(int argc, char** argv) {
     const char* hostname = getenv("LXSS_HOSTNAME");
+    int ready = -1;
     for (int i = 0; i < argc; ++i) {
         const char* value = option_value(argv[i], "--hostname=");
+        const char* descriptor = option_value(argv[i], "--ready-fd=");
         if (value)
             hostname = value;
+        else if (descriptor)
+            ready = atoi(descriptor);
         else
             complain(0, "unknown option %s", argv[i]);
     }
@@ -136,6 +140,10 @@ int boot(int argc, char** argv) {
         write_resolv_conf(resolver);
     unsetenv("LXSS_HOSTNAME");
     unsetenv("LXSS_RESOLV_CONF");
+
+    // The kernel lets clients in once this is closed.
+    if (ready >= 0)
+        close(ready);
 
     sigset_t set;
     sigemptyset(&set);

@@ -272,7 +272,7 @@ void raise_limits() {
     for (;;) {
         abi::siginfo info{};
         const i64 result = host_call(abi::SYS_waitid, abi::P_ALL, 0, address_of(&info),
-                                     abi::WEXITED | abi::WNOWAIT | abi::__WALL, 0);
+                                     abi::WEXITED | abi::__WALL, 0);
         if (result != 0) {
             abi::timespec pause{0, static_cast<i64>(kIdleNs)};
             (void)host_call(abi::SYS_nanosleep, address_of(&pause), 0);
@@ -280,8 +280,6 @@ void raise_limits() {
         }
         const i32 signal = info.si_code == abi::CLD_EXITED ? 0 : info._sigchld.status & 0x7f;
         lxcore::complete_abnormal_exit(info._sigchld.pid, signal);
-        // Only now may the host give the number to a new process.
-        (void)host_call(abi::SYS_wait4, static_cast<u64>(info._sigchld.pid), 0, abi::__WALL, 0);
     }
 }
 

@@ -68,7 +68,7 @@ void hash_remove(Dentry& dentry) {
 void list_dentry(Dentry& dentry) {
     DentryCache& cache = dentry_cache();
     dentry.parent->children.push_back(dentry);
-    if (dentry.super_block->may_cache_names()) {
+    if (dentry.parent->inode->may_cache_name(dentry.inode.get())) {
         dentry.ref();
         dentry.is_cached = true;
         cache.cached.push_back(dentry);
@@ -329,7 +329,7 @@ Result<RefPtr<Dentry>> lookup_dentry_locked(Dentry& parent, std::string_view nam
         inode = looked_up.release_value();
     else if (looked_up.error() != Errno::ENOENT)
         return looked_up.error();
-    if (found && found->inode == inode)
+    if (found && (found->inode == inode || (found->inode && inode && found->inode->is_same_file(*inode))))
         return found; // still the same file
     RefPtr<Dentry> dentry = TRY(new_dentry(parent, name, std::move(inode)));
     LockGuard guard(dentry_cache().lock);
@@ -337,7 +337,7 @@ Result<RefPtr<Dentry>> lookup_dentry_locked(Dentry& parent, std::string_view nam
         found->is_deleted = found->is_deleted || dentry->is_negative();
         (void)unlist_dentry(*found); // not the cache's: nothing to drop
     }
-    if (!dentry->is_negative() || parent.super_block->may_cache_names())
+    if (!dentry->is_negative() || parent.inode->may_cache_name(nullptr))
         list_dentry(*dentry);
     return dentry;
 }

@@ -98,6 +98,11 @@ public:
     virtual Result<usize> read_link(char* buffer, usize capacity);
     // A "magic" link (/proc/self/fd/1, exe, cwd): the place itself instead of a text. EINVAL for ordinary ones.
     virtual Result<Path> follow_magic_link();
+    // As a directory: whether the name that `found` has here (null: an absence) may be kept as a dentry without asking
+    // again. Default: the super block's may_cache_names().
+    virtual bool may_cache_name(const Inode* found) const;
+    // Whether `other`, which a later lookup of the same name has made, stands for the same file.
+    virtual bool is_same_file(const Inode& other) const { return this == &other; }
     // Brings the cached attributes up to date where somebody else may change them (DriveFs, procfs). Default: nothing.
     virtual Result<void> refresh();
     // Applies a change that has been checked; `lock` is held. The generic layer updates the cached fields afterwards

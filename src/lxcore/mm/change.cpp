@@ -35,21 +35,31 @@ Result<void> Mm::protect(u64 address, u64 length, u32 protection, u32 grow_flags
     } else if (grow_flags & abi::PROT_GROWSUP) {
         return Errno::EINVAL; // nothing grows upwards on this processor
     }
-    if (!editor.is_whole(address, end))
-        return Errno::ENOMEM;
-    u64 new_data = 0;
-    for (const Vma* vma = editor.find(address); vma && vma->start < end; vma = editor.next(*vma)) {
-        if (protection & ~vma->max_protection)
-            return Errno::EACCES;
-        if ((protection & abi::PROT_WRITE) && !is_data_mapping(vma->protection, vma->flags, vma->kind) &&
+    // What lies before a hole, or before a mapping that does not allow it, is changed all the same.
+    u64 changed_end = address, new_data = 0;
+    Errno outcome = Errno::ENOMEM;
+    for (const Vma* vma = editor.find(address); vma && vma->start <= changed_end && vma->hidden == Hidden::No;
+         vma = editor.next(*vma)) {
+        if (protection & ~vma->max_protection) {
+            outcome = Errno::EACCES;
+            break;
+        }
+        if (!is_data_mapping(vma->protection, vma->flags, vma->kind) &&
             is_data_mapping(protection, vma->flags, vma->kind))
             new_data += base::min(vma->end, end) - base::max(vma->start, address);
+        changed_end = base::min(vma->end, end);
+        if (changed_end == end) {
+            outcome = Errno::OK;
+            break;
+        }
     }
+    if (changed_end == address)
+        return outcome; // nothing is mapped there
     if (new_data && current_limit(abi::RLIMIT_DATA) != abi::RLIM_INFINITY)
         TRY(editor.check_limits(new_data, true, 0));
     TRY(editor.split_at(address));
-    TRY(editor.split_at(end));
-    for (Vma* vma = editor.find(address); vma && vma->start < end;) {
+    TRY(editor.split_at(changed_end));
+    for (Vma* vma = editor.find(address); vma && vma->start < changed_end;) {
         u32 wanted = protection;
         if (implies_exec && (vma->max_protection & abi::PROT_EXEC))
             wanted |= abi::PROT_EXEC;
@@ -65,7 +75,7 @@ Result<void> Mm::protect(u64 address, u64 length, u32 protection, u32 grow_flags
         Vma& merged = editor.merge(*vma);
         vma = editor.next(merged);
     }
-    return {};
+    return outcome;
 }
 
 Result<u64> Mm::set_brk(u64 address) {

@@ -12,8 +12,10 @@
 #include "lxcore/fs/namei.hpp"
 #include "lxcore/ipc/ipc.hpp"
 #include "lxcore/net/sockets.hpp"
+#include "lxcore/procfs/procfs.hpp"
 #include "lxcore/session/session.hpp"
 #include "lxcore/syscall/trace.hpp"
+#include "lxcore/sysfs/sysfs.hpp"
 #include "lxcore/task/exec.hpp"
 #include "lxcore/task/futex.hpp"
 #include "lxcore/task/life.hpp"
@@ -61,6 +63,17 @@ public:
     }
     u32 poll(PollTable*) override { return abi::POLLIN | abi::POLLOUT; }
 };
+
+// Held by init alone; its end says that the mounts are in place (or that init has died).
+class ReadyFile final : public File {
+public:
+    ~ReadyFile() override {
+        kernel().init_ready.store(1, std::memory_order_release);
+        host::wake(reinterpret_cast<u32*>(&kernel().init_ready), 1);
+    }
+};
+
+constexpr u64 kInitPatienceNs = 10'000'000'000;
 
 } // namespace
 
@@ -110,6 +123,8 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
     TRY(initialize_ipc());
     TRY(initialize_sockets());
     TRY(initialize_devices());
+    TRY(initialize_procfs());
+    TRY(initialize_sysfs());
     TRY(initialize_ttys());
     TRY(initialize_sessions());
     RefPtr<SuperBlock> root = TRY(create_volfs(host::root_folder(), kRootHandleBudget, false));
@@ -120,6 +135,7 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
 
 Result<void> start_kernel_threads() {
     TRY(create_kernel_thread(timer_thread));
+    TRY(create_kernel_thread(cleaner_thread));
     return {};
 }
 
@@ -136,6 +152,7 @@ Result<void> start_init(std::string_view hostname, char** environment) {
     add("--boot");
     base::print(strings, "--hostname={}", hostname);
     strings.put('\0');
+    add("--ready-fd=3");
     u32 variables = 1;
     add("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     for (char** variable = environment; variable && *variable; ++variable) {
@@ -155,8 +172,19 @@ Result<void> start_init(std::string_view hostname, char** environment) {
     log->flags.store(abi::O_RDWR);
     for (i32 fd = 0; fd < 3; ++fd)
         TRY(request.files->install_at(fd, log, false));
-    request.image = TRY(prepare_exec_kernel(program, "/init", strings.view(), 3, variables));
+    {
+        RefPtr<File> ready = TRY(make_ref<ReadyFile>());
+        TRY(attach_anonymous_inode(*ready, "[lxss-ready]", abi::S_IFCHR | 0600));
+        TRY(request.files->install_at(3, std::move(ready), false));
+    }
+    request.image = TRY(prepare_exec_kernel(program, "/init", strings.view(), 4, variables));
     TRY(spawn_user_process(request));
+    request.files = nullptr;
+    const u64 deadline = host::monotonic_ns() + kInitPatienceNs;
+    while (kernel().init_ready.load(std::memory_order_acquire) == 0 && host::monotonic_ns() < deadline)
+        (void)host::wait(reinterpret_cast<u32*>(&kernel().init_ready), 0, deadline);
+    if (kernel().init_ready.load() == 0)
+        log_line("init has not finished its start after 10 s; going on without it");
     return {};
 }
 

@@ -14,22 +14,21 @@ u32 protection_of(u32 segment_flags) {
            (segment_flags & abi::PF_X ? abi::PROT_EXEC : 0);
 }
 
-Result<void> check_header(const abi::Elf64_Ehdr& header) {
-    if (__builtin_memcmp(header.e_ident, abi::ELFMAG, sizeof(abi::ELFMAG)) != 0 ||
-        header.e_ident[abi::EI_CLASS] != abi::ELFCLASS64 || header.e_ident[abi::EI_DATA] != abi::ELFDATA2LSB ||
-        header.e_machine != abi::EM_X86_64 || (header.e_type != abi::ET_EXEC && header.e_type != abi::ET_DYN) ||
-        header.e_phentsize != sizeof(abi::Elf64_Phdr) || header.e_phnum == 0 ||
-        header.e_phnum * sizeof(abi::Elf64_Phdr) > kMaxHeaderBytes)
-        return Errno::ENOEXEC;
-    return {};
+bool is_for_this_machine(const abi::Elf64_Ehdr& header) {
+    // As Linux does it: class and byte order are not looked at, the machine is.
+    return __builtin_memcmp(header.e_ident, abi::ELFMAG, sizeof(abi::ELFMAG)) == 0 &&
+           header.e_machine == abi::EM_X86_64 && header.e_phentsize == sizeof(abi::Elf64_Phdr) &&
+           header.e_phnum != 0 && header.e_phnum * sizeof(abi::Elf64_Phdr) <= kMaxHeaderBytes;
 }
 
 Result<void> add_segment(ElfImage& image, const abi::Elf64_Phdr& header) {
     if (header.p_filesz > header.p_memsz || header.p_memsz > base::kGuestEnd ||
         header.p_vaddr > base::kGuestEnd - header.p_memsz ||
         header.p_offset > (~u64{0} >> 1) - header.p_filesz - base::kPageSize ||
-        ((header.p_vaddr ^ header.p_offset) & (base::kPageSize - 1)))
-        return Errno::EINVAL;
+        ((header.p_vaddr ^ header.p_offset) & (base::kPageSize - 1))) {
+        image.is_malformed = true;
+        return {};
+    }
     if (header.p_memsz == 0)
         return {};
     const u64 low = base::page_floor(header.p_vaddr), high = base::page_ceil(header.p_vaddr + header.p_memsz);
@@ -57,20 +56,23 @@ Result<void> read_interpreter(ElfImage& image, const abi::Elf64_Phdr& header) {
 
 } // namespace
 
-Result<void> parse_elf(RefPtr<File> file, ElfImage& out) {
+Result<void> parse_elf(RefPtr<File> file, bool is_interpreter, ElfImage& out) {
+    const Errno refused = is_interpreter ? Errno::ELIBBAD : Errno::ENOEXEC;
     abi::Elf64_Ehdr header;
     const usize length = TRY(read_kernel(*file, &header, sizeof(header), 0));
     if (length < sizeof(header))
-        return Errno::ENOEXEC;
-    TRY(check_header(header));
+        return is_interpreter ? Errno::EIO : Errno::ENOEXEC;
+    const bool is_program = header.e_type == abi::ET_EXEC || header.e_type == abi::ET_DYN;
+    if (!is_for_this_machine(header) || (!is_program && !is_interpreter) || header.e_phoff > ~u64{0} >> 1)
+        return refused;
+    out.is_malformed = !is_program;
     const usize table_bytes = header.e_phnum * sizeof(abi::Elf64_Phdr);
-    if (header.e_phoff > ~u64{0} >> 1)
-        return Errno::ENOEXEC;
     PageBuffer table(base::page_ceil(table_bytes) >> base::kPageShift);
     if (!table)
         return Errno::ENOMEM;
-    if (TRY(read_kernel(*file, table.data(), table_bytes, header.e_phoff)) != table_bytes)
-        return Errno::ENOEXEC;
+    const auto table_length = read_kernel(*file, table.data(), table_bytes, header.e_phoff);
+    if (table_length.is_error() || table_length.value() != table_bytes)
+        return refused;
 
     out.file = std::move(file);
     out.is_position_independent = header.e_type == abi::ET_DYN;
@@ -87,18 +89,17 @@ Result<void> parse_elf(RefPtr<File> file, ElfImage& out) {
                 out.header_address = header.e_phoff - entry.p_offset + entry.p_vaddr;
             break;
         case abi::PT_INTERP:
-            if (out.interpreter.length() == 0)
+            if (out.interpreter.length() == 0 && !is_interpreter)
                 TRY(read_interpreter(out, entry));
             break;
         case abi::PT_GNU_STACK: out.wants_executable_stack = entry.p_flags & abi::PF_X; break;
         default: break;
         }
     }
-    if (out.segments.is_empty())
-        return Errno::EINVAL;
-    if (!out.is_position_independent &&
-        (out.low < base::kGuestLowest || !base::is_guest_range(out.low, out.high - out.low)))
-        return Errno::ENOEXEC;
+    if (out.segments.is_empty() ||
+        (!out.is_position_independent &&
+         (out.low < base::kGuestLowest || !base::is_guest_range(out.low, out.high - out.low))))
+        out.is_malformed = true;
     return {};
 }
 
@@ -126,6 +127,8 @@ Result<void> map_segment(Mm& mm, const ElfImage& image, const ElfSegment& segmen
 } // namespace
 
 Result<void> map_elf(Mm& mm, const ElfImage& image, u64 bias) {
+    if (image.is_malformed)
+        return Errno::EINVAL;
     mm.reserve_slack(image.high + bias, engine::kTrampolineSlack);
     for (const ElfSegment& segment : image.segments)
         TRY(map_segment(mm, image, segment, bias));

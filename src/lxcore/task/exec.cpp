@@ -117,13 +117,12 @@ Result<void> load_headers(ExecImage& image, RefPtr<File> file, bool is_hidden_by
         const Path path = TRY(resolve(abi::AT_FDCWD, script_name.view(), kFollowLast));
         file = TRY(open_executable(path));
     }
-    TRY(parse_elf(file, image.program));
+    TRY(parse_elf(file, false, image.program));
     TRY(prepare_credentials(image, *file));
     if (image.program.interpreter.length()) {
         const Path path = TRY(resolve(abi::AT_FDCWD, image.program.interpreter.view(), kFollowLast));
         RefPtr<File> interpreter = TRY(open_executable(path));
-        if (const auto parsed = parse_elf(std::move(interpreter), image.interpreter); parsed.is_error())
-            return parsed.error() == Errno::ENOEXEC ? Errno::ELIBBAD : parsed.error();
+        TRY(parse_elf(std::move(interpreter), true, image.interpreter));
     }
     return {};
 }

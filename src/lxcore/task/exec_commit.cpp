@@ -228,7 +228,7 @@ void commit_exec(Task& task, ExecImage* image) {
         discard_exec(image);
     }
     // Nothing is left to return to.
-    begin_group_exit(process, abi::SIGKILL);
+    begin_group_exit(process, abi::SIGSEGV);
 }
 
 } // namespace lxcore

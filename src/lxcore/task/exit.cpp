@@ -337,8 +337,6 @@ bool next_session_event(u64* session_id, i32* status) {
     return true;
 }
 
-// ---- the reaper ---------------------------------------------------------------------------------------------
-
 void finish_dead_process(Process& process, i32 status) {
     TaskState& state = task_state();
     RefPtr<Process> keep = &process;
@@ -370,91 +368,6 @@ void finish_dead_process(Process& process, i32 status) {
         }
     }
     complete_process(process, {});
-}
-
-namespace {
-
-// Locks first: the structures behind them are needed for the rest.
-void release_locks(Task& task) {
-    const u32 count = base::min<u32>(task.held_lock_count, Task::kHeldLocks);
-    for (u32 i = 0; i < count; ++i)
-        if (Mutex* lock = task.held_locks[i])
-            lock->release_dead(static_cast<u32>(task.tid));
-    task.held_lock_count = 0;
-}
-
-void detach_waiters(Task& task) {
-    for (Waiter* waiter = task.waiters; waiter;) {
-        Waiter* next = waiter->next_of_task;
-        waiter->detach();
-        waiter = next;
-    }
-    task.waiters = nullptr;
-    futex_cancel(task);
-}
-
-void drop_held_files(Task& task) {
-    const u32 count = base::min<u32>(task.held_file_count, Task::kHeldFiles);
-    for (u32 i = 0; i < count; ++i)
-        if (File* file = std::exchange(task.held_files[i], nullptr))
-            file->unref();
-    task.held_file_count = 0;
-}
-
-// Whether the task runs, or would have run, in that pico process.
-bool belongs_to(const Task& task, i32 host_process) {
-    if (task.is_kernel_thread)
-        return false;
-    if (task.is_starting && task.host_thread)
-        return task.host_thread == host_process; // the host has made its process; the task has not noted it yet
-    return task.host_process == host_process;
-}
-
-// A process of the dead pico process whose end is not complete, or null.
-RefPtr<Process> find_unfinished(i32 host_process) {
-    TaskState& state = task_state();
-    LockGuard guard(state.tree_lock);
-    for (auto& bucket : state.tasks)
-        for (Task& task : bucket)
-            if (belongs_to(task, host_process) && !task.process->exit_completed)
-                return RefPtr<Process>(task.process);
-    return nullptr;
-}
-
-} // namespace
-
-void complete_abnormal_exit(i32 host_process, i32 signal) {
-    TaskState& state = task_state();
-    Task* const blocks = state.all_blocks.load(std::memory_order_acquire);
-    const auto for_each_dead = [&](auto action) {
-        for (Task* task = blocks; task; task = task->next_block)
-            if (belongs_to(*task, host_process) && task->process)
-                action(*task);
-    };
-    for_each_dead(release_locks);
-    for_each_dead(detach_waiters);
-    for_each_dead(drop_held_files);
-    bool is_abnormal = false;
-    while (RefPtr<Process> process = find_unfinished(host_process)) {
-        is_abnormal = true;
-        finish_dead_process(*process, abi::SIGKILL);
-    }
-    // Their stacks are nobody's now.
-    for (Task* task = blocks; task; task = task->next_block) {
-        if (!belongs_to(*task, host_process))
-            continue;
-        task->is_starting = false;
-        task->host_process = 0;
-        task->host_thread = 0;
-        task->host_alive.store(0, std::memory_order_release);
-        host::wake(reinterpret_cast<u32*>(&task->host_alive), ~0u);
-    }
-    if (is_abnormal) {
-        base::FixedWriter<96> line;
-        base::print(line, "host process {} ended abnormally (signal {}): its tasks were cleaned up", host_process,
-                    signal);
-        log_line(line.view());
-    }
 }
 
 Result<i32> sys_exit(i32 code) {

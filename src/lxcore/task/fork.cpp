@@ -90,6 +90,7 @@ Result<RefPtr<Process>> make_process(Task& parent, Task& child, const CloneReque
     process->start_time_ns = child.start_time_ns;
     process->host_process = parent.host_process;
     process->is_dumpable = source.is_dumpable;
+    process->login_uid = source.login_uid;
     process->no_new_privileges = source.no_new_privileges;
     __builtin_memcpy(process->limits, source.limits, sizeof(process->limits));
     {

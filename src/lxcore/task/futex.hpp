@@ -15,6 +15,9 @@ void futex_wake_address(Task& task, u64 address);
 // Marks the robust futexes that the dying current task holds (FUTEX_OWNER_DIED) and wakes a waiter of each.
 // The guest's list is walked with a bound and never trusted.
 void exit_robust_list(Task& task);
+// By the reaper, before it releases the locks of a dead task: empties the queues that it was changing when it died. Who waited
+// there finds itself woken once unparked; spurious wake-ups are allowed to futexes.
+void futex_repair(Task& task);
 // By the reaper, for a task whose host thread is gone: takes its waiters out of the queues. The locks that it
 // held must have been released before.
 void futex_cancel(Task& task);

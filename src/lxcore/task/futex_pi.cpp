@@ -84,22 +84,27 @@ Result<i64> futex_lock_pi(u64 address, bool shared, u64 deadline, bool try_only)
     u32 checked_owner = 0;
     task.futex_waiter = &waiter;
     Errno failure = Errno::OK;
-    for (;;) {
+    while (failure == Errno::OK) {
         bucket.lock.lock();
         auto attempt = take_or_queue(bucket, waiter, address, try_only, checked_owner);
         bucket.lock.unlock();
-        if (attempt.is_ok())
-            break;
-        if (attempt.error() == Errno::EOWNERDEAD && task_exists(checked_owner))
+        if (attempt.is_error()) {
+            failure = attempt.error();
+            if (failure == Errno::EOWNERDEAD)
+                failure = task_exists(checked_owner) ? Errno::OK : Errno::ESRCH;
             continue;
-        failure = attempt.error() == Errno::EOWNERDEAD ? Errno::ESRCH : attempt.error();
-        break;
-    }
-    // Woken means: made the owner by whoever unlocked.
-    while (failure == Errno::OK && waiter.bucket.load(std::memory_order_acquire)) {
-        const SleepResult slept = task.sleep(deadline);
-        if (slept != SleepResult::Woken && cancel(waiter))
-            failure = slept == SleepResult::TimedOut ? Errno::ETIMEDOUT : Errno::ERESTARTNOINTR;
+        }
+        if (attempt.value() == Attempt::Taken)
+            break;
+        while (failure == Errno::OK && waiter.bucket.load(std::memory_order_acquire)) {
+            const SleepResult slept = task.sleep(deadline);
+            if (slept != SleepResult::Woken && cancel(waiter))
+                failure = slept == SleepResult::TimedOut ? Errno::ETIMEDOUT : Errno::ERESTARTNOINTR;
+        }
+        // Woken means: made the owner by whoever unlocked, or the queue was given up after its changer's death.
+        const auto word = host::load_guarded(guest_word(address));
+        if (failure == Errno::OK && (word.is_error() || (word.value() & abi::FUTEX_TID_MASK) == id_of(task)))
+            break;
     }
     task.futex_waiter = nullptr;
     if (failure != Errno::OK)

@@ -1,6 +1,7 @@
 // What a dying thread leaves: its robust list (get_robust_list(2)) and, when it was killed by the host, its
 // waiters.
 #include "lxcore/task/futex_internal.hpp"
+#include "lxcore/task/task_table.hpp"
 
 namespace lxcore {
 
@@ -64,6 +65,39 @@ void exit_robust_list(Task& task) {
         return;
     (void)walk(task);
     task.robust_list = 0;
+}
+
+namespace {
+
+// Other tasks run on while their waiters are looked at: a pointer read here may be stale, and is only good for reading.
+bool is_arena_address(const void* pointer) {
+    const u64 address = reinterpret_cast<u64>(pointer);
+    return address % alignof(FutexWaiter) == 0 && address >= base::kArenaBase &&
+           address + sizeof(FutexWaiter) <= base::kArenaBase + arena_statistics().total_pages * base::kPageSize;
+}
+
+// The bucket's lock is the dead task's: nobody else changes the bucket, or takes a waiter of it out.
+void empty_bucket(FutexBucket& bucket) {
+    new (&bucket.queue) base::List<FutexWaiter, &FutexWaiter::node>;
+    for (Task* task = task_state().all_blocks.load(std::memory_order_acquire); task; task = task->next_block) {
+        auto* waiter = static_cast<FutexWaiter*>(task->futex_waiter);
+        for (u32 i = 0; i < abi::FUTEX_WAITV_MAX && is_arena_address(waiter); ++i, waiter = waiter->next_of_task) {
+            if (waiter->task != task || waiter->bucket.load(std::memory_order_relaxed) != &bucket)
+                continue;
+            waiter->node = {};
+            waiter->bucket.store(nullptr, std::memory_order_release);
+        }
+    }
+}
+
+} // namespace
+
+void futex_repair(Task& task) {
+    const u32 count = base::min<u32>(task.held_lock_count, Task::kHeldLocks);
+    for (FutexBucket& bucket : kernel().futexes->buckets)
+        for (u32 i = 0; i < count; ++i)
+            if (task.held_locks[i] == &bucket.lock && bucket.lock.is_held_by(static_cast<u32>(task.tid)))
+                empty_bucket(bucket);
 }
 
 void futex_cancel(Task& task) {

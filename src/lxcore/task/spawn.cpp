@@ -4,6 +4,7 @@
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/task/exec.hpp"
 #include "lxcore/task/life.hpp"
+#include "lxcore/tty/tty.hpp"
 #if __has_include("lxcore/syscall/trace.hpp")
 #include "lxcore/syscall/trace.hpp"
 #else
@@ -74,8 +75,8 @@ Result<void> link(Task& task, SpawnRequest& request) {
         discard_session(*session);
         return group.error();
     }
-    session->tty_holder = request.tty_holder;
-    session->tty = request.tty;
+    if (request.tty)
+        attach_session(*request.tty, *session, process.pid);
     join_group(process, *group.value());
     if (state.init) {
         process.parent = state.init;

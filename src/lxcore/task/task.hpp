@@ -122,6 +122,8 @@ public:
     SleepResult sleep_with_poll_set(host::Handle set, abi::epoll_event* events, usize capacity, u64 deadline_ns,
                                     usize& count);
     void unpark();
+    // Whether it sleeps right now, in one of the two ways above.
+    bool is_asleep() const;
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
     bool is_interrupted() { return (work.load(std::memory_order_acquire) & (host::kWorkSignal | host::kWorkStop)) != 0; }
     // Sets work bits and gets the task out of guest code or an interruptible host call.
@@ -191,6 +193,7 @@ public:
     PosixTimers* timers = nullptr;
     u64 session_id = 0; // of the manager's session (instance protocol), for its first process; else 0
     struct EndedSession* session_record = nullptr; // allocated with session_id, so that reporting cannot fail
+    u32 login_uid = ~0u; // audit: the user that a login was for; inherited
     u64 max_resident_bytes = 0, children_max_resident_bytes = 0;
     u64 min_faults = 0, maj_faults = 0;                   // of threads that have ended
     u64 children_min_faults = 0, children_maj_faults = 0; // of children waited for

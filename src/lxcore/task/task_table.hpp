@@ -37,6 +37,8 @@ struct TaskState : ArenaObject {
     RefPtr<Process> kernel_process; // of kernel threads
     i32 next_kernel_tid = 1 << 16;  // above all pids
 
+    std::atomic<u32> deaths{0}; // pico processes that the cleaner thread has to look at, ever
+
     Mutex session_events_lock;
     base::List<EndedSession, &EndedSession::node> ended_sessions;
     std::atomic<u32> session_events{0};

@@ -75,11 +75,17 @@ Result<void> set_controlling_tty(Tty& tty, bool steal) {
         tty.session->tty = nullptr;
         tty.session->tty_holder = nullptr;
     }
-    tty.session = session;
-    tty.foreground = process.group->pgid;
-    session->tty = &tty;
-    session->tty_holder = RefPtr<SharedObject>(&tty);
+    tty_guard.unlock();
+    attach_session(tty, *session, process.group->pgid);
     return {};
+}
+
+void attach_session(Tty& tty, Session& session, i32 foreground) {
+    LockGuard guard(tty.lock);
+    tty.session = &session;
+    tty.foreground = foreground;
+    session.tty = &tty;
+    session.tty_holder = RefPtr<SharedObject>(&tty);
 }
 
 void maybe_set_controlling_tty(Tty& tty) {

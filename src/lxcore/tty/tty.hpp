@@ -88,6 +88,8 @@ RefPtr<Tty> current_tty();
 Result<void> check_job_control(Tty& tty, u32 signal);
 // Makes `tty` the controlling terminal of the current process's session. EPERM.
 Result<void> set_controlling_tty(Tty& tty, bool steal);
+// Gives a new session the terminal it was started on. tree_lock held.
+void attach_session(Tty& tty, Session& session, i32 foreground);
 // As at open() without O_NOCTTY: if the session leader has none and it is nobody's.
 void maybe_set_controlling_tty(Tty& tty);
 // The session loses its terminal: SIGHUP and SIGCONT to the foreground group. By exit of a session leader; tree_lock not

@@ -51,7 +51,7 @@ Result<HandlePin> VolfsInode::pin_slow(bool writable) {
         Result<HandlePin> opened = [&]() -> Result<HandlePin> {
             if (!reading)
                 return open_at_location(m_write_slot, host::kOpenRead | host::kOpenWrite);
-            const host::Handle second = TRY(host::reopen(reading.handle(), host::kOpenRead | host::kOpenWrite));
+            const host::Handle second = TRY(m_volfs->reopen_host(reading.handle(), host::kOpenRead | host::kOpenWrite));
             return install(m_write_slot, second);
         }();
         if (opened.is_ok() || opened.error() != Errno::EACCES || attempt > 0)
@@ -82,8 +82,8 @@ Result<HandlePin> VolfsInode::open_at_location(HandleSlot& slot, u32 mode) {
             node = location.parent;
         }
         const bool is_this = node.get() == this;
-        Result<host::Handle> opened = host::open_at(directory.handle(), location.view(),
-                                                    is_this ? mode : u32{host::kOpenRead | host::kOpenDirectory}, 0);
+        Result<host::Handle> opened = m_volfs->open_host(directory.handle(), location.view(),
+                                                         is_this ? mode : u32{host::kOpenRead | host::kOpenDirectory}, 0);
         const bool has_moved = is_moving || m_volfs->move_count() != moves;
         if (opened.is_error()) {
             if (has_moved && (opened.error() == Errno::ENOENT || opened.error() == Errno::ENOTDIR ||
@@ -106,20 +106,28 @@ Result<HandlePin> VolfsInode::open_at_location(HandleSlot& slot, u32 mode) {
 }
 
 void VolfsSuperBlock::handle_opened(VolfsInode& inode) {
-    host::Handle closing[16];
-    usize closing_count = 0;
     {
         LockGuard guard(m_open_lock);
         if (!inode.m_open_node.is_linked()) {
             m_open.push_back(inode);
             m_open_count.fetch_add(1, std::memory_order_relaxed);
         }
+    }
+    if (m_open_count.load(std::memory_order_relaxed) > m_budget)
+        (void)close_idle_handles(m_budget, &inode);
+}
+
+usize VolfsSuperBlock::close_idle_handles(u32 wanted_count, const VolfsInode* spared) {
+    host::Handle closing[16];
+    usize closing_count = 0;
+    {
+        LockGuard guard(m_open_lock);
         u32 left = base::min<u32>(m_open_count.load(std::memory_order_relaxed), 64); // steps of the hand
-        while (m_open_count.load(std::memory_order_relaxed) > m_budget && left-- > 0 &&
+        while (m_open_count.load(std::memory_order_relaxed) > wanted_count && left-- > 0 &&
                closing_count + 2 <= base::array_size(closing)) {
             VolfsInode& candidate = *m_open.first();
             m_open.remove(candidate);
-            const bool spare = &candidate == &inode ||
+            const bool spare = &candidate == spared ||
                                candidate.m_is_recently_used.exchange(false, std::memory_order_relaxed) ||
                                !candidate.m_parent; // without its handle it could not be found again
             if (!spare) {
@@ -137,6 +145,35 @@ void VolfsSuperBlock::handle_opened(VolfsInode& inode) {
     }
     for (usize i = 0; i < closing_count; ++i)
         host::close(closing[i]);
+    return closing_count;
+}
+
+bool VolfsSuperBlock::make_room(Errno error) {
+    if (error != Errno::EMFILE && error != Errno::ENFILE)
+        return false;
+    // The hand may go round before it finds what was not used of late.
+    for (u32 round = 0; round < 64; ++round)
+        if (close_idle_handles(0, nullptr) != 0)
+            return true;
+    return false;
+}
+
+// The host is narrower than the budget: the guest must not notice as long as there is something to close.
+Result<host::Handle> VolfsSuperBlock::open_host(host::Handle folder, std::string_view name, u32 mode,
+                                                u32 permissions) {
+    for (u32 attempt = 0;; ++attempt) {
+        Result<host::Handle> opened = host::open_at(folder, name, mode, permissions);
+        if (opened.is_ok() || attempt > 8 || !make_room(opened.error()))
+            return opened;
+    }
+}
+
+Result<host::Handle> VolfsSuperBlock::reopen_host(host::Handle handle, u32 mode) {
+    for (u32 attempt = 0;; ++attempt) {
+        Result<host::Handle> opened = host::reopen(handle, mode);
+        if (opened.is_ok() || attempt > 8 || !make_room(opened.error()))
+            return opened;
+    }
 }
 
 void VolfsSuperBlock::handles_closing(VolfsInode& inode) {

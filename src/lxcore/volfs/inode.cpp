@@ -27,7 +27,7 @@ Result<RefPtr<Inode>> VolfsInode::lookup(std::string_view name) {
         return Errno::ENOENT;
     HandlePin directory = TRY(pin(false));
     // Opening tells apart what exists, and the handle will be wanted anyway.
-    Result<host::Handle> opened = host::open_at(directory.handle(), name, host::kOpenRead, 0);
+    Result<host::Handle> opened = m_volfs->open_host(directory.handle(), name, host::kOpenRead, 0);
     if (opened.is_ok()) {
         Result<host::FileInfo> info = host::file_info(opened.value());
         if (info.is_error()) {
@@ -62,11 +62,11 @@ struct VolfsCreation {
         const u32 permissions = host_permissions_for(metadata.mode);
         if (is_directory()) {
             TRY(host::make_directory_at(folder, where, permissions));
-            return host::open_at(folder, where, host::kOpenRead | host::kOpenDirectory, 0);
+            return volfs().open_host(folder, where, host::kOpenRead | host::kOpenDirectory, 0);
         }
-        return host::open_at(folder, where,
-                             host::kOpenRead | host::kOpenWrite | host::kOpenCreate | host::kOpenExclusive,
-                             permissions);
+        return volfs().open_host(folder, where,
+                                 host::kOpenRead | host::kOpenWrite | host::kOpenCreate | host::kOpenExclusive,
+                                 permissions);
     }
 
     // What else a new file needs, and its attributes.
@@ -216,8 +216,8 @@ Result<RefPtr<Inode>> VolfsInode::create_anonymous(u32 new_mode, u32 new_uid, u3
     VolfsCreation creation{*this, {}, metadata, {}};
     HandlePin folder = TRY(pin(false));
     Result<host::Handle> unnamed =
-        host::open_at(folder.handle(), {}, host::kOpenRead | host::kOpenWrite | host::kOpenAnonymous,
-                      host_permissions_for(metadata.mode));
+        m_volfs->open_host(folder.handle(), {}, host::kOpenRead | host::kOpenWrite | host::kOpenAnonymous,
+                           host_permissions_for(metadata.mode));
     if (unnamed.is_ok()) {
         RefPtr<VolfsInode> inode = TRY(creation.adopt_unnamed(unnamed.value()));
         return RefPtr<Inode>(std::move(inode));
@@ -286,7 +286,7 @@ Result<void> VolfsInode::convert_symlink(const VolfsMetadata& metadata) {
     m_volfs->forget(*replacement);
     m_volfs->forget(*this);
     HandlePin handle = TRY(replacement->pin(false));
-    const host::Handle own = TRY(host::reopen(handle.handle(), host::kOpenRead));
+    const host::Handle own = TRY(m_volfs->reopen_host(handle.handle(), host::kOpenRead));
     number = replacement->number;
     m_host_device = replacement->m_host_device;
     m_host_type = host::FileType::Regular;

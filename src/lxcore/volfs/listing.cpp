@@ -38,7 +38,7 @@ u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
         return abi::DT_REG;
     if (RefPtr<VolfsInode> known = m_volfs->find(m_host_device, entry.inode))
         return abi::mode_to_dt(known->mode);
-    Result<host::Handle> opened = host::open_at(pin.handle(), entry.name, host::kOpenRead, 0);
+    Result<host::Handle> opened = m_volfs->open_host(pin.handle(), entry.name, host::kOpenRead, 0);
     if (opened.is_error())
         return abi::DT_UNKNOWN;
     abi::lxattrb stored{};

@@ -217,6 +217,11 @@ public:
     // Handle cache.
     void handle_opened(VolfsInode& inode);
     void handles_closing(VolfsInode& inode);
+    // Closes some handles that nobody uses, until `wanted_count` inodes have one or the hand has gone a bit; their number.
+    usize close_idle_handles(u32 wanted_count, const VolfsInode* spared);
+    // host::open_at and host::reopen that make room when the host is out of handles.
+    Result<host::Handle> open_host(host::Handle folder, std::string_view name, u32 mode, u32 permissions);
+    Result<host::Handle> reopen_host(host::Handle handle, u32 mode);
 
     // Names by which inodes are opened again.
     struct Location {
@@ -263,6 +268,7 @@ private:
     static constexpr usize kBuckets = 4096;
     Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 52]; }
     Result<void> empty_staging(host::Handle staging);
+    bool make_room(Errno error);
 
     host::Handle m_root;
     u32 m_budget;

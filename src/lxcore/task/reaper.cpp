@@ -1,0 +1,135 @@
+// The ends of pico processes: what a killed one has left undone.
+//
+// Two kernel threads share the work, as the tasks of one dead process may be waiting for locks that another dead one held.
+// The host's reaper calls complete_abnormal_exit(), which never waits: it marks the tasks (a negative host_process) and
+// releases their locks. The cleaner then runs the exits of the marked tasks, and may wait like any other thread.
+#include "lxcore/fs/file.hpp"
+#include "lxcore/task/futex.hpp"
+#include "lxcore/task/life.hpp"
+
+namespace lxcore {
+
+namespace {
+
+// Whether the task runs, or would have run, in that pico process.
+bool belongs_to(const Task& task, i32 host_process) {
+    if (task.is_kernel_thread)
+        return false;
+    if (task.is_starting && task.host_thread)
+        return task.host_thread == host_process; // the host has made its process; the task has not noted it yet
+    return task.host_process == host_process;
+}
+
+// The block's stack is nobody's any more.
+void free_stack(Task& task) {
+    task.is_starting = false;
+    task.host_process = 0;
+    task.host_thread = 0;
+    task.host_alive.store(0, std::memory_order_release);
+    host::wake(reinterpret_cast<u32*>(&task.host_alive), ~0u);
+}
+
+void release_locks(Task& task) {
+    const u32 count = base::min<u32>(task.held_lock_count, Task::kHeldLocks);
+    for (u32 i = 0; i < count; ++i)
+        if (Mutex* lock = task.held_locks[i])
+            lock->release_dead(static_cast<u32>(task.tid));
+    task.held_lock_count = 0;
+}
+
+void detach_waiters(Task& task) {
+    for (Waiter* waiter = task.waiters; waiter;) {
+        Waiter* next = waiter->next_of_task;
+        waiter->detach();
+        waiter = next;
+    }
+    task.waiters = nullptr;
+    futex_cancel(task);
+}
+
+void drop_held_files(Task& task) {
+    const u32 count = base::min<u32>(task.held_file_count, Task::kHeldFiles);
+    for (u32 i = 0; i < count; ++i)
+        if (File* file = std::exchange(task.held_files[i], nullptr))
+            file->unref();
+    task.held_file_count = 0;
+}
+
+Task* first_block() { return task_state().all_blocks.load(std::memory_order_acquire); }
+
+// A process of the dead pico process whose end is not complete, or null.
+RefPtr<Process> find_unfinished(i32 key) {
+    TaskState& state = task_state();
+    LockGuard guard(state.tree_lock);
+    for (auto& bucket : state.tasks)
+        for (Task& task : bucket)
+            if (task.host_process == key && !task.process->exit_completed)
+                return RefPtr<Process>(task.process);
+    return nullptr;
+}
+
+// The mark of a dead pico process that waits for the cleaner, or 0.
+i32 next_dead() {
+    for (Task* task = first_block(); task; task = task->next_block)
+        if (task->host_process < 0)
+            return task->host_process;
+    return 0;
+}
+
+void clean(i32 key) {
+    for (Task* task = first_block(); task; task = task->next_block) {
+        if (task->host_process != key || !task->process)
+            continue;
+        detach_waiters(*task);
+        drop_held_files(*task);
+    }
+    while (RefPtr<Process> process = find_unfinished(key))
+        finish_dead_process(*process, abi::SIGKILL);
+    for (Task* task = first_block(); task; task = task->next_block)
+        if (task->host_process == key)
+            free_stack(*task);
+    // It may have died between taking a waiter out of a queue and waking it: everybody looks again.
+    for (Task* task = first_block(); task; task = task->next_block)
+        if (task->process && task->host_process > 0)
+            task->unpark();
+}
+
+} // namespace
+
+void complete_abnormal_exit(i32 host_process, i32 signal) {
+    bool is_abnormal = false;
+    for (Task* task = first_block(); task; task = task->next_block) {
+        if (!belongs_to(*task, host_process))
+            continue;
+        // Retired, or a zombie's: nothing is left to do. (The process may go at any time once it is complete.)
+        const Process* process = task->process;
+        if (!process || process->exit_completed) {
+            free_stack(*task);
+            continue;
+        }
+        is_abnormal = true;
+        task->is_starting = false;
+        task->host_process = -host_process;
+        futex_repair(*task);
+        release_locks(*task);
+    }
+    if (!is_abnormal)
+        return;
+    task_state().deaths.fetch_add(1, std::memory_order_release);
+    host::wake(reinterpret_cast<u32*>(&task_state().deaths), 1);
+    base::FixedWriter<96> line;
+    base::print(line, "host process {} ended abnormally (signal {}): cleaning up after it", host_process, signal);
+    log_line(line.view());
+}
+
+[[noreturn]] void cleaner_thread(host::ThreadBlock&) {
+    auto* word = reinterpret_cast<u32*>(&task_state().deaths);
+    for (;;) {
+        const u32 seen = task_state().deaths.load(std::memory_order_acquire);
+        while (const i32 key = next_dead())
+            clean(key);
+        host::wait(word, seen, host::kNoDeadline);
+    }
+}
+
+} // namespace lxcore
