@@ -36,9 +36,9 @@ Result<void> initialize();
 class Text;
 // The copy for the segment that lies at `offset` of the file, `length` bytes; null when there is none (yet).
 Text* find_text(u64 offset, u64 length, const TextIdentity& identity);
-// As find_text, but makes the copy if it can: the first call site of the segment has trapped. Null when the segment is not
-// fit for it (not ELF, too large). Reads the file.
-Text* build_text(host::Handle file, u64 offset, u64 length, const TextIdentity& identity);
+// The call site `site` bytes into the segment has trapped: remembers it, and makes a better copy when that pays. Returns the best
+// copy there is; null when there is none or the segment is not fit for it (not ELF, too large). Reads the file.
+Text* learn_site(host::Handle file, u64 offset, u64 length, const TextIdentity& identity, u64 site);
 // Where the trampolines of a text mapped at `address` have to be: kTrampolineSlack bytes from here.
 u64 trampoline_address(const Text& text, u64 address);
 // Maps the copy at `address` and its trampolines at trampoline_address(), which is free or held by slack.
@@ -73,7 +73,8 @@ struct TextPlace {
 extern "C" {
 // The text or trampolines of the current process at `address`; false when it lies in neither.
 bool lxcore_find_text(u64 address, engine::TextPlace* place);
-// A call site at `address` trapped in text that is not patched: map the engine's copy there if that is possible and safe.
+// The call site whose syscall instruction ends at `address` has trapped: tells the engine, and maps its copy of the text, or a
+// better one than is mapped, if that is safe now.
 void lxcore_improve_text(u64 address);
 // Puts the files' own bytes back in all texts of the current process: trampolines cannot be used any more.
 void lxcore_abandon_texts();

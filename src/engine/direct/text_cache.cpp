@@ -1,19 +1,21 @@
 // Patched copies of executable segments, kept in the arena and mapped by every process that runs the file.
 //
-// A copy is made when the first call site of a segment traps, and is never changed afterwards: a process maps it as a
-// whole, at exec or mmap, or in place of the plain mapping while it has one thread. So no running code is ever modified.
+// A segment's record collects the call sites that have trapped: each is known to be real because the processor executed it.
+// Once the traps at sites that no copy has patched have cost about what a new copy costs, a new generation of the copy is made
+// with all sites known by then. A copy is never changed afterwards: a process maps it as a whole, at exec or mmap, or in place
+// of the mapping that it has while it has one thread. So no running code is ever modified.
 //
 // Two kinds of site are patched:
 //  - A: `mov $nr, %eax; syscall`. The mov becomes `jmp trampoline`; the syscall stays, so that a jump straight to it still
 //    traps, and the return address is an instruction boundary as before.
 //  - B: `syscall` and the one instruction behind it, when that is one of a few that can run anywhere (a compare, a test, a
 //    register move, ret), together 5 bytes or more. Both move to the trampoline. No branch may lead between the two, which a
-//    scan of the segment verifies (it takes every byte for a possible branch, so it errs on the safe side), and return
-//    addresses of calls that trapped before are translated (executable_rip).
-// Other sites go on trapping. rt_sigreturn's is left alone: unwinders recognise signal frames by its bytes.
+//    scan of the neighbourhood verifies, and return addresses of calls that trapped before are translated (executable_rip).
+// Other sites go on trapping.
 //
 // Trampolines lie behind the image (kTrampolineSlack bytes that the address-space code keeps free), at a distance that is
-// the same in every process, and jump to the kernel through GS, so that neither they nor the text need relocation.
+// the same in every process, and jump to the kernel through GS, so that neither they nor the text need relocation. A site
+// keeps its trampoline in all generations: a return address in one stays good when a newer copy is mapped.
 #include "engine/direct/text_patch.hpp"
 #include "engine/engine.hpp"
 #include "lxcore/kernel.hpp"
@@ -29,20 +31,12 @@ using namespace direct;
 
 class Text : public lxcore::ArenaObject {
 public:
-    Text* next = nullptr; // in its bucket
-    TextIdentity identity{};
-    u64 offset = 0, length = 0;
-    u64 distance = 0;  // from the segment to its trampolines
-    u8* copy = nullptr; // null: the segment is not fit for patching
+    u64 length = 0;
+    u64 distance = 0; // from the segment to its trampolines
+    u8* copy = nullptr;
     u8* trampolines = nullptr;
-    PatchedSite* sites = nullptr; // sorted by offset
+    const PatchedSite* sites = nullptr; // in the order of their trampolines
     u32 site_count = 0;
-
-    bool is(u64 at, u64 bytes, const TextIdentity& other) const {
-        return offset == at && length == bytes && identity.device == other.device && identity.inode == other.inode &&
-               identity.size == other.size && identity.modified_seconds == other.modified_seconds &&
-               identity.modified_nanoseconds == other.modified_nanoseconds;
-    }
 };
 
 namespace {
@@ -51,10 +45,29 @@ constexpr u64 kMaxSegmentBytes = 64 << 20;
 constexpr u64 kMaxTotalBytes = 1 << 30;
 constexpr u32 kMaxSites = kTrampolineSlack / kTrampolineBytes;
 
+// What is known of one executable segment.
+struct Record : lxcore::ArenaObject {
+    Record* next = nullptr; // in its bucket
+    TextIdentity identity{};
+    u64 offset = 0, length = 0;
+    u64 distance = 0;       // 0: not fit for patching
+    lxcore::Vector<PatchedSite> sites; // in the order in which they were learned
+    lxcore::Vector<u32> unfit;         // syscall offsets that cannot be patched
+    Text* text = nullptr;   // the newest generation; has the first `text->site_count` sites
+    u32 generations = 0;
+    u64 pending_traps = 0;  // at sites that `text` has not patched
+
+    bool is(u64 at, u64 bytes, const TextIdentity& other) const {
+        return offset == at && length == bytes && identity.device == other.device && identity.inode == other.inode &&
+               identity.size == other.size && identity.modified_seconds == other.modified_seconds &&
+               identity.modified_nanoseconds == other.modified_nanoseconds;
+    }
+};
+
 struct TextCache : lxcore::ArenaObject {
     lxcore::Mutex lock;
-    static constexpr usize kBuckets = 256;
-    Text* buckets[kBuckets];
+    static constexpr usize kBuckets = 128;
+    Record* buckets[kBuckets];
     u64 total_bytes = 0;
 };
 
@@ -64,10 +77,10 @@ usize bucket_of(u64 offset, const TextIdentity& identity) {
     return (identity.inode * 0x9e37'79b9 + offset / base::kPageSize) % TextCache::kBuckets;
 }
 
-Text* find_locked(u64 offset, u64 length, const TextIdentity& identity) {
-    for (Text* text = cache().buckets[bucket_of(offset, identity)]; text; text = text->next)
-        if (text->is(offset, length, identity))
-            return text;
+Record* find_record(u64 offset, u64 length, const TextIdentity& identity) {
+    for (Record* record = cache().buckets[bucket_of(offset, identity)]; record; record = record->next)
+        if (record->is(offset, length, identity))
+            return record;
     return nullptr;
 }
 
@@ -109,44 +122,98 @@ u64 distance_to_image_end(host::Handle file, u64 offset) {
     return end - start;
 }
 
-// Fills in the copy and its trampolines; leaves text.copy null when it cannot be done.
-void make_copy(Text& text, host::Handle file) {
-    text.distance = distance_to_image_end(file, text.offset);
-    if (!text.distance || text.distance < text.length)
-        return;
-    const usize pages = text.length / base::kPageSize;
+Record* make_record(host::Handle file, u64 offset, u64 length, const TextIdentity& identity) {
+    auto made = lxcore::make<Record>();
+    if (made.is_error())
+        return nullptr;
+    Record* record = made.value();
+    record->identity = identity;
+    record->offset = offset;
+    record->length = length;
+    if (length <= kMaxSegmentBytes && length % base::kPageSize == 0)
+        record->distance = distance_to_image_end(file, offset);
+    if (record->distance < length)
+        record->distance = 0;
+    Record*& bucket = cache().buckets[bucket_of(offset, identity)];
+    record->next = bucket;
+    bucket = record;
+    return record;
+}
+
+// The next generation, with every site known.
+void make_generation(Record& record, host::Handle file) {
     constexpr usize kTrampolinePages = kTrampolineSlack / base::kPageSize;
+    const usize pages = record.length / base::kPageSize;
+    const u32 count = static_cast<u32>(record.sites.size());
+    if (cache().total_bytes + record.length > kMaxTotalBytes)
+        return;
     auto* copy = static_cast<u8*>(lxcore::allocate_pages(pages));
     auto* trampolines = static_cast<u8*>(lxcore::allocate_pages(kTrampolinePages));
-    auto* sites = static_cast<PatchedSite*>(lxcore::allocate(kMaxSites * sizeof(PatchedSite)));
-    u32 count = 0;
-    if (copy && trampolines && sites && read_all(file, text.offset, copy, text.length))
-        count = patch_segment({copy, text.length, text.distance, trampolines, sites, kMaxSites});
-    if (count == 0) {
+    auto* sites = static_cast<PatchedSite*>(lxcore::allocate(count * sizeof(PatchedSite)));
+    auto made = lxcore::make<Text>();
+    if (!copy || !trampolines || !sites || made.is_error() || !read_all(file, record.offset, copy, record.length)) {
         if (copy)
             lxcore::release_pages(copy, pages);
         if (trampolines)
             lxcore::release_pages(trampolines, kTrampolinePages);
-        lxcore::release(sites, kMaxSites * sizeof(PatchedSite));
+        lxcore::release(sites, count * sizeof(PatchedSite));
+        if (made.is_ok())
+            delete made.value();
         return;
     }
-    text.copy = copy;
-    text.trampolines = trampolines;
-    text.sites = sites;
-    text.site_count = count;
-    cache().total_bytes += text.length;
+    Text* text = made.value();
+    text->length = record.length;
+    text->distance = record.distance;
+    text->copy = copy;
+    text->trampolines = trampolines;
+    for (u32 i = 0; i < count; ++i) {
+        sites[i] = record.sites[i];
+        patch_site({copy, record.length, record.distance, trampolines}, sites[i], i);
+    }
+    text->sites = sites;
+    text->site_count = count;
+    // Processes may run the one before for as long as they live; it stays. The growing price of a generation bounds
+    // how many there are.
+    record.text = text;
+    ++record.generations;
+    record.pending_traps = 0;
+    cache().total_bytes += record.length;
 }
 
-const PatchedSite* site_by_offset(const Text& text, u64 offset) {
-    u32 low = 0, high = text.site_count;
-    while (low < high) {
-        const u32 middle = (low + high) / 2;
-        if (text.sites[middle].offset < offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < text.site_count && text.sites[low].offset == offset ? &text.sites[low] : nullptr;
+// Whether the traps so far have cost what a copy costs (about half as much a page as a trap).
+bool is_worth_a_generation(const Record& record) {
+    const u32 patched = record.text ? record.text->site_count : 0;
+    return record.sites.size() > patched &&
+           2 * record.pending_traps >= (record.length / base::kPageSize + 8) * (record.generations + 1);
+}
+
+// Notes a trap at a syscall instruction.
+void learn(Record& record, host::Handle file, u32 offset) {
+    for (const u32 unfit : record.unfit)
+        if (unfit == offset)
+            return;
+    ++record.pending_traps;
+    for (const PatchedSite& site : record.sites)
+        if (site.syscall_offset() == offset)
+            return;
+    // The bytes around the site, as the file has them.
+    constexpr u64 kReach = 40 * 1024;
+    const u64 start = offset > kReach ? base::page_floor(offset - kReach) : 0;
+    const u64 end = base::min(record.length, u64{offset} + kReach);
+    PatchedSite site{};
+    bool is_fit = false;
+    lxcore::PageBuffer buffer((end - start + base::kPageSize - 1) / base::kPageSize);
+    if (buffer && record.sites.size() < kMaxSites &&
+        read_all(file, record.offset + start, reinterpret_cast<u8*>(buffer.data()), end - start))
+        is_fit = classify_site(reinterpret_cast<u8*>(buffer.data()), end - start, static_cast<u32>(offset - start), site);
+    site.offset += static_cast<u32>(start);
+    for (const PatchedSite& other : record.sites)
+        if (is_fit && site.offset < other.end_offset() && other.offset < site.end_offset())
+            is_fit = false; // they share bytes
+    if (is_fit)
+        (void)record.sites.push_back(site);
+    else
+        (void)record.unfit.push_back(offset);
 }
 
 } // namespace
@@ -158,29 +225,21 @@ Result<void> initialize() {
 
 Text* find_text(u64 offset, u64 length, const TextIdentity& identity) {
     lxcore::LockGuard guard(cache().lock);
-    Text* text = find_locked(offset, length, identity);
-    return text && text->copy ? text : nullptr;
+    const Record* record = find_record(offset, length, identity);
+    return record ? record->text : nullptr;
 }
 
-Text* build_text(host::Handle file, u64 offset, u64 length, const TextIdentity& identity) {
+Text* learn_site(host::Handle file, u64 offset, u64 length, const TextIdentity& identity, u64 site) {
     lxcore::LockGuard guard(cache().lock);
-    Text* text = find_locked(offset, length, identity);
-    if (!text) {
-        if (length > kMaxSegmentBytes || length % base::kPageSize || cache().total_bytes > kMaxTotalBytes)
-            return nullptr;
-        auto made = lxcore::make<Text>();
-        if (made.is_error())
-            return nullptr;
-        text = made.value();
-        text->identity = identity;
-        text->offset = offset;
-        text->length = length;
-        make_copy(*text, file);
-        Text*& bucket = cache().buckets[bucket_of(offset, identity)];
-        text->next = bucket;
-        bucket = text;
-    }
-    return text->copy ? text : nullptr;
+    Record* record = find_record(offset, length, identity);
+    if (!record)
+        record = make_record(file, offset, length, identity);
+    if (!record || !record->distance)
+        return nullptr;
+    learn(*record, file, static_cast<u32>(site));
+    if (is_worth_a_generation(*record))
+        make_generation(*record, file);
+    return record->text;
 }
 
 u64 trampoline_address(const Text& text, u64 address) { return address + text.distance; }
@@ -202,7 +261,6 @@ u64 canonical_rip(u64 rip) {
     const u64 index = (rip - start) / kTrampolineBytes;
     if (index >= place.text->site_count)
         return rip;
-    // Trampolines are numbered in the order of their sites.
     const PatchedSite& site = place.text->sites[index];
     return place.text_start + original_offset(site, (rip - start) % kTrampolineBytes);
 }
@@ -211,11 +269,14 @@ u64 executable_rip(u64 rip) {
     TextPlace place{};
     if (!lxcore_find_text(rip, &place) || rip < place.text_start + 2 || rip >= place.text_start + place.text->length)
         return rip;
-    const PatchedSite* site = site_by_offset(*place.text, rip - place.text_start - 2);
-    if (!site || site->kind != PatchedSite::Kind::Displaced)
-        return rip;
-    const u64 index = static_cast<u64>(site - place.text->sites);
-    return trampoline_address(*place.text, place.text_start) + index * kTrampolineBytes + kContinuationOffset;
+    const u64 offset = rip - place.text_start - 2;
+    for (u32 index = 0; index < place.text->site_count; ++index) {
+        const PatchedSite& site = place.text->sites[index];
+        if (site.offset == offset && site.kind == PatchedSite::Kind::Displaced)
+            return trampoline_address(*place.text, place.text_start) + u64{index} * kTrampolineBytes +
+                   kContinuationOffset;
+    }
+    return rip;
 }
 
 } // namespace engine

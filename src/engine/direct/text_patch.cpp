@@ -1,7 +1,6 @@
 #include "engine/direct/text_patch.hpp"
 
 #include "abi/syscall_numbers.hpp"
-#include "lxcore/memory/arena.hpp"
 
 namespace engine::direct {
 
@@ -49,81 +48,28 @@ u32 movable_instruction(const u8* at, u64 left) {
     return 0;
 }
 
-// The site at a `syscall` instruction at `i`, if it can be patched.
-bool find_site(const Segment& segment, u64 i, u64 free_from, PatchedSite& site) {
-    const u8* bytes = segment.bytes;
-    if (i >= free_from + kMovBytes && bytes[i - kMovBytes] == 0xb8) {
-        const u32 number = read32(bytes + i - 4);
-        // With a REX prefix before it, it loads another register.
-        const bool has_prefix = i > kMovBytes && (bytes[i - kMovBytes - 1] & 0xf0) == 0x40;
-        if (number < kMaxNumber && number != abi::SYS_rt_sigreturn && !has_prefix) {
-            site = {static_cast<u32>(i - kMovBytes), PatchedSite::Kind::Number, 0};
-            return true;
-        }
-    }
-    // mov $15, %rax (7 bytes) before it: the signal return stub.
-    if (i >= 7 && bytes[i - 7] == 0x48 && bytes[i - 6] == 0xc7 && read32(bytes + i - 4) == abi::SYS_rt_sigreturn)
-        return false;
-    if (i >= 5 && bytes[i - 5] == 0xb8 && read32(bytes + i - 4) == abi::SYS_rt_sigreturn)
-        return false;
-    const u32 moved = movable_instruction(bytes + i + 2, segment.length - i - 2);
-    if (moved == 0)
-        return false;
-    site = {static_cast<u32>(i), PatchedSite::Kind::Displaced, static_cast<u8>(moved)};
-    return true;
-}
-
-// Drops displaced sites into whose inside some branch may lead.
-u32 drop_branch_targets(const Segment& segment, u32 count) {
-    const usize map_bytes = segment.length / 8 + 1;
-    auto* inside = static_cast<u8*>(lxcore::allocate(map_bytes));
-    const auto forget_displaced = [&] {
-        u32 kept = 0;
-        for (u32 i = 0; i < count; ++i)
-            if (segment.sites[i].kind == PatchedSite::Kind::Number)
-                segment.sites[kept++] = segment.sites[i];
-        return kept;
-    };
-    if (!inside)
-        return forget_displaced();
-    const auto set = [&](u64 offset, bool value) {
-        if (value)
-            inside[offset / 8] |= static_cast<u8>(1u << (offset % 8));
-        else
-            inside[offset / 8] &= static_cast<u8>(~(1u << (offset % 8)));
-    };
-    const auto is_set = [&](u64 offset) { return (inside[offset / 8] >> (offset % 8)) & 1; };
-    for (u32 i = 0; i < count; ++i)
-        if (segment.sites[i].kind == PatchedSite::Kind::Displaced)
-            for (u32 at = 2; at < 2u + segment.sites[i].moved_bytes; ++at)
-                set(segment.sites[i].offset + at, true);
-    const auto check = [&](i64 target) {
-        if (target >= 0 && target < static_cast<i64>(segment.length) && is_set(static_cast<u64>(target)))
-            set(static_cast<u64>(target), false); // marks the site as hit
-    };
-    const u8* bytes = segment.bytes;
-    for (u64 i = 0; i + 6 < segment.length; ++i) {
+// Whether a branch in the neighbourhood may lead into [from, to). Every byte is taken for a possible branch, so that this errs
+// on the safe side; compilers' branches stay within a function, far less than the window.
+bool may_be_branch_target(const u8* bytes, u64 length, u64 from, u64 to) {
+    constexpr u64 kWindow = 32 * 1024;
+    const u64 start = from > kWindow ? from - kWindow : 0;
+    const u64 end = base::min(length - 6, to + kWindow);
+    for (u64 i = start; i < end; ++i) {
         const u8 code = bytes[i];
         const auto at = static_cast<i64>(i);
+        i64 target;
         if (code == 0xe8 || code == 0xe9)
-            check(at + 5 + static_cast<i32>(read32(bytes + i + 1)));
+            target = at + 5 + static_cast<i32>(read32(bytes + i + 1));
         else if (code == 0x0f && (bytes[i + 1] & 0xf0) == 0x80)
-            check(at + 6 + static_cast<i32>(read32(bytes + i + 2)));
+            target = at + 6 + static_cast<i32>(read32(bytes + i + 2));
         else if (code == 0xeb || (code & 0xf0) == 0x70 || (code & 0xfc) == 0xe0)
-            check(at + 2 + static_cast<i8>(bytes[i + 1]));
+            target = at + 2 + static_cast<i8>(bytes[i + 1]);
+        else
+            continue;
+        if (target >= static_cast<i64>(from) && target < static_cast<i64>(to))
+            return true;
     }
-    u32 kept = 0;
-    for (u32 i = 0; i < count; ++i) {
-        const PatchedSite site = segment.sites[i];
-        bool hit = false;
-        if (site.kind == PatchedSite::Kind::Displaced)
-            for (u32 at = 2; at < 2u + site.moved_bytes; ++at)
-                hit |= !is_set(site.offset + at);
-        if (!hit)
-            segment.sites[kept++] = site;
-    }
-    lxcore::release(inside, map_bytes);
-    return kept;
+    return false;
 }
 
 class Emitter {
@@ -159,8 +105,32 @@ private:
     u64 m_offset;
 };
 
-void patch(const Segment& segment, u32 index) {
-    const PatchedSite& site = segment.sites[index];
+} // namespace
+
+bool classify_site(const u8* bytes, u64 length, u32 offset, PatchedSite& site) {
+    const u64 i = offset;
+    if (i + 16 > length || bytes[i] != 0x0f || bytes[i + 1] != 0x05)
+        return false;
+    // The signal return stubs are left alone: unwinders recognise them by their bytes.
+    const bool has_number = i >= kMovBytes && bytes[i - kMovBytes] == 0xb8;
+    if (i >= 7 && bytes[i - 7] == 0x48 && bytes[i - 6] == 0xc7 && read32(bytes + i - 4) == abi::SYS_rt_sigreturn)
+        return false;
+    if (has_number && read32(bytes + i - 4) == abi::SYS_rt_sigreturn)
+        return false;
+    // With a REX prefix before it, the mov loads another register.
+    const bool has_prefix = i > kMovBytes && (bytes[i - kMovBytes - 1] & 0xf0) == 0x40;
+    if (has_number && !has_prefix && read32(bytes + i - 4) < kMaxNumber) {
+        site = {static_cast<u32>(i - kMovBytes), PatchedSite::Kind::Number, 0};
+        return true;
+    }
+    const u32 moved = movable_instruction(bytes + i + 2, length - i - 2);
+    if (moved == 0 || may_be_branch_target(bytes, length, i + 2, i + 2 + moved))
+        return false;
+    site = {offset, PatchedSite::Kind::Displaced, static_cast<u8>(moved)};
+    return true;
+}
+
+void patch_site(const Segment& segment, const PatchedSite& site, u32 index) {
     u8* bytes = segment.bytes + site.offset;
     const u64 trampoline = segment.distance + u64{index} * kTrampolineBytes;
     Emitter out(segment.trampolines + u64{index} * kTrampolineBytes, trampoline);
@@ -182,28 +152,6 @@ void patch(const Segment& segment, u32 index) {
             in_place.byte(0x90);
 }
 
-} // namespace
-
-u32 patch_segment(const Segment& segment) {
-    u32 count = 0;
-    u64 free_from = 0; // first byte that no site found so far takes
-    bool displaces = false;
-    for (u64 i = 0; i + 10 < segment.length && count < segment.max_sites; ++i) {
-        if (segment.bytes[i] != 0x0f || segment.bytes[i + 1] != 0x05 || i < free_from)
-            continue;
-        PatchedSite site{};
-        if (!find_site(segment, i, free_from, site))
-            continue;
-        segment.sites[count++] = site;
-        displaces |= site.kind == PatchedSite::Kind::Displaced;
-        free_from = i + 2 + site.moved_bytes;
-    }
-    if (displaces)
-        count = drop_branch_targets(segment, count);
-    for (u32 i = 0; i < count; ++i)
-        patch(segment, i);
-    return count;
-}
 
 u64 original_offset(const PatchedSite& site, u64 trampoline_offset) {
     if (site.kind == PatchedSite::Kind::Number)

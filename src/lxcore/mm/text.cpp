@@ -150,17 +150,19 @@ extern "C" bool lxcore_find_text(u64 address, engine::TextPlace* place) {
 extern "C" void lxcore_improve_text(u64 address) {
     using namespace lxcore;
     Task& task = current();
-    if (!task.mm || !is_alone(task))
+    if (!task.mm)
         return;
+    const u64 site = address - 2;
     MmEditor editor(*task.mm);
-    Vma* vma = editor.find(address);
-    if (!vma || vma->start > address || !is_plain_text(*vma))
+    Vma* vma = editor.find(site);
+    if (!vma || vma->start > site || vma->hidden != Hidden::No || (!vma->text && !is_plain_text(*vma)))
         return;
     const host::Handle handle = vma->file->host_handle();
-    const engine::Text* text = nullptr;
-    if (handle != host::kNoHandle)
-        text = engine::build_text(handle, vma->offset, vma->length(), text_identity(vma->file->inode()));
-    if (!text || !editor.map_text(*vma, *text))
+    if (handle == host::kNoHandle)
+        return;
+    const engine::Text* text = engine::learn_site(handle, vma->offset, vma->length(),
+                                                  text_identity(vma->file->inode()), site - vma->start);
+    if (text && text != vma->text && is_alone(task) && !editor.map_text(*vma, *text) && !vma->text)
         vma->is_unfit_text = true;
 }
 

@@ -5,6 +5,7 @@
 // descriptors, options that take pointers or descriptors) is refused.
 #include <optional>
 
+#include "abi/prctl.hpp"
 #include "abi/netdevice.hpp"
 #include "abi/netlink.hpp"
 #include "lxcore/ipc/poll.hpp"
@@ -48,6 +49,22 @@ private:
     std::optional<PageBuffer> m_page;
 };
 
+// The instance's own rule, ip(7): the host's user may be allowed more than the guest's. Both address families keep the port
+// behind the family, in network byte order.
+Result<void> check_privileged_port(const SocketAddress& address) {
+    constexpr u32 kFirstUnprivileged = 1024;
+    const auto* bytes = reinterpret_cast<const u8*>(&address.storage);
+    if (address.length < 4)
+        return {};
+    const u32 family = bytes[0] | u32{bytes[1]} << 8;
+    if (family != abi::AF_INET && family != abi::AF_INET6)
+        return {};
+    const u32 port = u32{bytes[2]} << 8 | bytes[3];
+    if (port != 0 && port < kFirstUnprivileged && !current().credentials->has_capability(abi::CAP_NET_BIND_SERVICE))
+        return Errno::EACCES;
+    return {};
+}
+
 class HostSocket final : public Socket {
 public:
     explicit HostSocket(host::Handle handle) : m_handle(handle) {}
@@ -56,6 +73,7 @@ public:
     u32 poll(PollTable* table) override;
     Result<i64> control(u32 request, u64 argument) override;
     Result<void> bind(const SocketAddress& address) override {
+        TRY(check_privileged_port(address));
         return host::bind(m_handle, &address.storage, address.length);
     }
     Result<void> connect(const SocketAddress& address) override;

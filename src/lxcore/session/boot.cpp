@@ -152,6 +152,7 @@ Result<void> start_init(std::string_view hostname, char** environment) {
     add("--boot");
     base::print(strings, "--hostname={}", hostname);
     strings.put('\0');
+    add("--ready-fd=3");
     u32 variables = 1;
     add("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     for (char** variable = environment; variable && *variable; ++variable) {

@@ -104,6 +104,8 @@ SleepResult Task::sleep_with_poll_set(host::Handle set, abi::epoll_event* events
     });
 }
 
+bool Task::is_asleep() const { return park_word.load(std::memory_order_relaxed) >= kSleeping; }
+
 void Task::unpark() {
     const u32 before = park_word.exchange(kToken, std::memory_order_acq_rel);
     if (before == kSleeping) {

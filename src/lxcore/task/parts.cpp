@@ -70,7 +70,7 @@ char state_letter(const Task& task) {
     if (task.process->state == ProcessState::Stopped)
         return 'T';
     // A registered waiter means that it sleeps, or is about to.
-    return task.waiters || task.futex_waiter ? 'S' : 'R';
+    return task.is_asleep() || task.waiters || task.futex_waiter ? 'S' : 'R';
 }
 
 char state_letter(const Process& process) {

@@ -122,6 +122,8 @@ public:
     SleepResult sleep_with_poll_set(host::Handle set, abi::epoll_event* events, usize capacity, u64 deadline_ns,
                                     usize& count);
     void unpark();
+    // Whether it sleeps right now, in one of the two ways above.
+    bool is_asleep() const;
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
     bool is_interrupted() { return (work.load(std::memory_order_acquire) & (host::kWorkSignal | host::kWorkStop)) != 0; }
     // Sets work bits and gets the task out of guest code or an interruptible host call.
