@@ -131,6 +131,7 @@ Result<usize> read_kernel(File& file, void* buffer, usize length, u64 offset);
 
 // A file that is in no tree: `kind` is "pipe", "socket", "[eventfd]"...; sets file.path to a detached dentry with a
 // fresh inode of `mode`. The name shown is "pipe:[<inode>]" or "anon_inode:[eventfd]".
-Result<void> attach_anonymous_inode(File& file, std::string_view kind, u32 mode);
+// `inode`: an object of the caller's own in place of a plain one.
+Result<void> attach_anonymous_inode(File& file, std::string_view kind, u32 mode, RefPtr<Inode> inode = nullptr);
 
 } // namespace lxcore

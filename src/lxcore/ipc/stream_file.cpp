@@ -94,6 +94,34 @@ private:
     host::Handle m_handle;
 };
 
+// Lets the stream be opened again through /proc/<pid>/fd (/dev/stdout and its kin).
+class StreamInode final : public Inode {
+public:
+    explicit StreamInode(host::Handle handle) {
+        const auto copy = host::duplicate(handle);
+        m_handle = copy.is_ok() ? copy.value() : host::kNoHandle;
+    }
+    ~StreamInode() override {
+        if (m_handle != host::kNoHandle)
+            host::close(m_handle);
+    }
+    bool opens_itself() const override { return true; }
+    Result<RefPtr<File>> open(const Path&, u32) override {
+        if (m_handle == host::kNoHandle)
+            return Errno::ENXIO;
+        const host::Handle copy = TRY(host::duplicate(m_handle));
+        auto file = make_ref<HostStreamFile>(copy);
+        if (file.is_error()) {
+            host::close(copy);
+            return file.error();
+        }
+        return RefPtr<File>(file.release_value());
+    }
+
+private:
+    host::Handle m_handle;
+};
+
 } // namespace
 
 Result<RefPtr<File>> make_stream_file(host::Handle handle, u32 access_mode) {
@@ -105,7 +133,8 @@ Result<RefPtr<File>> make_stream_file(host::Handle handle, u32 access_mode) {
     auto file = made.release_value();
     file->flags.store(access_mode & abi::O_ACCMODE, std::memory_order_relaxed);
     // To the guest it is a pipe: something that is read in order and cannot be mapped.
-    TRY(attach_anonymous_inode(*file, "pipe", abi::S_IFIFO | 0600));
+    RefPtr<Inode> inode = TRY(make_ref<StreamInode>(handle));
+    TRY(attach_anonymous_inode(*file, "pipe", abi::S_IFIFO | 0600, std::move(inode)));
     return RefPtr<File>(std::move(file));
 }
 
