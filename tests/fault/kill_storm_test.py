@@ -103,13 +103,11 @@ class KillStorm(fault_support.FaultTestCase):
         descriptors = self.instance.descriptors()
         for round_number in range(3):
             with self.subTest(round=round_number):
-                sleepers = self.instance.start("-e", "/opt/fault/sleepers")
+                sleepers = self.instance.start("-e", "/opt/fault/sleepers", "outside")
                 ready = sleepers.stdout.readline().decode()
                 self.assertRegex(ready, r"^ready ")
-                # All but init's, the program's own (older than those it forked), and at first those of its children's.
-                processes = self.instance.pico_processes()[1:]
-                parent = self.process_of(processes, "sleepers")
-                victims = [pid for pid in processes if pid != parent]
+                # All but init's and the program's own, which is older than those that it forked.
+                victims = self.instance.pico_processes()[2:]
                 self.assertGreater(len(victims), 20)
                 numbers.shuffle(victims)
                 for pid in victims:
@@ -121,9 +119,15 @@ class KillStorm(fault_support.FaultTestCase):
                 self.assertEqual((output.decode(), error), ("PASS\n", b""))
         self.check_after(descriptors)
 
-    def process_of(self, processes, name):
-        """The oldest."""
-        return processes[0]
+    def test_sleepers_killed_inside(self):
+        script = '''
+            exec 3< <(/opt/fault/sleepers); read -r ready <&3
+            for word in $ready; do [[ $word == *=* ]] && kill -9 "${word#*=}"; done
+            cat <&3'''
+        for _ in range(2):
+            result = self.instance.guest(script)
+            self.assertEqual((result.stdout.decode(), result.stderr.decode()), ("PASS\n", ""))
+        self.assertOnlyInitIsLeft()
 
     def test_all_at_once(self):
         """Everything but init's dies in one moment, several times."""
