@@ -1,7 +1,8 @@
 // Writes docs/syscalls.md from the rows of the system-call table (src/lxcore/syscall/table/), or checks it:
 //   syscalls_page              prints the page
 //   syscalls_page --check FILE fails when FILE is not that page
-// The rows alone are read, with a macro of its own: the handlers are freestanding code that no hosted program links.
+// The rows alone are read, with a macro of its own: the handlers are freestanding code that no hosted program
+// links.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -37,14 +38,14 @@ Table build_table() {
     return table;
 }
 
-// Numbers that Linux on x86-64 keeps reserved and answers with ENOSYS itself; see unimplemented(2) and the man
-// page of each.
+// Numbers that Linux on x86-64 keeps reserved and answers with ENOSYS itself; see unimplemented(2) and the
+// man page of each.
 bool is_missing_in_linux(unsigned number) {
     static constexpr unsigned kNumbers[] = {
-        abi::SYS_uselib,           abi::SYS__sysctl,         abi::SYS_create_module,   abi::SYS_get_kernel_syms,
-        abi::SYS_query_module,     abi::SYS_nfsservctl,      abi::SYS_getpmsg,         abi::SYS_putpmsg,
-        abi::SYS_afs_syscall,      abi::SYS_tuxcall,         abi::SYS_security,        abi::SYS_set_thread_area,
-        abi::SYS_get_thread_area,  abi::SYS_lookup_dcookie,  abi::SYS_epoll_ctl_old,   abi::SYS_epoll_wait_old,
+        abi::SYS_uselib,          abi::SYS__sysctl,        abi::SYS_create_module, abi::SYS_get_kernel_syms,
+        abi::SYS_query_module,    abi::SYS_nfsservctl,     abi::SYS_getpmsg,       abi::SYS_putpmsg,
+        abi::SYS_afs_syscall,     abi::SYS_tuxcall,        abi::SYS_security,      abi::SYS_set_thread_area,
+        abi::SYS_get_thread_area, abi::SYS_lookup_dcookie, abi::SYS_epoll_ctl_old, abi::SYS_epoll_wait_old,
         abi::SYS_vserver,
     };
     return std::find(std::begin(kNumbers), std::end(kNumbers), number) != std::end(kNumbers);
@@ -52,9 +53,12 @@ bool is_missing_in_linux(unsigned number) {
 
 const char* text_of(Support support) {
     switch (support) {
-    case Support::Done: return "done";
-    case Support::Partial: return "partial";
-    case Support::Missing: break;
+    case Support::Done:
+        return "done";
+    case Support::Partial:
+        return "partial";
+    case Support::Missing:
+        break;
     }
     return "missing";
 }
@@ -91,13 +95,15 @@ std::string build_page() {
                 (note.empty() ? "" : " " + note) + " |\n";
     }
     const unsigned missing = total - done - partial;
-    std::string page = "# System calls\n\n"
-                       "Generated from the rows in src/lxcore/syscall/table/ by `cmake --build build/dev --target "
-                       "update_syscalls_page`.\n\n";
+    std::string page =
+        "# System calls\n\n"
+        "Generated from the rows in src/lxcore/syscall/table/ by `cmake --build build/dev --target "
+        "update_syscalls_page`.\n\n";
     page += "Of the " + std::to_string(total) + " numbers of Linux 6.15 on x86-64, " + std::to_string(done) +
             " are done, " + std::to_string(partial) + " partial, " + std::to_string(missing) + " missing (" +
             std::to_string(gone) + " of these Linux itself answers with ENOSYS).\n\n";
-    page += "Done means as the man page says, as far as we know. A partial call says what it lacks. A missing one "
+    page += "Done means as the man page says, as far as we know. A partial call says what it lacks. A "
+            "missing one "
             "returns ENOSYS, and\nthe instance log names it the first time it is made.\n\n";
     page += "| number | call | state | what is missing |\n|---|---|---|---|\n";
     return page + rows;
@@ -108,8 +114,10 @@ int check(const char* path) {
     const std::string committed{std::istreambuf_iterator<char>(file), {}};
     if (committed == build_page())
         return 0;
-    std::fprintf(stderr, "%s is not what the system-call table gives; write it anew with "
-                         "cmake --build build/dev --target update_syscalls_page\n", path);
+    std::fprintf(stderr,
+                 "%s is not what the system-call table gives; write it anew with "
+                 "cmake --build build/dev --target update_syscalls_page\n",
+                 path);
     return 1;
 }
 

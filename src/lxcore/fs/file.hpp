@@ -23,6 +23,7 @@ class TimerFd; // time/timerfd.cpp
 struct EpollItem;
 struct MapRequest; // mm/mm.hpp
 struct PipeState;  // ipc/pipe.hpp
+class PosixQueue;  // ipc/posix_queues.cpp
 
 // Collects what a poller must wait for: File::poll() calls add() for each wait queue that tells of changes.
 class PollTable {
@@ -90,6 +91,7 @@ public:
     virtual PipeState* pipe() { return nullptr; }
     virtual Epoll* epoll() { return nullptr; }
     virtual Socket* socket() { return nullptr; }
+    virtual PosixQueue* message_queue() { return nullptr; }
     virtual Process* pidfd_process() { return nullptr; }
     virtual SignalFd* signal_fd() { return nullptr; }
     virtual TimerFd* timer_fd() { return nullptr; }

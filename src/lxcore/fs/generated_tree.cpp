@@ -270,6 +270,11 @@ Result<RefPtr<Inode>> GeneratedNode::lookup(std::string_view name) {
     return Errno::ENOENT;
 }
 
+// proc finds no such name, even for making it; sysfs does not permit it.
+Result<RefPtr<Inode>> GeneratedNode::create(std::string_view, u32, u32, u32, u64) {
+    return super_block->magic == abi::PROC_SUPER_MAGIC ? Errno::ENOENT : Errno::EPERM;
+}
+
 Result<RefPtr<File>> GeneratedNode::open(const Path&, u32 flags) {
     if (process && !GeneratedDirectory::is_alive(*process))
         return is_directory() ? Errno::ENOENT : Errno::ESRCH;

@@ -63,6 +63,7 @@ public:
     i32 entry = -1; // number of the descriptor
 
     Result<RefPtr<Inode>> lookup(std::string_view name) override;
+    Result<RefPtr<Inode>> create(std::string_view name, u32 mode, u32 uid, u32 gid, u64 device) override;
     Result<RefPtr<File>> open(const Path& path, u32 flags) override;
     Result<usize> read_link(char* buffer, usize capacity) override;
     Result<Path> follow_magic_link() override;

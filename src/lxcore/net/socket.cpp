@@ -1,4 +1,5 @@
 // What all socket families share.
+#include "abi/prctl.hpp"
 #include "lxcore/net/socket.hpp"
 
 #include "lxcore/ipc/poll.hpp"
@@ -23,6 +24,9 @@ Result<RefPtr<Socket>> make_socket(i32 family, i32 type, i32 protocol) {
         return make_unix_socket(type);
     case abi::AF_INET:
     case abi::AF_INET6:
+        if (type == abi::SOCK_RAW && !current().credentials->has_capability(abi::CAP_NET_RAW))
+            return Errno::EPERM;
+        [[fallthrough]];
     case abi::AF_NETLINK:
         return make_host_socket(family, type, protocol);
     case abi::AF_PACKET:

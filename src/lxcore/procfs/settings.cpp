@@ -188,7 +188,7 @@ constexpr GeneratedRow kRows[] = {
     {.path = "fs/binfmt_misc", .mode = kFolder | 0555, .table = &kEmptyTable},
     {.path = "fs/dentry-state", .mode = kFile | 0444, .print = print_dentry_counts},
     number("fs/epoll/max_user_watches", "1048576"),
-    number("fs/file-max", "9223372036854775807"),
+    number("fs/file-max", "2097152"),
     {.path = "fs/file-nr", .mode = kFile | 0444, .print = print_file_counts},
     number("fs/inode-max", "1048576"),
     fixed("fs/inode-nr", "1024\t0"),

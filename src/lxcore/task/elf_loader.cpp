@@ -42,14 +42,21 @@ Result<void> add_segment(ElfImage& image, const abi::Elf64_Phdr& header) {
 }
 
 Result<void> read_interpreter(ElfImage& image, const abi::Elf64_Phdr& header) {
-    if (header.p_filesz < 2 || header.p_filesz > abi::PATH_MAX || header.p_offset > ~u64{0} >> 1)
+    if (header.p_filesz < 2 || header.p_filesz > abi::PATH_MAX)
         return Errno::ENOEXEC;
+    if (header.p_offset > (~u64{0} >> 1) - header.p_filesz)
+        return Errno::EINVAL;
     PageBuffer text;
     if (!text)
         return Errno::ENOMEM;
     const usize length = TRY(read_kernel(*image.file, text.data(), header.p_filesz, header.p_offset));
-    if (length != header.p_filesz || text.data()[length - 1] != 0)
+    if (length != header.p_filesz)
+        return Errno::EIO;
+    if (text.data()[length - 1] != 0)
         return Errno::ENOEXEC;
+    // Linux opens the empty name, which is the working directory: not a regular file.
+    if (text.data()[0] == 0)
+        return Errno::EACCES;
     image.interpreter = TRY(String::create(std::string_view(text.data(), __builtin_strlen(text.data()))));
     return {};
 }

@@ -7,6 +7,7 @@
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/signal/signals.hpp"
+#include "lxcore/ipc/system_v.hpp"
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/futex.hpp"
 #include "lxcore/task/life.hpp"
@@ -204,6 +205,7 @@ void complete_process(Process& process, host::CpuTimes own) {
     TaskState& state = task_state();
     RefPtr<Process> keep = &process;
     release_timers(process);
+    undo_semaphores(process);
     {
         RefPtr<File> executable;
         LockGuard guard(process.info_lock);
