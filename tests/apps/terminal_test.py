@@ -18,9 +18,9 @@ class Terminal(unittest.TestCase):
         self.terminal.write(line.encode() + b"\r")
         return self.terminal.expect(PROMPT, 30).replace(b"\r", b"").partition(b"\n")[2].decode()
 
-    def begin(self, command):
+    def begin(self, command, prepare=":"):
         """Types a foreground command that goes on, and waits until it runs."""
-        self.terminal.write(f"(echo begun; {command}\r".encode())
+        self.terminal.write(f"({prepare}; echo begun; {command}\r".encode())
         self.terminal.expect(b"\nbegun")
 
     def key(self, key):
@@ -89,7 +89,7 @@ class Terminal(unittest.TestCase):
 
     def test_size_and_its_change(self):
         self.assertEqual(self.type("stty size"), "24 80\n")
-        self.begin("trap 'echo changed; stty size' WINCH; while :; do sleep 0.1; done)")
+        self.begin("while :; do sleep 0.1; done)", "trap 'echo changed; stty size' WINCH")
         self.terminal.resize(30, 100)
         self.terminal.expect(b"changed\r\n30 100")
         self.key(b"\x03")
