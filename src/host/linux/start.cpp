@@ -173,7 +173,10 @@ void create_arena() {
     if (limit.rlim_cur != abi::RLIM_INFINITY)
         while (bytes > limit.rlim_cur / 2 && bytes > (u64{256} << 20))
             bytes /= 2;
-    const i64 file = host_call(abi::SYS_memfd_create, address_of("lxss-arena"), 1 /* MFD_CLOEXEC */);
+    // Patched text is mapped from it: say so where the host wants to know (6.3 and newer); older ones refuse the flag.
+    i64 file = host_call(abi::SYS_memfd_create, address_of("lxss-arena"), abi::MFD_CLOEXEC | abi::MFD_EXEC);
+    if (is_error(file))
+        file = host_call(abi::SYS_memfd_create, address_of("lxss-arena"), abi::MFD_CLOEXEC);
     if (is_error(file))
         fail("arena", "memfd_create failed", file);
     g_state.arena = static_cast<i32>(file);

@@ -7,7 +7,7 @@ mkdir -p x/y/z; touch x/1 x/y/2 x/y/z/3; ls -R x
 ### cp-archive
 mkdir src; echo a >src/a; chmod 640 src/a; chown 12:34 src/a; ln src/a src/b; ln -s a src/l; mkfifo src/p; touch -d @111111111 src/a src/p; cp -a src dst; stat -c '%n %a %u:%g %h %Y %F' dst/a dst/b dst/p; readlink dst/l; [ dst/a -ef dst/b ]; echo $?
 ### cp-modes
-echo one >a; cp a b; cp -p a c; cp -l a d; cp -s a e; cp --backup=numbered a b; cp -n a b; echo new >a; cp -u a b; ls; cat b; cp a a; echo $?; cp missing x; echo $?; mkdir dir; cp dir x; echo $?
+echo one >a; cp a b; cp -p a c; cp -l a d; cp -s a e; cp --backup=numbered a b; cp -n a b; echo new >a; touch -d @5 a; cp -u a b; ls; cat b; touch a; touch -d @6 b; cp -u a b; cat b; cp a a; echo $?; cp missing x; echo $?; mkdir dir; cp dir x; echo $?
 ### cp-sparse
 truncate -s 10M hole; printf end >>hole; cp --sparse=always hole copy; cmp hole copy; echo $? $(stat -c %s copy); cp --reflink=auto hole again; cmp hole again; echo $?
 ### mv

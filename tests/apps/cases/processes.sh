@@ -1,7 +1,7 @@
 ### ps-own-processes
 sleep 30 & p=$!; ps -o comm=,args= -p $p; ps -o ppid= -p $p | tr -d ' ' | grep -qx $$; echo $?; ps -o stat= -p $p | cut -c1; kill $p; wait $p; ps -p $p | wc -l
 ### ps-all
-ps -e -o pid= | awk '$1 == 1 { print "init" }'; ps -ef >list; head -n 1 list; ps aux | head -n 1; ps -eo pid,comm --no-headers | awk -v p=$$ '$1 == p { print $2 }'; ps -o pid=,pgid=,sid= -p $$ | awk '{ print NF }'; ps -L -o lwp= -p $$ | tr -d ' ' | grep -cx $$
+ps -e -o pid= | awk '$1 == 1 { print "init" }'; ps -ef >list; head -n 1 list | tr -s ' '; ps aux | head -n 1 | tr -s ' '; ps -eo pid,comm --no-headers | awk -v p=$$ '$1 == p { print $2 }'; ps -o pid=,pgid=,sid= -p $$ | awk '{ print NF }'; ps -L -o lwp= -p $$ | tr -d ' ' | grep -cx $$
 ### kill
 kill -l 9; kill -l TERM; sleep 30 & kill -0 $!; echo $?; kill -HUP $!; wait $!; echo $?; kill -9 99999999; echo $?; trap 'echo caught' TERM; /bin/kill -TERM $$ & wait $!; kill $$; (sleep 30; true) & kill $!; wait $!; echo $?
 ### pgrep-and-pkill
