@@ -15,6 +15,7 @@ Result<void> map_file(u64, u64, u32, Handle, u64, bool) {
 Result<void> map_arena(u64, u64, u32, u64, bool) {
     return Errno::ENOSYS;
 }
+Result<void> discard_arena(u64, u64) { return Errno::ENOSYS; }
 Result<void> unmap(u64, u64) {
     return Errno::ENOSYS;
 }
