@@ -23,6 +23,7 @@ class TimerFd; // time/timerfd.cpp
 struct EpollItem;
 struct MapRequest; // mm/mm.hpp
 struct PipeState;  // ipc/pipe.hpp
+class PosixQueue;  // ipc/posix_queues.cpp
 
 // Collects what a poller must wait for: File::poll() calls add() for each wait queue that tells of changes.
 class PollTable {
@@ -90,6 +91,7 @@ public:
     virtual PipeState* pipe() { return nullptr; }
     virtual Epoll* epoll() { return nullptr; }
     virtual Socket* socket() { return nullptr; }
+    virtual PosixQueue* message_queue() { return nullptr; }
     virtual Process* pidfd_process() { return nullptr; }
     virtual SignalFd* signal_fd() { return nullptr; }
     virtual TimerFd* timer_fd() { return nullptr; }
@@ -130,7 +132,7 @@ inline void File::destroy() {
 Result<usize> read_kernel(File& file, void* buffer, usize length, u64 offset);
 
 // A file that is in no tree: `kind` is "pipe", "socket", "[eventfd]"...; sets file.path to a detached dentry with a
-// fresh inode of `mode`. The name shown is "pipe:[<inode>]" or "anon_inode:[eventfd]".
-Result<void> attach_anonymous_inode(File& file, std::string_view kind, u32 mode);
+// fresh inode of `mode`, or `inode` where one is given. The name shown is "pipe:[<inode>]" or "anon_inode:[eventfd]".
+Result<void> attach_anonymous_inode(File& file, std::string_view kind, u32 mode, RefPtr<Inode> inode = {});
 
 } // namespace lxcore

@@ -94,6 +94,8 @@ public:
     // -- any type
     // The open file's object; the generic layer handles FIFOs, sockets and device nodes itself.
     virtual Result<RefPtr<File>> open(const Path& path, u32 flags);
+    // FIFOs and devices: open() is asked nevertheless.
+    virtual bool opens_itself() const { return false; }
     // Target of a symlink into `buffer`; its length (not NUL-terminated).
     virtual Result<usize> read_link(char* buffer, usize capacity);
     // A "magic" link (/proc/self/fd/1, exe, cwd): the place itself instead of a text. EINVAL for ordinary ones.
@@ -122,6 +124,7 @@ public:
     const char* type_name = "";
     RefPtr<Dentry> root;
     Mutex rename_lock; // cross-directory renames
+    bool has_fixed_names = false; // nothing can be created in it: ENOENT before all other checks (proc)
     std::atomic<u32> mount_count{0};
 
     SuperBlock();

@@ -51,4 +51,11 @@ Result<i32> sys_msgsnd(i32 id, u64 user, u64 length, HexFlags flags);
 Result<i64> sys_msgrcv(i32 id, u64 user, u64 capacity, i64 type, HexFlags flags);
 Result<i32> sys_msgctl(i32 id, i32 command, u64 user);
 
+Result<i32> sys_mq_open(UserCString name, OpenFlags flags, FileMode mode, UserPtr<abi::mq_attr> attributes);
+Result<i32> sys_mq_unlink(UserCString name);
+Result<i32> sys_mq_timedsend(Fd fd, u64 data, u64 length, u32 priority, UserPtr<abi::timespec> timeout);
+Result<i64> sys_mq_timedreceive(Fd fd, u64 data, u64 capacity, UserPtr<u32> priority, UserPtr<abi::timespec> timeout);
+Result<i32> sys_mq_notify(Fd fd, UserPtr<abi::sigevent> event);
+Result<i32> sys_mq_getsetattr(Fd fd, UserPtr<abi::mq_attr> wanted, UserPtr<abi::mq_attr> old);
+
 } // namespace lxcore

@@ -8,12 +8,14 @@
 
 namespace lxcore {
 
-struct SystemVState; // ipc/system_v.hpp
+struct PosixQueueState; // ipc/posix_queues.hpp
+struct SystemVState;    // ipc/system_v.hpp
 
 struct IpcState : ArenaObject {
     // Guards the lists of epoll watches: each File's and each epoll instance's. Taken before an epoll's own lock.
     Mutex watch_lock;
     SystemVState* system_v = nullptr;
+    PosixQueueState* posix_queues = nullptr;
 };
 inline IpcState& ipc_state() { return *kernel().ipc; }
 

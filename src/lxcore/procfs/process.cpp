@@ -129,9 +129,42 @@ Result<void> ignore_write(std::string_view, const Node&) { return {}; }
 
 // ---- namespaces: one of each, whose numbers are Linux's own for the first ones
 
+constexpr u32 kUserNamespace = 4026531837u;
+
+// ioctl_ns(2). All are the first of their kind, so that there are no parents.
+class NamespaceFile final : public File {
+public:
+    Result<i64> control(u32 request, u64 argument) override {
+        constexpr u32 kGetUserNamespace = 0xb701, kGetParent = 0xb702, kGetType = 0xb703, kGetOwner = 0xb704;
+        static constexpr struct {
+            u32 number;
+            u64 type;
+        } kTypes[] = {{4026531834u, abi::CLONE_NEWTIME}, {4026531835u, abi::CLONE_NEWCGROUP},
+                      {4026531836u, abi::CLONE_NEWPID},  {kUserNamespace, abi::CLONE_NEWUSER},
+                      {4026531838u, abi::CLONE_NEWUTS},  {4026531839u, abi::CLONE_NEWIPC},
+                      {4026531840u, abi::CLONE_NEWNS},   {4026531992u, abi::CLONE_NEWNET}};
+        const u64 number = inode().number;
+        switch (request) {
+        case kGetUserNamespace: return Errno::EPERM; // the first user namespace is nobody's to have
+        case kGetParent: return number == kUserNamespace || number == 4026531836u ? Errno::EPERM : Errno::EINVAL;
+        case kGetType:
+            for (const auto& row : kTypes)
+                if (row.number == number)
+                    return static_cast<i64>(row.type);
+            return Errno::EINVAL;
+        case kGetOwner:
+            if (number != kUserNamespace)
+                return Errno::EINVAL;
+            TRY(UserPtr<u32>(argument).write(0u));
+            return i64{0};
+        default: return Errno::ENOTTY;
+        }
+    }
+};
+
 class NamespaceInode final : public Inode {
 public:
-    Result<RefPtr<File>> open(const Path&, u32) override { return RefPtr<File>(TRY(make_ref<File>())); }
+    Result<RefPtr<File>> open(const Path&, u32) override { return RefPtr<File>(TRY(make_ref<NamespaceFile>())); }
     bool is_same_file(const Inode& other) const override { return number == other.number; }
 };
 

@@ -244,7 +244,9 @@ constexpr GeneratedRow kRows[] = {
 constexpr GeneratedTable kRootTable{kRows, base::array_size(kRows), &kProcesses};
 
 Result<RefPtr<SuperBlock>> create_proc(std::string_view, std::string_view, u32) {
-    return create_generated("proc", abi::PROC_SUPER_MAGIC, kRootTable);
+    RefPtr<SuperBlock> super_block = TRY(create_generated("proc", abi::PROC_SUPER_MAGIC, kRootTable));
+    super_block->has_fixed_names = true;
+    return super_block;
 }
 constexpr FileSystemType kType{"proc", false, create_proc};
 

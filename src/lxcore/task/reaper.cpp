@@ -53,6 +53,15 @@ void drop_held_files(Task& task) {
         if (File* file = std::exchange(task.held_files[i], nullptr))
             file->unref();
     task.held_file_count = 0;
+    // The blocks lie on the dead task's kernel stack, long lists in the arena.
+    for (HeldFileBlock* block = std::exchange(task.held_file_blocks, nullptr); block; block = block->next) {
+        for (usize i = 0; i < block->count; ++i)
+            if (File* file = std::exchange(block->files[i], nullptr))
+                file->unref();
+        const u64 offset = reinterpret_cast<u64>(block->files) - reinterpret_cast<u64>(&task);
+        if (offset >= host::kThreadBlockBytes)
+            release(block->files, block->count * sizeof(File*));
+    }
 }
 
 Task* first_block() { return task_state().all_blocks.load(std::memory_order_acquire); }
