@@ -56,6 +56,7 @@ class FewHostDescriptors(Exhaustion):
     def setUpClass(cls):
         # The programs are put in place first, and lxssd inherits the limit.
         cls.instance = fault_support.Instance()
+        cls.addClassCleanup(cls.instance.close)
         start, run = cls.instance.start, cls.instance.run
         limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))}
         cls.instance.start = lambda *words, **options: start(*words, **limit, **options)
@@ -90,25 +91,17 @@ class FullDisk(fault_support.FaultTestCase):
     @classmethod
     def setUpClass(cls):
         cls.instance = fault_support.Instance()
+        cls.addClassCleanup(cls.instance.close)
         folder = os.path.join(cls.instance.folder, "instances")
         os.makedirs(folder)
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m,nr_inodes=40k", "lxss-test", folder],
                                  capture_output=True)
         if mounted.returncode != 0:
-            cls.instance.close()
             raise unittest.SkipTest("mounting is not allowed here")
-        try:
-            cls.instance.make()
-            cls.instance.install(*cls.programs)
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.instance.run("--shutdown")
-        subprocess.run(["umount", os.path.join(cls.instance.folder, "instances")], check=False)
-        cls.instance.close()
+        cls.addClassCleanup(subprocess.run, ["umount", folder], check=False)
+        cls.addClassCleanup(cls.instance.run, "--shutdown")
+        cls.instance.make()
+        cls.instance.install(*cls.programs)
 
     def test_full_disk(self):
         result = self.instance.run("-e", "/opt/fault/exhaust", "disk", "/var/tmp", timeout=60)

@@ -39,15 +39,10 @@ class Instance(support.Home):
         self.environment.update(LXSS_GRACE=grace, LXSS_IDLE="600", LXSS_KERNEL=support.kernel)
 
     def make(self):
-        try:
-            result = self.import_instance("test")
-            if result.returncode != 0:
-                raise RuntimeError(f"import failed: {result.stderr.decode()}")
-            self.guest("true", timeout=30)
-        except BaseException:
-            self.close()
-            raise
-        return self
+        result = self.import_instance("test")
+        if result.returncode != 0:
+            raise RuntimeError(f"import failed: {result.stderr.decode()}")
+        self.guest("true", timeout=30)
 
     # ---- inside
 
@@ -115,12 +110,10 @@ class FaultTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.instance = Instance(**cls.variables).make()
+        cls.instance = Instance(**cls.variables)
+        cls.addClassCleanup(cls.instance.close)
+        cls.instance.make()
         cls.instance.install(*cls.programs)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.instance.close()
 
     def assertSuccess(self, result):
         self.assertEqual(result.returncode, 0, (result.stdout or b"").decode(errors="replace")[-2000:] +

@@ -133,7 +133,7 @@ class KillStorm(fault_support.FaultTestCase):
         """Everything but init's dies in one moment, several times."""
         descriptors = self.instance.descriptors()
         for i in range(4):
-            builds = [self.instance.start_guest(BUILD, f"all-{k}", "30", stdout=subprocess.DEVNULL,
+            builds = [self.instance.start_guest(BUILD, f"all-{k}", "300", stdout=subprocess.DEVNULL,
                                                 stderr=subprocess.DEVNULL) for k in range(2)]
             time.sleep(0.8 + i / 5)
             deadline = time.monotonic() + 15
