@@ -20,6 +20,11 @@ target_link_libraries(lxbase PUBLIC lxss_freestanding)
 add_library(lxcore STATIC ${LXSS_CORE_SOURCES})
 target_link_libraries(lxcore PUBLIC lxss_freestanding)
 
+# The recipe for a port: compiled everywhere, linked nowhere.
+file(GLOB LXSS_SKELETON_SOURCES CONFIGURE_DEPENDS host/skeleton/*.cpp)
+add_library(host_skeleton STATIC ${LXSS_SKELETON_SOURCES})
+target_link_libraries(host_skeleton PUBLIC lxss_freestanding)
+
 if(NOT WIN32)
   file(GLOB LXSS_HOST_SOURCES CONFIGURE_DEPENDS host/linux/*.cpp host/linux/*.S)
   file(GLOB LXSS_ENGINE_SOURCES CONFIGURE_DEPENDS engine/direct/*.cpp engine/direct/*.S)

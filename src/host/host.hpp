@@ -74,6 +74,9 @@ void wake(u32* word, u32 count);
 // Gives up the processor once.
 void yield();
 
+// Gives arena memory back to the host: it reads as zeros afterwards. EOPNOTSUPP leaves it as it is.
+Result<void> discard_arena(u64 address, u64 length);
+
 // ---- address space of the calling pico process -------------------------------------------------------------
 // Addresses and lengths are multiples of 4 KiB and lie in guest memory. `protection` is abi::PROT_* bits.
 // map_* replace whatever lies there (lxcore keeps the map of what is used).

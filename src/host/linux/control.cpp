@@ -160,14 +160,23 @@ void send_ready(i32 socket) { send_packet(socket, MessageType::Ready, 0, nullptr
 
 void report_sessions(i32 socket) {
     u32* word = lxcore::session_events_word();
-    for (;;) {
-        const u32 seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    const auto send_all = [socket] {
         u64 session = 0;
         i32 status = 0;
         while (lxcore::next_session_event(&session, &status)) {
             lxcore::finish_session(static_cast<u32>(session));
             const ExitedEvent event{status};
             send_packet(socket, MessageType::Exited, static_cast<u32>(session), &event, sizeof(event));
+        }
+    };
+    for (;;) {
+        const u32 seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+        send_all();
+        if (lxcore::init_has_ended()) {
+            log("init has ended, and with it the instance");
+            lxcore::shut_down(0);
+            send_all();
+            exit_process();
         }
         wait(word, seen, kNoDeadline);
     }

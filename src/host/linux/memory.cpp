@@ -1,4 +1,5 @@
 // The address space of the calling pico process.
+#include "abi/fcntl.hpp"
 #include "abi/mman.hpp"
 #include "host/linux/internal.hpp"
 
@@ -51,6 +52,12 @@ Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 
 Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared) {
     return map(address, length, protection, shared ? abi::MAP_SHARED : abi::MAP_PRIVATE, g_state.arena,
                arena_address - base::kArenaBase);
+}
+
+Result<void> discard_arena(u64 address, u64 length) {
+    return void_result(host_call(abi::SYS_fallocate, static_cast<u64>(g_state.arena),
+                                 abi::FALLOC_FL_PUNCH_HOLE | abi::FALLOC_FL_KEEP_SIZE, address - base::kArenaBase,
+                                 length));
 }
 
 Result<void> unmap(u64 address, u64 length) { return void_result(host_call(abi::SYS_munmap, address, length)); }

@@ -149,8 +149,12 @@ struct Deadline {
 // FUTEX_WAIT_BITSET takes an absolute deadline on CLOCK_MONOTONIC.
 WaitResult wait(u32* word, u32 expected, u64 deadline_ns) {
     const Deadline deadline(deadline_ns);
-    return result_of_wait(host_call(abi::SYS_futex, address_of(word), abi::FUTEX_WAIT_BITSET, expected,
-                                    deadline.address, 0, 0xffff'ffff));
+    i64 result;
+    do // a kick is no wake-up here
+        result = host_call(abi::SYS_futex, address_of(word), abi::FUTEX_WAIT_BITSET, expected, deadline.address, 0,
+                           0xffff'ffff);
+    while (result == -static_cast<i64>(Errno::EINTR));
+    return result_of_wait(result);
 }
 
 WaitResult wait_interruptible(u32* word, u32 expected, u64 deadline_ns) {

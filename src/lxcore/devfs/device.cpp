@@ -109,11 +109,11 @@ Result<RefPtr<File>> open_as() {
     return RefPtr<File>(TRY(make_ref<Device>()));
 }
 
-Result<RefPtr<File>> open_controlling_tty(u32 flags) {
+Result<RefPtr<File>> open_controlling_tty(const Path& path, u32 flags) {
     RefPtr<Tty> tty = current_tty();
     if (!tty)
         return Errno::ENXIO;
-    return open_pty_slave(tty->index, {}, flags | abi::O_NOCTTY);
+    return open_pty_slave(tty->index, path, flags | abi::O_NOCTTY);
 }
 
 Result<RefPtr<File>> open_master(u32 flags) {
@@ -142,7 +142,7 @@ Result<RefPtr<File>> open_device(const Path& path, u32 flags) {
     }
     if (major == 5) {
         switch (minor) {
-        case 0: return open_controlling_tty(flags);
+        case 0: return open_controlling_tty(path, flags);
         case 1: return open_as<KernelLogDevice>(); // the console's output goes where the kernel's goes
         case 2: return open_master(flags);
         default: return Errno::ENXIO;

@@ -204,6 +204,7 @@ Result<PtsOptions> parse_options(std::string_view data) {
 Result<RefPtr<SuperBlock>> create_devpts(std::string_view, std::string_view data, u32) {
     RefPtr<PtsSuperBlock> super_block = TRY(make_ref<PtsSuperBlock>());
     super_block->options = TRY(parse_options(data));
+    super_block->device = abi::makedev(0, static_cast<u32>(next_unique_id() & 0xfffff));
     super_block->magic = abi::DEVPTS_SUPER_MAGIC;
     super_block->type_name = "devpts";
     RefPtr<Inode> root = TRY(make_ref<PtsRoot>());

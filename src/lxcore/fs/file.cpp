@@ -79,9 +79,10 @@ Result<usize> read_kernel(File& file, void* buffer, usize length, u64 offset) {
     return total;
 }
 
-Result<void> attach_anonymous_inode(File& file, std::string_view kind, u32 mode) {
+Result<void> attach_anonymous_inode(File& file, std::string_view kind, u32 mode, RefPtr<Inode> inode) {
     SuperBlock& super_block = *dentry_cache().anonymous;
-    RefPtr<Inode> inode = TRY(make_ref<Inode>());
+    if (!inode)
+        inode = TRY(make_ref<Inode>());
     inode->super_block = RefPtr<SuperBlock>(&super_block);
     inode->number = next_unique_id();
     inode->mode = mode;

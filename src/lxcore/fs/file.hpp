@@ -132,7 +132,7 @@ inline void File::destroy() {
 Result<usize> read_kernel(File& file, void* buffer, usize length, u64 offset);
 
 // A file that is in no tree: `kind` is "pipe", "socket", "[eventfd]"...; sets file.path to a detached dentry with a
-// fresh inode of `mode`. The name shown is "pipe:[<inode>]" or "anon_inode:[eventfd]".
-Result<void> attach_anonymous_inode(File& file, std::string_view kind, u32 mode);
+// fresh inode of `mode`, or `inode` where one is given. The name shown is "pipe:[<inode>]" or "anon_inode:[eventfd]".
+Result<void> attach_anonymous_inode(File& file, std::string_view kind, u32 mode, RefPtr<Inode> inode = {});
 
 } // namespace lxcore

@@ -160,7 +160,9 @@ Result<usize> GeneratedFile::read(IoBuffer& buffer, i64 offset) {
 Result<usize> GeneratedFile::write(IoBuffer& buffer, i64) {
     const GeneratedRow& row = *m_node->row;
     if (!row.write)
-        return Errno::EIO;
+        return m_node->process ? Errno::EINVAL : Errno::EIO;
+    if (m_node->process && !GeneratedDirectory::is_alive(*m_node->process))
+        return Errno::ESRCH;
     if (buffer.left() > kWriteLimit)
         return Errno::EINVAL;
     PageBuffer page;
@@ -175,6 +177,8 @@ Result<usize> GeneratedFile::write(IoBuffer& buffer, i64) {
 }
 
 Result<usize> GeneratedFile::read_at(IoBuffer& buffer, u64 offset) {
+    if (m_node->process && !GeneratedDirectory::is_alive(*m_node->process))
+        return Errno::ESRCH;
     LockGuard guard(m_lock);
     // A new start sees the present state; what follows is consistent with it.
     if (!m_text || offset == 0) {
@@ -241,7 +245,7 @@ Result<RefPtr<GeneratedNode>> GeneratedNode::make_numbered(i32 wanted) const {
     RefPtr<GeneratedNode> child = TRY(make_child(numbered.row, 0));
     TRY(numbered.enter(*this, wanted, *child));
     child->number = hash_number(reinterpret_cast<u64>(&numbered), *child);
-    TRY(child->refresh());
+    child->refresh_owner();
     return child;
 }
 
@@ -249,7 +253,7 @@ Result<RefPtr<Inode>> GeneratedNode::lookup(std::string_view name) {
     if (!table)
         return Errno::ENOTDIR;
     if (process && !GeneratedDirectory::is_alive(*process))
-        return Errno::ENOENT;
+        return Errno::ESRCH;
     for (usize i = 0; i < table->count; ++i) {
         const GeneratedRow& candidate = table->rows[i];
         bool is_implied = false;
@@ -258,7 +262,7 @@ Result<RefPtr<Inode>> GeneratedNode::lookup(std::string_view name) {
             continue;
         RefPtr<GeneratedNode> child =
             TRY(make_child(candidate, is_implied ? prefix.size() + name.size() + 1 : 0));
-        TRY(child->refresh());
+        child->refresh_owner();
         return RefPtr<Inode>(std::move(child));
     }
     if (table->numbered && prefix.empty()) {
@@ -302,15 +306,36 @@ Result<Path> GeneratedNode::follow_magic_link() {
 }
 
 Result<void> GeneratedNode::refresh() {
+    refresh_owner();
+    if (is_directory() && table) {
+        links = 2; // and one for each directory in it
+        for (usize i = 0; i < table->count; ++i) {
+            bool is_implied = false;
+            const std::string_view name = entry_name(table->rows[i], prefix, is_implied);
+            if (name.empty() || is_repeated(*table, i, prefix, name))
+                continue;
+            links += is_implied || (table->rows[i].mode & abi::S_IFMT) == abi::S_IFDIR;
+        }
+        if (table->numbered && prefix.empty() && (table->numbered->row.mode & abi::S_IFMT) == abi::S_IFDIR)
+            for (i32 at = table->numbered->next(*this, 0); at >= 0; at = table->numbered->next(*this, at + 1))
+                ++links;
+    }
+    return {};
+}
+
+void GeneratedNode::refresh_owner() {
     if (!process)
-        return {};
+        return;
     if (!process->is_dumpable && current().process != process.get()) {
         uid = gid = 0;
     } else if (const RefPtr<Credentials> credentials = credentials_of(*process)) {
         uid = credentials->euid;
         gid = credentials->egid;
     }
-    return {};
+}
+
+Result<RefPtr<Inode>> GeneratedNode::create(std::string_view, u32 wanted, u32, u32, u64) {
+    return (wanted & abi::S_IFMT) == abi::S_IFREG ? Errno::EACCES : Errno::EPERM;
 }
 
 Result<void> GeneratedNode::set_attributes(const AttributeChange& change) {

@@ -67,10 +67,13 @@ public:
     Result<usize> read_link(char* buffer, usize capacity) override;
     Result<Path> follow_magic_link() override;
     Result<void> refresh() override;
+    Result<RefPtr<Inode>> create(std::string_view name, u32 mode, u32 uid, u32 gid, u64 device) override;
     Result<void> set_attributes(const AttributeChange& change) override;
     bool may_cache_name(const Inode* found) const override;
     bool is_same_file(const Inode& other) const override;
 
+    // Takes over the process's owner.
+    void refresh_owner();
     // EACCES if the row is private and the current task may not look into the process.
     Result<void> check_private() const;
     // The row's own node, or with `implied` not 0 the directory that the first so many characters of its path imply.

@@ -122,6 +122,7 @@ public:
     const char* type_name = "";
     RefPtr<Dentry> root;
     Mutex rename_lock; // cross-directory renames
+    bool has_fixed_names = false; // nothing can be created in it: ENOENT before all other checks (proc)
     std::atomic<u32> mount_count{0};
 
     SuperBlock();

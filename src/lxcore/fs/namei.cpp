@@ -231,7 +231,7 @@ Result<void> resolve_parent(i32 dirfd, std::string_view path, ParentName& out) {
 // ---- rules for changing directories
 
 Result<void> may_create_in(const Path& parent) {
-    if (parent.dentry->is_deleted)
+    if (parent.dentry->is_deleted || parent.mount->super_block->has_fixed_names)
         return Errno::ENOENT;
     if (parent.mount->is_read_only())
         return Errno::EROFS;

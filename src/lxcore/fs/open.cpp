@@ -74,7 +74,11 @@ Result<RefPtr<File>> open_checked(const Path& path, u32 flags, bool is_new) {
     switch (inode.mode & abi::S_IFMT) {
     case abi::S_IFREG:
     case abi::S_IFDIR: file = TRY(open_data(path, flags, is_new)); break;
-    case abi::S_IFIFO: file = TRY(open_fifo(path, flags)); break;
+    case abi::S_IFIFO:
+        // Without a pipe's state, an anonymous one is a stream of the host (stream_file.cpp).
+        file = TRY(inode.super_block == dentry_cache().anonymous && !inode.fifo ? inode.open(path, flags)
+                                                                               : open_fifo(path, flags));
+        break;
     case abi::S_IFCHR:
     case abi::S_IFBLK: file = TRY(open_device(path, flags)); break;
     case abi::S_IFLNK: return Errno::ELOOP;

@@ -484,6 +484,8 @@ Result<RefPtr<File>> open_fifo(const Path& path, u32 flags) {
             has_partner = pipe->writers != 0;
         else if (mode == abi::O_WRONLY)
             has_partner = pipe->readers != 0;
+        // A pipe of pipe(2), opened through /proc: its other side is there, or has gone for good.
+        has_partner = has_partner || pipe->is_anonymous;
         // Only a reader that found no writer waits for one before it shows a hang-up.
         file->writer_opens_at_open = has_partner ? ~0u : writers_before;
     }
@@ -509,6 +511,9 @@ Result<PipePair> make_pipe(u32 flags) {
     write_end->flags.store(abi::O_WRONLY | status, std::memory_order_relaxed);
     TRY(attach_anonymous_inode(*read_end, "pipe", abi::S_IFIFO | 0600));
     write_end->path = read_end->path;
+    // Found by opens through /proc/PID/fd.
+    pipe->is_anonymous = true;
+    read_end->path.inode().fifo = pipe;
     read_end->count_in();
     write_end->count_in();
     read_end->writer_opens_at_open = write_end->writer_opens_at_open = ~0u;

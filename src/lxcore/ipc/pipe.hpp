@@ -29,6 +29,7 @@ struct PipeState final : public SharedObject {
     u32 readers = 0, writers = 0;            // open files
     u32 reader_opens = 0, writer_opens = 0;  // ever, so that a blocked open notices a short visit
     bool packets = false;                    // pipe2(O_DIRECT): each write keeps its bounds
+    bool is_anonymous = false;               // of pipe(2): opens find no name and wait for nobody
     bool is_polled = false;                  // edge-triggered pollers want to hear of every write
 
     u32 page_count = kDefaultPages;

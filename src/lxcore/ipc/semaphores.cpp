@@ -12,8 +12,14 @@ namespace {
 
 struct Semaphore {
     u16 value;
-    u16 waiting_for_more, waiting_for_zero;
     i32 pid;
+};
+
+// Who waits is counted by looking: a killed one cannot count itself off, but its waiter is taken out of the queue.
+struct SemaphoreWaiter final : Waiter {
+    using Waiter::Waiter;
+    u16 number = 0;
+    bool for_zero = false;
 };
 
 // What SEM_UNDO owes one semaphore at the end of a process.
@@ -32,8 +38,15 @@ public:
     i64 operation_time = 0;
     WaitQueue changed;
 
+    void print_line(base::Writer& writer) const override {
+        base::print(writer, "{:10} {:10}  {:4o} {:10} {:5} {:5} {:5} {:5} {:10} {:10}\n", key, id, mode, semaphores.size(),
+                    uid, gid, creator_uid, creator_gid, operation_time, change_time);
+    }
+
     // Does all operations or none. Returns the index of the one that must wait, or `count`. ERANGE, ENOSPC. Lock held.
     Result<usize> attempt(const abi::sembuf* operations, usize count);
+    // GETNCNT, GETZCNT. Lock held.
+    i32 count_waiters(u16 number, bool for_zero);
     // SETVAL and SETALL forget what others owe.
     void forget_undos(i32 number);
 
@@ -58,6 +71,15 @@ Undo* SemaphoreSet::undo_of(const Process& process, u16 number) {
         if (undo.process == &process && undo.number == number)
             return &undo;
     return nullptr;
+}
+
+i32 SemaphoreSet::count_waiters(u16 number, bool for_zero) {
+    i32 count = 0;
+    changed.for_each([&](const Waiter& waiter) {
+        const auto& entry = static_cast<const SemaphoreWaiter&>(waiter);
+        count += entry.number == number && entry.for_zero == for_zero;
+    });
+    return count;
 }
 
 Result<void> SemaphoreSet::reserve_undos(const abi::sembuf* operations, usize count) {
@@ -192,7 +214,7 @@ Result<i32> sys_semtimedop(i32 id, UserPtr<abi::sembuf> user, u64 count, UserPtr
             return Errno::EFBIG;
         alters = alters || operations[i].sem_op != 0;
     }
-    Waiter waiter(current());
+    SemaphoreWaiter waiter(current());
     for (;;) {
         usize blocked = 0;
         {
@@ -206,8 +228,8 @@ Result<i32> sys_semtimedop(i32 id, UserPtr<abi::sembuf> user, u64 count, UserPtr
                     return Errno::EAGAIN;
                 if (deadline == kNoWait)
                     return Errno::EAGAIN;
-                Semaphore& semaphore = set->semaphores[operations[blocked].sem_num];
-                ++(operations[blocked].sem_op == 0 ? semaphore.waiting_for_zero : semaphore.waiting_for_more);
+                waiter.number = operations[blocked].sem_num;
+                waiter.for_zero = operations[blocked].sem_op == 0;
                 if (!waiter.is_attached())
                     waiter.attach(set->changed);
             }
@@ -220,8 +242,6 @@ Result<i32> sys_semtimedop(i32 id, UserPtr<abi::sembuf> user, u64 count, UserPtr
         const SleepResult slept = current().sleep(deadline);
         {
             LockGuard guard(set->lock);
-            Semaphore& semaphore = set->semaphores[operations[blocked].sem_num];
-            --(operations[blocked].sem_op == 0 ? semaphore.waiting_for_zero : semaphore.waiting_for_more);
             if (set->is_removed)
                 return Errno::EIDRM;
         }
@@ -316,8 +336,8 @@ Result<i32> one_semaphore(SemaphoreSet& set, i32 number, i32 command, u64 argume
     switch (command) {
     case abi::GETVAL: return static_cast<i32>(semaphore.value);
     case abi::GETPID: return semaphore.pid;
-    case abi::GETNCNT: return static_cast<i32>(semaphore.waiting_for_more);
-    default: return static_cast<i32>(semaphore.waiting_for_zero);
+    case abi::GETNCNT: return set.count_waiters(static_cast<u16>(number), false);
+    default: return set.count_waiters(static_cast<u16>(number), true);
     }
 }
 

@@ -10,10 +10,17 @@ namespace lxcore {
 
 namespace {
 
+// The host's side of a stream. Opens through /proc/PID/fd (/dev/stdin) share it, and its position with it.
+struct HostStream final : public SharedObject {
+    explicit HostStream(host::Handle handle) : handle(handle) {}
+    ~HostStream() override { host::close(handle); }
+
+    const host::Handle handle;
+};
+
 class HostStreamFile final : public File {
 public:
-    explicit HostStreamFile(host::Handle handle) : m_handle(handle) {}
-    ~HostStreamFile() override { host::close(m_handle); }
+    explicit HostStreamFile(RefPtr<HostStream> stream) : m_stream(std::move(stream)), m_handle(m_stream->handle) {}
 
     Result<usize> read(IoBuffer& buffer, i64 offset) override {
         if (offset != kCurrentPosition)
@@ -91,21 +98,41 @@ private:
         }
     }
 
-    host::Handle m_handle;
+    RefPtr<HostStream> m_stream;
+    const host::Handle m_handle;
+};
+
+class HostStreamInode final : public Inode {
+public:
+    HostStreamInode(RefPtr<HostStream> stream, u32 access_mode)
+        : m_stream(std::move(stream)), m_access_mode(access_mode & abi::O_ACCMODE) {}
+
+    // EACCES for a direction that the host's descriptor may lack.
+    Result<RefPtr<File>> open(const Path&, u32 flags) override {
+        if (m_access_mode != abi::O_RDWR && (flags & abi::O_ACCMODE) != m_access_mode)
+            return Errno::EACCES;
+        return RefPtr<File>(TRY(make_ref<HostStreamFile>(m_stream)));
+    }
+
+private:
+    RefPtr<HostStream> m_stream;
+    const u32 m_access_mode;
 };
 
 } // namespace
 
 Result<RefPtr<File>> make_stream_file(host::Handle handle, u32 access_mode) {
-    auto made = make_ref<HostStreamFile>(handle);
+    auto made = make_ref<HostStream>(handle);
     if (made.is_error()) {
         host::close(handle);
         return made.error();
     }
-    auto file = made.release_value();
+    auto stream = made.release_value();
+    auto file = TRY(make_ref<HostStreamFile>(stream));
+    RefPtr<Inode> inode = TRY(make_ref<HostStreamInode>(stream, access_mode));
     file->flags.store(access_mode & abi::O_ACCMODE, std::memory_order_relaxed);
     // To the guest it is a pipe: something that is read in order and cannot be mapped.
-    TRY(attach_anonymous_inode(*file, "pipe", abi::S_IFIFO | 0600));
+    TRY(attach_anonymous_inode(*file, "pipe", abi::S_IFIFO | 0600, std::move(inode)));
     return RefPtr<File>(std::move(file));
 }
 

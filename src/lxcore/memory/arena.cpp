@@ -4,6 +4,7 @@
 
 #include <bit>
 
+#include "host/host.hpp"
 #include "lxcore/kernel.hpp"
 
 namespace lxcore {
@@ -19,6 +20,8 @@ constexpr usize class_of(usize bytes) {
         ++index;
     return index;
 }
+
+constexpr usize kDiscardPages = 64;
 
 // The head of a free list: an object's offset in units of 16 bytes, and a counter that makes a reused address
 // different (the ABA problem).
@@ -205,8 +208,13 @@ void* allocate_pages(usize count, usize alignment_pages) {
 void release_pages(void* memory, usize count) {
     const u64 first = page_index(memory);
     ArenaState& arena = state();
+    // Large runs go back to the host, which costs a call but also saves clearing them; small ones are kept warm.
+    const bool is_discarded =
+        count >= kDiscardPages &&
+        host::discard_arena(reinterpret_cast<u64>(memory), count * base::kPageSize).is_ok();
     for (u64 page = first; page < first + count; ++page) {
-        arena.dirty[page / 64].fetch_or(u64{1} << (page % 64), std::memory_order_relaxed);
+        if (!is_discarded)
+            arena.dirty[page / 64].fetch_or(u64{1} << (page % 64), std::memory_order_relaxed);
         unclaim(page);
     }
     arena.used_pages.fetch_sub(count, std::memory_order_relaxed);

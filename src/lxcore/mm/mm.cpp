@@ -78,6 +78,7 @@ Result<RefPtr<Mm>> Mm::clone_locked() {
     copy->auxv_count = auxv_count;
     copy->total_bytes = copy->peak_bytes = total_bytes;
     copy->randomize = randomize;
+    copy->shows_plain_text = shows_plain_text;
     copy->executable = executable;
     if (denies_write && deny_write_access(executable->inode()).is_ok())
         copy->denies_write = true;
@@ -117,6 +118,7 @@ Vma* Mm::first() const { return find(0); }
 
 void Mm::unmap_everything() {
     MmEditor editor(*this);
+    shows_plain_text = false;
     // A few large host calls: everything between the ranges that the host keeps.
     u64 from = base::kGuestLowest;
     for (Vma* vma = VmaTree::first(*this); vma; vma = VmaTree::next(*this, *vma)) {

@@ -77,6 +77,7 @@ public:
     u32 auxv_count = 0;
     u64 total_bytes = 0, locked_bytes = 0, peak_bytes = 0;
     bool randomize = true;
+    bool shows_plain_text = false; // the engine's patched copies are of no use here (lxcore_abandon_texts)
     bool denies_write = false; // `executable` counts as a running program (ETXTBSY) for this Mm
     std::atomic<u32> barrier_registrations{0}; // abi::MEMBARRIER_CMD_REGISTER_*
     u32 lock_future = 0;       // abi::MCL_FUTURE, MCL_ONFAULT of mlockall

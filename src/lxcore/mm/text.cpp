@@ -9,8 +9,8 @@ namespace lxcore {
 namespace {
 
 // Whether `vma` shows a file's own instructions, and nothing that the guest could have written.
-bool is_plain_text(const Vma& vma) {
-    return !current().uses_guest_gs && vma.file && !(vma.flags & abi::MAP_SHARED) && !vma.was_writable && !vma.text && !vma.is_unfit_text &&
+bool is_plain_text(const Mm& mm, const Vma& vma) {
+    return !mm.shows_plain_text && vma.file && !(vma.flags & abi::MAP_SHARED) && !vma.was_writable && !vma.text && !vma.is_unfit_text &&
            (vma.protection & (abi::PROT_EXEC | abi::PROT_WRITE)) == abi::PROT_EXEC && vma.kind == VmaKind::File;
 }
 
@@ -47,7 +47,7 @@ Result<void> MmEditor::map_on_host(Vma& vma) {
     if (!vma.file)
         return vma.flags & abi::MAP_SHARED ? host::map_shared_anonymous(vma.start, vma.length(), vma.protection)
                                            : host::map_anonymous(vma.start, vma.length(), vma.protection);
-    if (is_plain_text(vma)) {
+    if (is_plain_text(m_mm, vma)) {
         const engine::Text* text =
             engine::find_text(vma.offset, vma.length(), text_identity(vma.file->inode()));
         if (text && map_text(vma, *text))
@@ -155,7 +155,7 @@ extern "C" void lxcore_improve_text(u64 address) {
     const u64 site = address - 2;
     MmEditor editor(*task.mm);
     Vma* vma = editor.find(site);
-    if (!vma || vma->start > site || vma->hidden != Hidden::No || (!vma->text && !is_plain_text(*vma)))
+    if (!vma || vma->start > site || vma->hidden != Hidden::No || (!vma->text && !is_plain_text(*task.mm, *vma)))
         return;
     const host::Handle handle = vma->file->host_handle();
     if (handle == host::kNoHandle)
@@ -168,7 +168,9 @@ extern "C" void lxcore_improve_text(u64 address) {
 
 extern "C" void lxcore_abandon_texts() {
     using namespace lxcore;
-    MmEditor editor(*current().mm);
+    Mm& mm = *current().mm;
+    MmEditor editor(mm);
+    mm.shows_plain_text = true;
     for (Vma* vma = editor.find(0); vma; vma = editor.next(*vma))
         if (vma->text && vma->hidden == Hidden::No)
             editor.restore_text(*vma);

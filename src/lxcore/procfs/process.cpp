@@ -129,9 +129,42 @@ Result<void> ignore_write(std::string_view, const Node&) { return {}; }
 
 // ---- namespaces: one of each, whose numbers are Linux's own for the first ones
 
+constexpr u32 kUserNamespace = 4026531837u;
+
+// ioctl_ns(2). All are the first of their kind, so that there are no parents.
+class NamespaceFile final : public File {
+public:
+    Result<i64> control(u32 request, u64 argument) override {
+        constexpr u32 kGetUserNamespace = 0xb701, kGetParent = 0xb702, kGetType = 0xb703, kGetOwner = 0xb704;
+        static constexpr struct {
+            u32 number;
+            u64 type;
+        } kTypes[] = {{4026531834u, abi::CLONE_NEWTIME}, {4026531835u, abi::CLONE_NEWCGROUP},
+                      {4026531836u, abi::CLONE_NEWPID},  {kUserNamespace, abi::CLONE_NEWUSER},
+                      {4026531838u, abi::CLONE_NEWUTS},  {4026531839u, abi::CLONE_NEWIPC},
+                      {4026531840u, abi::CLONE_NEWNS},   {4026531992u, abi::CLONE_NEWNET}};
+        const u64 number = inode().number;
+        switch (request) {
+        case kGetUserNamespace: return Errno::EPERM; // the first user namespace is nobody's to have
+        case kGetParent: return number == kUserNamespace || number == 4026531836u ? Errno::EPERM : Errno::EINVAL;
+        case kGetType:
+            for (const auto& row : kTypes)
+                if (row.number == number)
+                    return static_cast<i64>(row.type);
+            return Errno::EINVAL;
+        case kGetOwner:
+            if (number != kUserNamespace)
+                return Errno::EINVAL;
+            TRY(UserPtr<u32>(argument).write(0u));
+            return i64{0};
+        default: return Errno::ENOTTY;
+        }
+    }
+};
+
 class NamespaceInode final : public Inode {
 public:
-    Result<RefPtr<File>> open(const Path&, u32) override { return RefPtr<File>(TRY(make_ref<File>())); }
+    Result<RefPtr<File>> open(const Path&, u32) override { return RefPtr<File>(TRY(make_ref<NamespaceFile>())); }
     bool is_same_file(const Inode& other) const override { return number == other.number; }
 };
 
@@ -204,11 +237,13 @@ constexpr GeneratedRow kRows[] = {
     {.path = "net/dev", .mode = kFile | 0444, .print = print_net_page, .argument = "dev"},
     {.path = "net/fib_trie", .mode = kFile | 0444, .print = print_net_page, .argument = "fib_trie"},
     {.path = "net/if_inet6", .mode = kFile | 0444, .print = print_net_page, .argument = "if_inet6"},
+    {.path = "net/igmp", .mode = kFile | 0444, .print = print_net_page, .argument = "igmp"},
     {.path = "net/ipv6_route", .mode = kFile | 0444, .print = print_net_page, .argument = "ipv6_route"},
     {.path = "net/netlink", .mode = kFile | 0444, .print = print_net_page, .argument = "netlink"},
     {.path = "net/netstat", .mode = kFile | 0444, .print = print_net_page, .argument = "netstat"},
     {.path = "net/packet", .mode = kFile | 0444, .print = print_net_page, .argument = "packet"},
     {.path = "net/protocols", .mode = kFile | 0444, .print = print_net_page, .argument = "protocols"},
+    {.path = "net/psched", .mode = kFile | 0444, .print = print_net_page, .argument = "psched"},
     {.path = "net/raw", .mode = kFile | 0444, .print = print_net_page, .argument = "raw"},
     {.path = "net/raw6", .mode = kFile | 0444, .print = print_net_page, .argument = "raw6"},
     {.path = "net/route", .mode = kFile | 0444, .print = print_net_page, .argument = "route"},

@@ -84,6 +84,17 @@ std::string_view next_word(std::string_view& text) {
     return word;
 }
 
+bool is_number(std::string_view word) {
+    if (word.front() == '-')
+        word.remove_prefix(1);
+    if (word.empty() || word.size() > 20)
+        return false;
+    for (char digit : word)
+        if (digit < '0' || digit > '9')
+            return false;
+    return true;
+}
+
 // As many numbers as the setting has by itself, or fewer.
 Result<void> write_numbers(std::string_view text, const Node& node) {
     std::string_view original = node.row->argument;
@@ -95,8 +106,9 @@ Result<void> write_numbers(std::string_view text, const Node& node) {
             break;
         if (next_word(original).empty())
             return Errno::EINVAL;
-        const i64 value = TRY(parse_integer(word));
-        base::print(kept, "{}{}", count++ ? "\t" : "", value);
+        if (!is_number(word))
+            return Errno::EINVAL;
+        base::print(kept, "{}{}", count++ ? "\t" : "", word);
     }
     if (count == 0)
         return Errno::EINVAL;
@@ -150,7 +162,7 @@ Result<void> print_uuid(base::Writer& writer, const Node&) {
 // ---- figures
 
 Result<void> print_file_counts(base::Writer& writer, const Node&) {
-    writer.put("1024\t0\t9223372036854775807\n");
+    writer.put("1024\t0\t2097152\n");
     return {};
 }
 
@@ -188,9 +200,8 @@ constexpr GeneratedRow kRows[] = {
     {.path = "fs/binfmt_misc", .mode = kFolder | 0555, .table = &kEmptyTable},
     {.path = "fs/dentry-state", .mode = kFile | 0444, .print = print_dentry_counts},
     number("fs/epoll/max_user_watches", "1048576"),
-    number("fs/file-max", "9223372036854775807"),
+    number("fs/file-max", "2097152"),
     {.path = "fs/file-nr", .mode = kFile | 0444, .print = print_file_counts},
-    number("fs/inode-max", "1048576"),
     fixed("fs/inode-nr", "1024\t0"),
     number("fs/inotify/max_queued_events", "16384"),
     number("fs/inotify/max_user_instances", "128"),
@@ -229,7 +240,6 @@ constexpr GeneratedRow kRows[] = {
     {.path = "kernel/hostname", .mode = kFile | 0644, .print = print_name<&abi::new_utsname::nodename>,
      .write = write_name<&abi::new_utsname::nodename>},
     number("kernel/hung_task_timeout_secs", "120"),
-    number("kernel/io_uring_disabled", "2"),
     number("kernel/keys/maxbytes", "20000"),
     number("kernel/keys/maxkeys", "200"),
     number("kernel/kptr_restrict", "1"),

@@ -60,6 +60,13 @@ public:
     void wake(u32 events = ~0u, u32 exclusive = 1);
     void wake_all() { wake(~0u, ~0u); }
     bool has_waiters() const { return !m_waiters.is_empty(); }
+    // Calls visit(Waiter&) for each, with the queue's lock held.
+    template <typename Visitor>
+    void for_each(Visitor visit) {
+        LockGuard guard(m_lock);
+        for (Waiter& waiter : m_waiters)
+            visit(waiter);
+    }
 
 private:
     friend class Waiter;

@@ -176,14 +176,22 @@ RefPtr<Process> reparent_children(Process& process) {
     return to_wake;
 }
 
+void announce_session_event() {
+    TaskState& state = task_state();
+    state.session_events.fetch_add(1, std::memory_order_release);
+    host::wake(reinterpret_cast<u32*>(&state.session_events), ~0u);
+}
+
 // The end of pid 1 is the end of all, as that of a pid namespace's init. tree_lock held.
 void end_everything(Process& init) {
     TaskState& state = task_state();
     state.init = nullptr;
+    state.init_has_ended.store(true);
     for (auto& bucket : state.tasks)
         for (Task& task : bucket)
             if (task.process != &init && task.process->leader == &task)
                 begin_group_exit(*task.process, abi::SIGKILL);
+    announce_session_event();
 }
 
 void report_session_end(Process& process) {
@@ -196,8 +204,7 @@ void report_session_end(Process& process) {
         LockGuard guard(state.session_events_lock);
         state.ended_sessions.push_back(*record);
     }
-    state.session_events.fetch_add(1, std::memory_order_release);
-    host::wake(reinterpret_cast<u32*>(&state.session_events), ~0u);
+    announce_session_event();
 }
 
 // No thread of the process runs guest code any more. `own`: CPU time of its pico process.
@@ -324,6 +331,8 @@ void dispose(Reaped reaped) {
 }
 
 u32* session_events_word() { return reinterpret_cast<u32*>(&task_state().session_events); }
+
+bool init_has_ended() { return task_state().init_has_ended.load() && !kernel().shutting_down.load(); }
 
 bool next_session_event(u64* session_id, i32* status) {
     EndedSession* record;

@@ -41,10 +41,12 @@ struct SpawnRequest {
 // Credentials of root, working directory and root at the root mount. Called by the instance host.
 Result<RefPtr<Process>> spawn_user_process(SpawnRequest& request);
 
-// Word that changes, and is woken by host::wake(), when a session's first process has ended.
+// Word that changes, and is woken by host::wake(), when a session's first process or init has ended.
 u32* session_events_word();
 // Takes the oldest unreported end. `status` is a wait status.
 bool next_session_event(u64* session_id, i32* status);
+// The end of init is that of the instance: whether it has come without shut_down().
+bool init_has_ended();
 
 // ---- end of threads and processes ------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ struct TaskState : ArenaObject {
     u32 process_count = 0, thread_count = 0;
     u64 forks = 0; // since boot, for /proc/stat
     Process* init = nullptr;
+    std::atomic<bool> init_has_ended{false};
     // Blocks of threads that have ended; reusable once host_alive is 0.
     Mutex block_lock;
     Task* retired = nullptr; // linked through next_retired

@@ -345,14 +345,36 @@ Result<RefPtr<Tty>> open_pty_master(u32 flags, RefPtr<File>& master) {
     return tty;
 }
 
+namespace {
+
+// In the devpts mount, so that ttyname(3) finds the terminal. Empty without one.
+Result<Path> devpts_path(u32 index) {
+    RefPtr<Mount> mount;
+    {
+        LockGuard guard(mount_state().lock);
+        for (Mount& candidate : mount_state().mounts)
+            if (std::string_view(candidate.super_block->type_name) == "devpts")
+                mount = RefPtr<Mount>(&candidate);
+    }
+    if (!mount)
+        return Path();
+    base::FixedWriter<16> name;
+    base::print(name, "{}", index);
+    RefPtr<Dentry> dentry = TRY(lookup_dentry(*mount->root, name.view()));
+    if (dentry->is_negative())
+        return Path();
+    return Path(std::move(mount), std::move(dentry));
+}
+
+} // namespace
+
 Result<RefPtr<File>> open_pty_slave(u32 index, const Path& path, u32 flags) {
     RefPtr<Tty> tty = find_pty(index);
     if (!tty)
         return Errno::ENXIO;
     RefPtr<SlaveFile> file = TRY(make_ref<SlaveFile>());
-    if (path)
-        file->path = path;
-    else
+    file->path = path ? path : TRY(devpts_path(index));
+    if (!file->path)
         TRY(attach_anonymous_inode(*file, "pts", abi::S_IFCHR | (tty->mode == kModeUnset ? 0620 : tty->mode)));
     {
         LockGuard guard(tty->lock);

@@ -3,7 +3,6 @@
 
 #include "abi/fcntl.hpp"
 #include "abi/poll.hpp"
-#include "lxcore/fs/mount.hpp"
 #include "lxcore/task/life.hpp"
 #include "lxcore/tty/tty.hpp"
 
@@ -163,26 +162,6 @@ void relay_thread(host::ThreadBlock& block) {
     end_kernel_thread(task);
 }
 
-// Through the devpts mount, so that ttyname(3) finds the terminal; without one it is a file in no tree.
-Result<RefPtr<File>> open_session_slave(u32 index) {
-    RefPtr<Mount> mount;
-    {
-        LockGuard guard(mount_state().lock);
-        for (Mount& candidate : mount_state().mounts)
-            if (std::string_view(candidate.super_block->type_name) == "devpts")
-                mount = RefPtr<Mount>(&candidate);
-    }
-    Path path;
-    if (mount) {
-        base::FixedWriter<16> name;
-        base::print(name, "{}", index);
-        RefPtr<Dentry> dentry = TRY(lookup_dentry(*mount->root, name.view()));
-        if (!dentry->is_negative())
-            path = Path(std::move(mount), std::move(dentry));
-    }
-    return open_pty_slave(index, path, abi::O_RDWR | abi::O_NOCTTY);
-}
-
 } // namespace
 
 Result<RefPtr<SessionTerminal>> create_session_terminal(host::Handle input, host::Handle output, u16 rows,
@@ -201,7 +180,7 @@ Result<RefPtr<SessionTerminal>> create_session_terminal(host::Handle input, host
     TRY(attach_anonymous_inode(*relay->master, "ptmx", abi::S_IFCHR | 0666));
     relay->pty->is_locked = false;
     relay->pty->size = {rows, columns, 0, 0};
-    relay->slave = TRY(open_session_slave(relay->pty->index));
+    relay->slave = TRY(open_pty_slave(relay->pty->index, {}, abi::O_RDWR | abi::O_NOCTTY));
     relay->tty = relay->pty.get();
     relay->tty_holder = relay->pty;
     relay->ref(); // the thread's

@@ -108,7 +108,8 @@ struct TtyState : ArenaObject {
 Result<void> initialize_ttys();
 // A new pty; its master is `master`. ENOSPC.
 Result<RefPtr<Tty>> open_pty_master(u32 flags, RefPtr<File>& master);
-// The slave of an existing pty. EIO when it is locked, ENXIO without a master. `path` may be empty (TIOCGPTPEER).
+// The slave of an existing pty. EIO when it is locked, ENXIO without a master. Without `path`, the
+// file is the one in devpts (TIOCGPTPEER).
 Result<RefPtr<File>> open_pty_slave(u32 index, const Path& path, u32 flags);
 RefPtr<Tty> find_pty(u32 index);
 

@@ -293,7 +293,7 @@ void step(Mm& mm, TestFile* const (&files)[2]) {
     default:
         (void)mm.change_marks(address, length, below(2) ? u32{kAdviceDontDump} : 0, below(2) ? u32{kAdviceDontDump} : 0,
                               below(4) == 0, below(4) == 0);
-        lxcore_improve_text(address);
+        lxcore_improve_text(address + 2);
         break;
     }
     simulated::engine_knows_text = below(3) != 0;

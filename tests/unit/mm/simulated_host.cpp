@@ -87,7 +87,7 @@ Text* find_text(u64 offset, u64 length, const TextIdentity&) {
                           length == simulated::kTextLength;
     return is_known ? &g_text : nullptr;
 }
-Text* build_text(host::Handle, u64 offset, u64 length, const TextIdentity& identity) {
+Text* learn_site(host::Handle, u64 offset, u64 length, const TextIdentity& identity, u64) {
     return find_text(offset, length, identity);
 }
 u64 trampoline_address(const Text&, u64 address) { return address + simulated::kTrampolineDistance; }

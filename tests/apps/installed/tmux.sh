@@ -1,0 +1,5 @@
+### two-panes
+export TERM=screen; t="tmux -L case -f /dev/null"; $t new-session -d -x 80 -y 24 'env -i PS1=one: TERM=screen bash --norc --noprofile'; $t split-window -v 'env -i PS1=two: TERM=screen bash --norc --noprofile'; $t list-panes -F '#{pane_index} #{pane_width}x#{pane_height}'
+await() { for i in $(seq 100); do $t capture-pane -p -t "$1" | grep -q "$2" && return; sleep 0.1; done; echo "no $2:"; $t capture-pane -p -t "$1"; }
+await :.0 one: ; await :.1 two: ; $t send-keys -t :.0 'echo $((6 * 7)) from the first' Enter; $t send-keys -t :.1 'stty size; tty >/dev/null && echo a terminal' Enter; await :.0 '^42 from'; await :.1 '^a terminal'; $t capture-pane -p -t :.0 | sed '/^$/d'; $t capture-pane -p -t :.1 | sed '/^$/d'
+$t send-keys -t :.1 'sleep 100' Enter; sleep 0.5; $t send-keys -t :.1 C-c; $t send-keys -t :.1 'echo interrupted $?' Enter; await :.1 '^interrupted 130'; $t resize-pane -t :.0 -y 5; $t send-keys -t :.0 'clear; stty size' Enter; await :.0 '^5 80'; $t send-keys -t :.0 exit Enter; for i in $(seq 50); do [ $($t list-panes | wc -l) = 1 ] && break; sleep 0.1; done; $t list-panes -F '#{pane_height}'; $t kill-server; sleep 0.3; $t ls 2>&1 | cut -c1-9
