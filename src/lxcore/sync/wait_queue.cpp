@@ -52,6 +52,7 @@ bool Waiter::on_wake(u32) {
 void WaitQueue::wake(u32 events, u32 exclusive) {
     if (m_waiters.is_empty())
         return;
+    DeferredWakes deferred;
     LockGuard guard(m_lock);
     Waiter* passed_over = nullptr;
     for (Waiter& waiter : m_waiters) {
