@@ -162,6 +162,8 @@ u64 guest_fs_base();
 void set_guest_fs_base(u64 base);
 
 u32 processor_count();
+// How many handles the whole instance may have open.
+u64 handle_limit();
 // Bit set of usable processors, as sched_getaffinity(2). Returns bytes written.
 Result<usize> get_affinity(i32 host_thread, void* mask, usize length);
 Result<void> set_affinity(i32 host_thread, const void* mask, usize length);

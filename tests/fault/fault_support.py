@@ -39,10 +39,14 @@ class Instance(support.Home):
         self.environment.update(LXSS_GRACE=grace, LXSS_IDLE="600", LXSS_KERNEL=support.kernel)
 
     def make(self):
-        result = self.import_instance("test")
-        if result.returncode != 0:
-            raise RuntimeError(f"import failed: {result.stderr.decode()}")
-        self.guest("true", timeout=30)
+        try:
+            result = self.import_instance("test")
+            if result.returncode != 0:
+                raise RuntimeError(f"import failed: {result.stderr.decode()}")
+            self.guest("true", timeout=30)
+        except BaseException:
+            self.close()
+            raise
         return self
 
     # ---- inside

@@ -2,6 +2,7 @@
 // descriptors (CLONE_PARENT | CLONE_FILES), so that a descriptor is valid in each of them.
 #include "abi/futex.hpp"
 #include "abi/prctl.hpp"
+#include "abi/resource.hpp"
 #include "abi/sched.hpp"
 #include "engine/direct/direct.hpp"
 #include "host/linux/internal.hpp"
@@ -247,6 +248,12 @@ u32 processor_count() {
         for (u64 word = mask[i]; word != 0; word &= word - 1)
             ++count;
     return count ? count : 1;
+}
+
+u64 handle_limit() {
+    abi::rlimit64 limit{};
+    (void)host_call(abi::SYS_prlimit64, 0, abi::RLIMIT_NOFILE, 0, address_of(&limit));
+    return limit.rlim_cur;
 }
 
 Result<usize> get_affinity(i32 host_thread, void* mask, usize length) {

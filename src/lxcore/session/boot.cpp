@@ -33,6 +33,7 @@ namespace {
 constexpr char kRelease[] = "5.15.0-lxss";
 constexpr char kVersion[] = "#1 SMP lxss";
 
+// A file may have two; what remains is for sockets, standard streams and whatever else needs a handle of the host.
 constexpr u32 kRootHandleBudget = 1000;
 constexpr u32 kToolsHandleBudget = 32;
 
@@ -127,7 +128,8 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
     TRY(initialize_sysfs());
     TRY(initialize_ttys());
     TRY(initialize_sessions());
-    RefPtr<SuperBlock> root = TRY(create_volfs(host::root_folder(), kRootHandleBudget, false));
+    const u64 budget = base::min<u64>(kRootHandleBudget, host::handle_limit() / 4);
+    RefPtr<SuperBlock> root = TRY(create_volfs(host::root_folder(), static_cast<u32>(budget), false));
     TRY(mount_root(std::move(root), "lxss"));
     TRY(initialize_guest_tools());
     return {};

@@ -77,7 +77,8 @@ static void descriptors(int limit) {
             if (limit ? error != EMFILE : error != 0 && error != EMFILE && error != ENFILE)
                 printf("FAIL kind %u turn %d: %s\n", kind, turn, strerror(error)), ++g_failures;
             check(!limit || count <= limit, "more than the limit");
-            check(count > 10, "hardly any could be opened");
+            if (count <= 10)
+                printf("FAIL kind %u turn %d: only %d could be opened\n", kind, turn, count), ++g_failures;
             while (count > 0)
                 close(fds[--count]);
             const int again = open("/etc/passwd", O_RDONLY);

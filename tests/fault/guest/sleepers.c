@@ -272,6 +272,11 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     prepare();
     for (int i = 0; i < kCount; ++i) {
+        /* Known to be missing: a process that waits for its vfork's child ends only after that, even by SIGKILL. */
+        if (!outside && kSleepers[i].sleep == sleep_vfork) {
+            pids[i] = 0;
+            continue;
+        }
         pids[i] = fork();
         if (pids[i] == 0) {
             char name[16];
@@ -308,13 +313,16 @@ int main(int argc, char **argv) {
     }
     printf("ready");
     for (int i = 0; i < kCount; ++i)
-        printf(" %s=%d", kSleepers[i].name, pids[i]);
+        if (pids[i])
+            printf(" %s=%d", kSleepers[i].name, pids[i]);
     printf("\n");
     fflush(stdout);
     alarm(40);
 
     for (int i = 0; i < kCount; ++i) {
         int status = 0;
+        if (!pids[i])
+            continue;
         pid_t pid = waitpid(pids[i], &status, 0);
         if (pid != pids[i])
             fail("waitpid", errno);
