@@ -104,4 +104,8 @@ Result<abi::statfs> file_system_info(Handle) {
     return Errno::ENOSYS;
 }
 
+u64 handle_limit() {
+    return 0;
+}
+
 } // namespace host
