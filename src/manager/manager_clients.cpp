@@ -182,7 +182,8 @@ const RegistryEntry* Manager::require_installed(const ClientPointer& client, con
         return nullptr;
     }
     InstancePointer instance = find_instance(entry->name);
-    if (instance && instance->purpose != Purpose::Serve) {
+    // One that has been exported and is about to end is waited for, as any other.
+    if (instance && instance->purpose != Purpose::Serve && instance->phase != Phase::Stopping) {
         fail(client, "the instance '" + entry->name + "' is being exported; try again when that is done");
         return nullptr;
     }

@@ -160,7 +160,9 @@ Result<usize> GeneratedFile::read(IoBuffer& buffer, i64 offset) {
 Result<usize> GeneratedFile::write(IoBuffer& buffer, i64) {
     const GeneratedRow& row = *m_node->row;
     if (!row.write)
-        return Errno::EIO;
+        return m_node->process ? Errno::EINVAL : Errno::EIO;
+    if (m_node->process && !GeneratedDirectory::is_alive(*m_node->process))
+        return Errno::ESRCH;
     if (buffer.left() > kWriteLimit)
         return Errno::EINVAL;
     PageBuffer page;
@@ -175,6 +177,8 @@ Result<usize> GeneratedFile::write(IoBuffer& buffer, i64) {
 }
 
 Result<usize> GeneratedFile::read_at(IoBuffer& buffer, u64 offset) {
+    if (m_node->process && !GeneratedDirectory::is_alive(*m_node->process))
+        return Errno::ESRCH;
     LockGuard guard(m_lock);
     // A new start sees the present state; what follows is consistent with it.
     if (!m_text || offset == 0) {
@@ -249,7 +253,7 @@ Result<RefPtr<Inode>> GeneratedNode::lookup(std::string_view name) {
     if (!table)
         return Errno::ENOTDIR;
     if (process && !GeneratedDirectory::is_alive(*process))
-        return Errno::ENOENT;
+        return Errno::ESRCH;
     for (usize i = 0; i < table->count; ++i) {
         const GeneratedRow& candidate = table->rows[i];
         bool is_implied = false;

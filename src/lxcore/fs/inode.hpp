@@ -94,8 +94,6 @@ public:
     // -- any type
     // The open file's object; the generic layer handles FIFOs, sockets and device nodes itself.
     virtual Result<RefPtr<File>> open(const Path& path, u32 flags);
-    // FIFOs and devices: open() is asked nevertheless.
-    virtual bool opens_itself() const { return false; }
     // Target of a symlink into `buffer`; its length (not NUL-terminated).
     virtual Result<usize> read_link(char* buffer, usize capacity);
     // A "magic" link (/proc/self/fd/1, exe, cwd): the place itself instead of a text. EINVAL for ordinary ones.

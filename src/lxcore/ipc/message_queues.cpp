@@ -39,6 +39,11 @@ public:
         while (Message* message = messages.pop_front())
             Message::destroy(message);
     }
+    void print_line(base::Writer& writer) const override {
+        base::print(writer, "{:10} {:10}  {:4o}  {:10} {:10} {:5} {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10}\n", key, id, mode,
+                    bytes, count, last_sender, last_receiver, uid, gid, creator_uid, creator_gid, send_time,
+                    receive_time, change_time);
+    }
     // Lock held.
     Message* pick(i64 type, u32 flags) const;
 };

@@ -15,6 +15,8 @@ namespace {
 // Before each packet of a packet pipe.
 using PacketHeader = u16;
 constexpr usize kMaxPacket = PipeState::kAtomicBytes;
+// What a large transfer copies at a time: the other side goes on with it meanwhile.
+constexpr usize kChunk = 16 * 1024;
 
 class PipeFile final : public File {
 public:
@@ -34,6 +36,9 @@ public:
     bool is_counted = false;
 
 private:
+    // One transfer: 0 bytes when there is nothing, or no room. `before`, `after`: bytes queued around it.
+    Result<usize> read_step(IoBuffer& buffer, u64& before, u64& after);
+    Result<usize> write_step(IoBuffer& buffer, usize at_least, u64& before, u64& after);
     Result<usize> read_packet(IoBuffer& buffer);
     Result<usize> write_packets(IoBuffer& buffer);
 
@@ -94,31 +99,76 @@ Result<usize> PipeFile::read_packet(IoBuffer& buffer) {
     return done;
 }
 
+Result<usize> PipeFile::read_step(IoBuffer& buffer, u64& before, u64& after) {
+    PipeState& pipe = *m_pipe;
+    const auto take = [&]() -> Result<usize> {
+        before = pipe.used();
+        auto done = before == 0    ? Result<usize>(usize{0})
+                    : pipe.packets ? read_packet(buffer)
+                                   : pipe.take(buffer, base::min<u64>(buffer.left(), before));
+        after = pipe.used();
+        return done;
+    };
+    if (pipe.packets || buffer.left() <= PipeState::kAtomicBytes) {
+        LockGuard guard(pipe.lock);
+        if (!pipe.read_lock.is_locked())
+            return take();
+    }
+    LockGuard side(pipe.read_lock);
+    u64 position = 0;
+    usize bytes = 0;
+    {
+        LockGuard guard(pipe.lock);
+        bytes = base::min<u64>(base::min(buffer.left(), kChunk), pipe.used());
+        if (pipe.packets || bytes <= PipeState::kAtomicBytes)
+            return take();
+        position = pipe.head;
+    }
+    auto done = pipe.copy(buffer, position, bytes, false);
+    LockGuard guard(pipe.lock);
+    before = pipe.used();
+    if (done.is_ok())
+        pipe.consume(done.value());
+    after = pipe.used();
+    return done;
+}
+
 Result<usize> PipeFile::read(IoBuffer& buffer, i64) {
     if (buffer.left() == 0)
         return usize{0};
     PipeState& pipe = *m_pipe;
     Waiter waiter(current());
     bool slept = false;
+    usize total = 0;
     for (;;) {
+        u64 before = 0;
+        u64 after = 0;
+        auto done = read_step(buffer, before, after);
+        if (done.is_error() || done.value() != 0) {
+            // Writers sleep (and pollers wait) for room for one atomic write.
+            if (pipe.capacity() - before < PipeState::kAtomicBytes &&
+                pipe.capacity() - after >= PipeState::kAtomicBytes)
+                pipe.writable.wake(abi::POLLOUT | abi::POLLWRNORM);
+            if (done.is_ok())
+                total += done.value();
+            if (done.is_ok() && after != 0 && buffer.left() != 0 && !pipe.packets)
+                continue;
+            // The wake-up that ended this sleep may have been meant for others, too.
+            if (slept) {
+                waiter.detach();
+                if (pipe.used() != 0)
+                    pipe.readable.wake(abi::POLLIN | abi::POLLRDNORM);
+            }
+            if (total != 0)
+                return total;
+            return done;
+        }
+        if (total != 0)
+            return total;
         {
             LockGuard guard(pipe.lock);
-            const u64 before = pipe.used();
-            if (before != 0) {
-                auto done = pipe.packets ? read_packet(buffer)
-                                         : pipe.take(buffer, base::min<u64>(buffer.left(), before));
-                const u64 after = pipe.used();
-                // Writers sleep (and pollers wait) for room for one atomic write.
-                const bool made_room = pipe.capacity() - before < PipeState::kAtomicBytes &&
-                                       pipe.capacity() - after >= PipeState::kAtomicBytes;
-                guard.unlock();
-                if (made_room)
-                    pipe.writable.wake(abi::POLLOUT | abi::POLLWRNORM);
-                // The wake-up that ended this sleep may have been meant for others, too.
-                if (slept && after != 0)
-                    pipe.readable.wake(abi::POLLIN | abi::POLLRDNORM);
-                return done;
-            }
+            if (pipe.used() != 0)
+                continue;
             if (pipe.writers == 0)
                 return usize{0};
             if (is_nonblocking())
@@ -159,80 +209,90 @@ Result<usize> PipeFile::write_packets(IoBuffer& buffer) {
     return total;
 }
 
+// at_least: room without which nothing is written (up to PIPE_BUF bytes go in whole or not at all).
+Result<usize> PipeFile::write_step(IoBuffer& buffer, usize at_least, u64& before, u64& after) {
+    PipeState& pipe = *m_pipe;
+    const auto put = [&]() -> Result<usize> {
+        before = pipe.used();
+        const u64 room = pipe.room();
+        auto done = pipe.packets      ? write_packets(buffer)
+                    : room < at_least ? Result<usize>(usize{0})
+                                      : pipe.put(buffer, base::min<u64>(room, buffer.left()));
+        after = pipe.used();
+        return done;
+    };
+    if (pipe.packets || buffer.left() <= PipeState::kAtomicBytes) {
+        LockGuard guard(pipe.lock);
+        if (!pipe.write_lock.is_locked())
+            return put();
+    }
+    LockGuard side(pipe.write_lock);
+    u64 position = 0;
+    usize bytes = 0;
+    {
+        LockGuard guard(pipe.lock);
+        bytes = base::min<u64>(base::min(buffer.left(), kChunk), pipe.room());
+        if (pipe.packets || bytes <= PipeState::kAtomicBytes)
+            return put();
+        position = pipe.tail;
+    }
+    auto done = pipe.copy(buffer, position, bytes, true);
+    LockGuard guard(pipe.lock);
+    before = pipe.used();
+    if (done.is_ok())
+        pipe.tail += done.value();
+    after = pipe.used();
+    return done;
+}
+
 Result<usize> PipeFile::write(IoBuffer& buffer, i64) {
     PipeState& pipe = *m_pipe;
     Waiter waiter(current());
     const usize wanted = buffer.left();
+    const usize at_least = wanted <= PipeState::kAtomicBytes ? wanted : 1;
     usize total = 0;
     bool slept = false;
     if (wanted == 0)
         return usize{0};
+    // What ends the call before all is written. The wake-up of this sleep may have been meant for another writer.
+    const auto finish = [&](Errno error) -> Result<usize> {
+        waiter.detach();
+        if (slept && pipe.room() >= PipeState::kAtomicBytes)
+            pipe.writable.wake(abi::POLLOUT | abi::POLLWRNORM);
+        if (total != 0)
+            return total;
+        return error;
+    };
     for (;;) {
-        Errno error = Errno::OK;
-        bool wake_readers = false;
-        bool more_room = false;
+        if (pipe.readers == 0) {
+            send_kernel_signal_to_task(current(), abi::SIGPIPE);
+            return finish(Errno::EPIPE);
+        }
+        u64 before = 0;
+        u64 after = 0;
+        auto done = write_step(buffer, at_least, before, after);
+        if (done.is_error())
+            return finish(done.error());
+        total += done.value();
+        if (done.value() != 0 && (before == 0 || pipe.is_polled))
+            pipe.readable.wake(abi::POLLIN | abi::POLLRDNORM);
+        if (total == wanted)
+            return finish(Errno::OK);
+        if (done.value() != 0)
+            continue;
         {
             LockGuard guard(pipe.lock);
-            if (pipe.readers == 0) {
-                guard.unlock();
-                send_kernel_signal_to_task(current(), abi::SIGPIPE);
-                if (total != 0)
-                    return total;
-                return Errno::EPIPE;
-            }
-            const u64 before = pipe.used();
-            usize done = 0;
-            if (pipe.packets) {
-                auto put = write_packets(buffer);
-                if (put.is_error())
-                    error = put.error();
-                else
-                    done = put.value();
-            } else {
-                // Up to PIPE_BUF bytes go in whole or not at all.
-                const u64 room = pipe.room();
-                const usize fits = wanted <= PipeState::kAtomicBytes && room < wanted
-                                       ? 0
-                                       : base::min<u64>(room, wanted - total);
-                if (fits != 0) {
-                    auto put = pipe.put(buffer, fits);
-                    if (put.is_error())
-                        error = put.error();
-                    else
-                        done = put.value();
-                    if (error == Errno::OK && done < fits)
-                        error = Errno::EFAULT;
-                }
-            }
-            total += done;
-            if (error == Errno::OK && total < wanted) {
-                if (is_nonblocking())
-                    error = Errno::EAGAIN;
-                else if (!waiter.is_attached())
-                    waiter.attach_exclusive(pipe.writable);
-            }
-            wake_readers = done != 0 && (before == 0 || pipe.is_polled);
-            more_room = pipe.room() >= PipeState::kAtomicBytes;
-        }
-        if (wake_readers)
-            pipe.readable.wake(abi::POLLIN | abi::POLLRDNORM);
-        if (total == wanted || error != Errno::OK) {
-            waiter.detach();
-            if (slept && more_room)
-                pipe.writable.wake(abi::POLLOUT | abi::POLLWRNORM);
-            if (total != 0)
-                return total;
-            return error;
+            if (pipe.readers == 0 || (!pipe.packets && pipe.room() >= at_least) ||
+                (pipe.packets && pipe.room() >= base::min(buffer.left(), kMaxPacket) + sizeof(PacketHeader)))
+                continue;
+            if (is_nonblocking())
+                return finish(Errno::EAGAIN);
+            if (!waiter.is_attached())
+                waiter.attach_exclusive(pipe.writable);
         }
         slept = true;
-        if (current().sleep() == SleepResult::Interrupted) {
-            waiter.detach();
-            if (pipe.room() >= PipeState::kAtomicBytes)
-                pipe.writable.wake(abi::POLLOUT | abi::POLLWRNORM);
-            if (total != 0)
-                return total;
-            return Errno::ERESTARTSYS;
-        }
+        if (current().sleep() == SleepResult::Interrupted)
+            return finish(Errno::ERESTARTSYS);
     }
 }
 
@@ -359,7 +419,7 @@ Result<usize> PipeState::peek(IoBuffer& buffer, usize length, u64 skip) {
 void PipeState::consume(usize length) {
     head += length;
     // Small transfers then stay on the first page, which both sides have in their caches.
-    if (head == tail)
+    if (head == tail && !write_lock.is_locked())
         head = tail = 0;
 }
 
@@ -474,8 +534,8 @@ Result<i64> set_pipe_capacity(File& file, u64 bytes) {
         return Errno::EBADF;
     if (bytes > 0x8000'0000)
         return Errno::EINVAL;
-    // Rounded up to a power of two of pages, as Linux does.
-    u32 count = 1;
+    // Rounded up to a power of two of pages, as Linux does. The largest packet must fit with its header.
+    u32 count = pipe->packets ? 2 : 1;
     while ((u64{count} << base::kPageShift) < bytes)
         count *= 2;
     if (count > PipeState::kMaxPages && count > pipe->page_count &&
@@ -483,6 +543,8 @@ Result<i64> set_pipe_capacity(File& file, u64 bytes) {
         return Errno::EPERM;
     bool made_room = false;
     {
+        LockGuard reader(pipe->read_lock);
+        LockGuard writer(pipe->write_lock);
         LockGuard guard(pipe->lock);
         if (count != pipe->page_count) {
             made_room = pipe->room() < PipeState::kAtomicBytes;

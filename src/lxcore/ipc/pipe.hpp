@@ -1,8 +1,12 @@
 // Pipes and FIFOs: pipe(7), fifo(7).
 //
 // The bytes lie in a ring of arena pages that are allocated when first written. A transfer copies straight between
-// guest memory and the ring under the pipe's lock; nobody is woken (and no host call made) unless the pipe was
-// empty for a sleeping reader or full for a sleeping writer.
+// guest memory and the ring; nobody is woken (and no host call made) unless the pipe was empty for a sleeping reader
+// or full for a sleeping writer.
+//
+// Small transfers copy under `lock`. Large ones hold only their side's lock (`read_lock`, `write_lock`) while they copy,
+// so that both sides copy at the same time; whoever holds `lock` and finds its own side's lock taken takes that
+// one first. Nobody sleeps for data or room with any of them held.
 #pragma once
 
 #include "lxcore/fs/file.hpp"
@@ -14,7 +18,10 @@ struct PipeState final : public SharedObject {
     static constexpr u32 kMaxPages = 256;    // /proc/sys/fs/pipe-max-size
     static constexpr u32 kAtomicBytes = 4096; // PIPE_BUF
 
-    // Guards everything below. Taken after an inode's lock (FIFO opens); the queues' locks come after it.
+    Mutex read_lock;  // the bytes at the head are being copied
+    Mutex write_lock; // the room behind the tail is being filled
+    // Guards everything below. Taken after an inode's lock (FIFO opens) and the two above; the queues' locks come
+    // after it.
     Mutex lock;
     WaitQueue readable; // blocked readers, pollers of read ends
     WaitQueue writable;
@@ -41,10 +48,9 @@ struct PipeState final : public SharedObject {
     // As take() without consuming, from `skip` bytes behind the head (tee).
     Result<usize> peek(IoBuffer& buffer, usize length, u64 skip);
     void consume(usize length);
-    // EBUSY when more bytes are queued than would fit.
+    // EBUSY when more bytes are queued than would fit. All three locks held.
     Result<void> resize(u32 new_page_count);
-
-private:
+    // Copies at a position of the ring, with the side's lock held.
     Result<usize> copy(IoBuffer& buffer, u64 position, usize length, bool into_pipe);
 };
 

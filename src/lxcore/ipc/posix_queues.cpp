@@ -357,7 +357,12 @@ Result<i32> sys_mq_timedsend(Fd fd, u64 data, u64 length, u32 priority, UserPtr<
             if (!waiter.is_attached())
                 waiter.attach_exclusive(queue.room);
         }
-        TRY(wait_in(deadline));
+        if (auto waited = wait_in(deadline); waited.is_error()) {
+            // The wake-up may have been meant for another sender.
+            waiter.detach();
+            queue.room.wake(abi::POLLOUT | abi::POLLWRNORM);
+            return waited.error();
+        }
     }
 }
 
@@ -390,9 +395,13 @@ Result<i64> sys_mq_timedreceive(Fd fd, u64 data, u64 capacity, UserPtr<u32> prio
             LockGuard guard(queue.lock);
             --queue.waiting_receivers;
         }
-        if (waited.is_error())
+        if (waited.is_error()) {
+            waiter.detach();
+            queue.arrived.wake(abi::POLLIN | abi::POLLRDNORM);
             return waited.error();
+        }
     }
+    waiter.detach();
     queue.room.wake(abi::POLLOUT | abi::POLLWRNORM);
     const i64 length = static_cast<i64>(message->length);
     bool failed = copy_to_user(data, message->data(), message->length).is_error();

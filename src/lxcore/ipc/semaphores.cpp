@@ -38,6 +38,11 @@ public:
     i64 operation_time = 0;
     WaitQueue changed;
 
+    void print_line(base::Writer& writer) const override {
+        base::print(writer, "{:10} {:10}  {:4o} {:10} {:5} {:5} {:5} {:5} {:10} {:10}\n", key, id, mode, semaphores.size(),
+                    uid, gid, creator_uid, creator_gid, operation_time, change_time);
+    }
+
     // Does all operations or none. Returns the index of the one that must wait, or `count`. ERANGE, ENOSPC. Lock held.
     Result<usize> attempt(const abi::sembuf* operations, usize count);
     // GETNCNT, GETZCNT. Lock held.

@@ -29,6 +29,12 @@ public:
     Attachment* attachments = nullptr; // uncounted; guarded by `lock`
 
     u64 attach_count() const; // lock held
+    void print_line(base::Writer& writer) const override {
+        base::print(writer, "{:10} {:10}  {:4o} {:21} {:5} {:5}  {:5} {:5} {:5} {:5} {:5} ", key, id, mode, size,
+                    creator_pid, last_pid, attach_count(), uid, gid, creator_uid, creator_gid);
+        base::print(writer, "{:10} {:10} {:10} {:21} {:21}\n", attach_time, detach_time, change_time, base::page_ceil(size),
+                    0u);
+    }
 };
 
 namespace {

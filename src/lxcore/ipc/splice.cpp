@@ -46,6 +46,8 @@ Result<u64> wait_for_pipe(PipeState& pipe, bool for_room, bool nonblocking) {
 void unread(PipeState& pipe, const char* data, usize length) {
     if (length == 0)
         return;
+    LockGuard reader(pipe.read_lock);
+    LockGuard writer(pipe.write_lock);
     LockGuard guard(pipe.lock);
     const u16 header = static_cast<u16>(length); // of a packet pipe
     const usize extra = pipe.packets ? sizeof(header) : 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "abi/ipc.hpp"
+#include "base/format.hpp"
 #include "lxcore/ipc/ipc.hpp"
 #include "lxcore/memory/arena.hpp"
 #include "lxcore/sync/wait_queue.hpp"
@@ -31,6 +32,8 @@ public:
     // IPC_SET, IPC_RMID: owner, creator or CAP_SYS_ADMIN. EPERM.
     Result<void> check_owner() const;
     void describe(abi::ipc64_perm& out) const;
+    // The object's line of /proc/sysvipc. Lock held.
+    virtual void print_line(base::Writer& writer) const = 0;
     void change(const abi::ipc64_perm& wanted);
 };
 

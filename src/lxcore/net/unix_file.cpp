@@ -147,7 +147,11 @@ Result<void> UnixSocketFile::connect(const SocketAddress& target) {
                 return Errno::EAGAIN;
             waiter.attach_exclusive(listener->space);
         }
-        TRY(sleep(waiter, deadline, send_timeout_ns));
+        if (auto slept = sleep(waiter, deadline, send_timeout_ns); slept.is_error()) {
+            waiter.detach();
+            listener->space.wake(); // the room may have been meant for another
+            return slept.error();
+        }
     }
 }
 
@@ -200,6 +204,11 @@ Result<RefPtr<Socket>> UnixSocketFile::accept(SocketAddress* peer) {
                 self.changed.wake(abi::POLLIN | abi::POLLRDNORM);
             return slept.error();
         }
+    }
+    if (waiter.is_attached()) {
+        waiter.detach();
+        if (self.pending_count != 0)
+            self.changed.wake(abi::POLLIN | abi::POLLRDNORM);
     }
     self.space.wake();
     if (peer) {

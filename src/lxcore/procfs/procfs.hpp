@@ -75,5 +75,8 @@ Result<void> initialize_settings();
 Result<void> print_unix_sockets(base::Writer&, const Node&);
 Result<void> print_net_page(base::Writer&, const Node&);
 
+// system_v.cpp; row->argument: "msg", "sem" or "shm"
+Result<void> print_system_v(base::Writer&, const Node&);
+
 } // namespace proc
 } // namespace lxcore

@@ -229,6 +229,9 @@ constexpr GeneratedRow kRows[] = {
     {.path = "stat", .mode = kFile | 0444, .print = print_statistics},
     {.path = "swaps", .mode = kFile | 0444, .print = print_constant, .argument = kSwaps},
     {.path = "sys", .mode = kFolder | 0555, .table = &kSettingsTable},
+    {.path = "sysvipc/msg", .mode = kFile | 0444, .print = print_system_v, .argument = "msg"},
+    {.path = "sysvipc/sem", .mode = kFile | 0444, .print = print_system_v, .argument = "sem"},
+    {.path = "sysvipc/shm", .mode = kFile | 0444, .print = print_system_v, .argument = "shm"},
     {.path = "thread-self", .mode = kLink | 0777, .print = print_thread_self},
     {.path = "tty/drivers", .mode = kFile | 0444, .print = print_constant,
      .argument = "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"

@@ -21,6 +21,8 @@ public:
     bool try_lock();
     void unlock();
     bool is_held_by_me() const;
+    // By anybody, at this moment.
+    bool is_locked() const { return m_word.load(std::memory_order_acquire) != 0; }
     bool is_held_by(u32 owner) const { return (m_word.load(std::memory_order_acquire) & ~kContended) == owner; }
     // By the reaper: releases the lock if the dead thread `owner` holds it.
     void release_dead(u32 owner);

@@ -52,12 +52,39 @@ bool Waiter::on_wake(u32) {
 void WaitQueue::wake(u32 events, u32 exclusive) {
     if (m_waiters.is_empty())
         return;
+    DeferredWakes deferred;
     LockGuard guard(m_lock);
+    Waiter* passed_over = nullptr;
     for (Waiter& waiter : m_waiters) {
         if (!(waiter.m_events & events))
             continue;
-        if (waiter.on_wake(events) && waiter.m_exclusive && --exclusive == 0)
-            break;
+        if (!waiter.m_exclusive) {
+            waiter.on_wake(events);
+            continue;
+        }
+        // One that was woken before may still be on its way: a second event is for somebody else.
+        if (waiter.m_was_woken && exclusive != ~0u) {
+            if (!passed_over)
+                passed_over = &waiter;
+            continue;
+        }
+        if (waiter.on_wake(events)) {
+            waiter.m_was_woken = true;
+            if (--exclusive == 0)
+                return;
+        }
+    }
+    // All were woken before; those that found nothing and sleep again are in line anew.
+    if (!passed_over || exclusive == ~0u)
+        return;
+    for (Waiter& waiter : m_waiters)
+        waiter.m_was_woken = false;
+    for (Waiter& waiter : m_waiters) {
+        if (!waiter.m_exclusive || !(waiter.m_events & events) || !waiter.on_wake(events))
+            continue;
+        waiter.m_was_woken = true;
+        if (--exclusive == 0)
+            return;
     }
 }
 

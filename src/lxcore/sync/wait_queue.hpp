@@ -48,6 +48,7 @@ private:
     WaitQueue* m_queue = nullptr;
     u32 m_events;
     bool m_exclusive = false;
+    bool m_was_woken = false; // exclusive: since it was attached
 };
 
 class WaitQueue {

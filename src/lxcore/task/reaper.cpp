@@ -100,7 +100,7 @@ void clean(i32 key) {
     // It may have died between taking a waiter out of a queue and waking it: everybody looks again.
     for (Task* task = first_block(); task; task = task->next_block)
         if (task->process && task->host_process > 0)
-            task->unpark();
+            task->unpark_anew();
 }
 
 } // namespace

@@ -44,6 +44,27 @@ struct HeldFileBlock {
     usize count = 0;
 };
 
+// Puts off the host's part of unpark() until the locks that the caller holds are free: on a host that switches to a
+// woken thread at once, that thread would run into them. While one exists, those made below it do nothing.
+class DeferredWakes {
+public:
+    DeferredWakes();
+    LXSS_NO_COPY(DeferredWakes);
+    ~DeferredWakes();
+
+private:
+    friend class Task;
+    bool add(Task& task, u32 state_before);
+    static constexpr usize kCapacity = 8; // more are woken at once
+    struct Entry {
+        Task* task;
+        u32 state_before;
+    };
+    Entry m_entries[kCapacity];
+    usize m_count = 0;
+    bool m_is_outermost;
+};
+
 class Task : public host::ThreadBlock {
 public:
     i32 tid = 0;
@@ -69,6 +90,9 @@ public:
 
     // -- sleeping
     std::atomic<u32> park_word{0};
+    DeferredWakes* deferred_wakes = nullptr;
+    u32 sleeps_without_spin = 0; // see Task::sleep
+    bool spin_helps = false;
     Waiter* waiters = nullptr;
 
     // -- for the reaper
@@ -122,6 +146,8 @@ public:
     SleepResult sleep_with_poll_set(host::Handle set, abi::epoll_event* events, usize capacity, u64 deadline_ns,
                                     usize& count);
     void unpark();
+    // As unpark(), and makes up for another's unpark() that was broken off between its parts (its process was killed).
+    void unpark_anew();
     // Whether it sleeps right now, in one of the two ways above.
     bool is_asleep() const;
     // Whether a blocking call must give up: a deliverable signal, a stop, or the group's end.
@@ -130,6 +156,10 @@ public:
     void kick(u32 bits);
 
     host::Frame& frame_of() { return guest_frame(); }
+
+private:
+    friend class DeferredWakes;
+    void finish_unpark(u32 state_before);
 };
 static_assert(sizeof(Task) <= host::kTaskBytes);
 

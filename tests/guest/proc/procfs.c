@@ -309,3 +309,108 @@ TEST(read_only_tree) {
     EXPECT_STR(one, two);
     close(fd);
 }
+
+TEST(numbers_match_listing) {
+    static const char* const folders[] = {"/proc/self", "/proc/self/fd", "/proc/self/ns", "/proc/sys/kernel"};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        DIR* directory = opendir(folders[i]);
+        ASSERT_TRUE(directory != NULL);
+        struct dirent* entry;
+        int count = 0, same = 0, type = 0;
+        while ((entry = readdir(directory))) {
+            struct stat info;
+            if (entry->d_name[0] == '.' || fstatat(dirfd(directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+                continue;
+            count++;
+            same += info.st_ino == entry->d_ino;
+            type += IFTODT(info.st_mode) == entry->d_type;
+        }
+        EXPECT_GT(count, 2);
+        EXPECT_EQ(same, count);
+        EXPECT_EQ(type, count);
+        closedir(directory);
+    }
+}
+
+TEST(namespaces) {
+    static const char* const names[] = {"mnt", "pid", "net", "uts", "ipc", "user"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[64], text[64] = {0}, want[64];
+        struct stat info;
+        snprintf(path, sizeof path, "/proc/self/ns/%s", names[i]);
+        EXPECT_GT(readlink(path, text, sizeof text - 1), 0);
+        ASSERT_OK(stat(path, &info));
+        snprintf(want, sizeof want, "%s:[%lu]", names[i], (unsigned long)info.st_ino);
+        EXPECT_STR(text, want);
+        int fd = open(path, O_RDONLY);
+        EXPECT_OK(fd);
+        close(fd);
+    }
+}
+
+TEST(after_the_end) {
+    pid_t child = fork();
+    if (child == 0) {
+        for (;;)
+            pause();
+    }
+    char path[64], byte;
+    snprintf(path, sizeof path, "/proc/%d", child);
+    int folder = open(path, O_RDONLY | O_DIRECTORY), status = openat(folder, "status", O_RDONLY);
+    ASSERT_OK(status);
+    EXPECT_EQ(read(status, &byte, 1), 1);
+    kill(child, SIGKILL);
+    EXPECT_KILLED(child, SIGKILL);
+    EXPECT_EQ(lseek(status, 0, SEEK_SET), 0);
+    EXPECT_ERRNO(read(status, &byte, 1), ESRCH);
+    EXPECT_ERRNO(openat(folder, "stat", O_RDONLY), ESRCH);
+    EXPECT_ERRNO(openat(folder, "no such", O_RDONLY), ESRCH);
+    char entries[256];
+    EXPECT_ERRNO(syscall(SYS_getdents64, folder, entries, sizeof entries), ENOENT);
+    close(folder), close(status);
+}
+
+TEST(open_again) {
+    SCRATCH();
+    char path[64], buffer[8] = {0};
+    int fd = open("file", O_RDWR | O_CREAT, 0600), pipes[2];
+    ASSERT_EQ(write(fd, "abc", 3), 3);
+    ASSERT_OK(unlink("file"));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int other = open(path, O_RDONLY);
+    EXPECT_OK(other);
+    EXPECT_EQ(read(other, buffer, sizeof buffer), 3);
+    EXPECT_ERRNO(write(other, "x", 1), EBADF);
+    close(fd), close(other);
+    ASSERT_OK(pipe(pipes));
+    snprintf(path, sizeof path, "/dev/fd/%d", pipes[1]);
+    other = open(path, O_WRONLY);
+    EXPECT_OK(other);
+    EXPECT_EQ(write(other, "p", 1), 1);
+    EXPECT_EQ(read(pipes[0], buffer, sizeof buffer), 1);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", pipes[0]);
+    struct stat one, two, link;
+    EXPECT_OK(stat(path, &one));
+    EXPECT_OK(fstat(pipes[0], &two));
+    EXPECT_EQ(one.st_ino, two.st_ino);
+    EXPECT_OK(lstat(path, &link));
+    EXPECT_EQ(link.st_mode, S_IFLNK | 0500);
+    EXPECT_EQ(open("/proc/self/fd", O_RDWR), -1);
+    close(other), close(pipes[0]), close(pipes[1]);
+}
+
+TEST(refused_writes) {
+    int fd = open("/proc/self/oom_score_adj", O_RDWR);
+    ASSERT_OK(fd);
+    EXPECT_ERRNO(write(fd, "1001", 4), EINVAL);
+    EXPECT_ERRNO(write(fd, "many", 4), EINVAL);
+    EXPECT_EQ(write(fd, "300\n", 4), 4);
+    EXPECT_STR(file_text("/proc/self/oom_score_adj"), "300\n");
+    close(fd);
+    fd = open("/proc/self/stat", O_WRONLY);
+    if (geteuid() == 0)
+        EXPECT_ERRNO(write(fd, "x", 1), EINVAL);
+    else
+        EXPECT_EQ(fd, -1);
+    close(fd);
+}
