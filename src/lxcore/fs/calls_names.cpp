@@ -75,6 +75,7 @@ Result<void> remove_name(i32 dirfd, UserCString user_path, bool as_directory) {
     if (!as_directory && name.trailing_slash)
         return inode->is_directory() ? Errno::EISDIR : Errno::ENOTDIR;
     TRY(may_delete(name.parent, *dentry, as_directory));
+    const NameChange change(*dentry);
     if (as_directory)
         TRY(directory.remove_directory(name.view(), *inode));
     else
@@ -124,6 +125,7 @@ Result<void> sys_linkat(DirFd old_dirfd, UserCString old_user_path, DirFd new_di
         return Errno::EXDEV;
     if (inode.links == 0 && !inode.is_temporary)
         return Errno::ENOENT;
+    const NameChange change(*dentry);
     TRY(directory.link(name.view(), inode));
     inode.is_temporary = false;
     dentry_instantiate(*dentry, RefPtr<Inode>(&inode));
@@ -151,6 +153,7 @@ Result<void> sys_symlinkat(UserCString user_target, DirFd dirfd, UserCString use
     LockGuard guard(directory.lock);
     RefPtr<Dentry> dentry = TRY(free_name(name));
     const NewOwner owner = owner_of_new(directory, abi::S_IFLNK | abi::S_IRWXUGO);
+    const NameChange change(*dentry);
     RefPtr<Inode> inode = TRY(directory.make_symlink(name.view(), target.view(), owner.uid, owner.gid));
     dentry_instantiate(*dentry, std::move(inode));
     guard.unlock();

@@ -95,6 +95,7 @@ Result<void> rename_names(ParentName& from, ParentName& to, u32 flags) {
     if (!same_directory && is_exchange && replaced->is_directory())
         TRY(check_permission(*replaced, abi::W_OK));
 
+    const NameChange source_change(*source), target_change(*target);
     TRY(old_directory.rename(from.view(), *moved, new_directory, to.view(), replaced.get(), flags));
     if (is_exchange)
         dentry_exchanged(*source, *target);

@@ -77,6 +77,16 @@ void list_dentry(Dentry& dentry) {
     hash_insert(dentry);
 }
 
+// Makes a dentry found that is not, be it hidden by a NameChange or in no list.
+void show_dentry(Dentry& dentry) {
+    if (dentry.is_hashed)
+        return;
+    if (dentry.sibling_node.is_linked())
+        hash_insert(dentry);
+    else
+        list_dentry(dentry);
+}
+
 // Takes it out of every list. Returns whether the caller must drop the cache's reference, after unlocking.
 [[nodiscard]] bool unlist_dentry(Dentry& dentry) {
     hash_remove(dentry);
@@ -344,11 +354,23 @@ Result<RefPtr<Dentry>> lookup_dentry_locked(Dentry& parent, std::string_view nam
 
 // ---- changes
 
+NameChange::NameChange(Dentry& dentry) : m_dentry(&dentry) {
+    LockGuard guard(dentry_cache().lock);
+    hash_remove(dentry);
+}
+
+NameChange::~NameChange() {
+    if (m_dentry->is_hashed || !m_dentry->sibling_node.is_linked())
+        return;
+    LockGuard guard(dentry_cache().lock);
+    if (m_dentry->sibling_node.is_linked())
+        show_dentry(*m_dentry);
+}
+
 void dentry_instantiate(Dentry& negative, RefPtr<Inode> inode) {
     LockGuard guard(dentry_cache().lock);
     negative.inode = std::move(inode);
-    if (!negative.is_hashed)
-        list_dentry(negative);
+    show_dentry(negative);
 }
 
 void dentry_deleted(Dentry& dentry) {
@@ -426,8 +448,8 @@ bool is_same_or_below(const Dentry& dentry, const Inode& ancestor) {
 
 void dentry_pin_name(Dentry& dentry) {
     LockGuard guard(dentry_cache().lock);
-    if (dentry.parent && !dentry.is_hashed && !dentry.is_deleted)
-        list_dentry(dentry);
+    if (dentry.parent && !dentry.is_deleted)
+        show_dentry(dentry);
 }
 
 void shrink_dentries(Dentry* root) {

@@ -94,6 +94,17 @@ RefPtr<Dentry> find_cached_dentry(Dentry& parent, std::string_view name);
 Result<RefPtr<Dentry>> make_root_dentry(SuperBlock& super_block, RefPtr<Inode> inode);
 // A dentry that is in no directory (pipes, sockets, memfd): "pipe:[123]" is its name.
 Result<RefPtr<Dentry>> make_detached_dentry(SuperBlock& super_block, RefPtr<Inode> inode, std::string_view name);
+// Around a file system's change of a name (its directory's lock held): nobody finds the dentry in the cache meanwhile. If
+// the process is killed between the change and its note in the cache, the file system is asked anew.
+class NameChange {
+public:
+    explicit NameChange(Dentry& dentry);
+    LXSS_NO_COPY(NameChange);
+    ~NameChange();
+
+private:
+    RefPtr<Dentry> m_dentry;
+};
 // After a file system created, removed or renamed a name (parent locks held).
 void dentry_instantiate(Dentry& negative, RefPtr<Inode> inode);
 void dentry_deleted(Dentry& dentry);

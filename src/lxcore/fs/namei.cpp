@@ -292,6 +292,7 @@ Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device)
         return Errno::ENOENT;
     TRY(may_create_in(name.parent));
     const NewOwner owner = owner_of_new(directory, mode & ~current_umask());
+    const NameChange change(*dentry);
     RefPtr<Inode> inode = TRY(directory.create(name.view(), owner.mode, owner.uid, owner.gid, device));
     dentry_instantiate(*dentry, std::move(inode));
     guard.unlock();

@@ -129,6 +129,7 @@ Result<RefPtr<File>> open_or_create(i32 dirfd, std::string_view path, u32 flags,
                 TRY(may_create_in(name.parent));
                 const NewOwner owner =
                     owner_of_new(directory, abi::S_IFREG | (mode & abi::S_IALLUGO & ~current_umask()));
+                const NameChange change(*dentry);
                 RefPtr<Inode> inode = TRY(directory.create(name.view(), owner.mode, owner.uid, owner.gid, 0));
                 dentry_instantiate(*dentry, std::move(inode));
                 guard.unlock();

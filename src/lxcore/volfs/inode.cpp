@@ -171,6 +171,7 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
         return Errno::ENOENT;
     const VolfsMetadata metadata{new_mode, new_uid, new_gid, new_device, 0};
     HandlePin folder = TRY(pin(false));
+    names_changing();
     VolfsCreation creation{*this, name, metadata, {}};
     RefPtr<VolfsInode> inode;
     if (!needs_lxattrb(metadata)) {
@@ -195,6 +196,7 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view name, std::strin
     if (links == 0)
         return Errno::ENOENT;
     HandlePin folder = TRY(pin(false));
+    names_changing();
     RefPtr<VolfsInode> inode;
     if (new_uid == 0 && new_gid == 0) {
         TRY(host::make_symlink_at(folder.handle(), name, target));

@@ -42,6 +42,7 @@ Result<void> VolfsInode::link(std::string_view name, Inode& target) {
     HandlePin folder = TRY(pin(false));
     if (is_special(file.mode) && !file.is_native_symlink())
         TRY(mark_has_specials());
+    names_changing();
     VolfsSuperBlock::Moving moving(*m_volfs);
     if (file.m_staged_name.length() != 0) {
         const host::Handle staging = TRY(m_volfs->staging());
@@ -77,6 +78,7 @@ Result<void> VolfsInode::unlink(std::string_view name, Inode& target) {
     HandlePin folder = TRY(pin(false));
     Result<HandlePin> kept = file.prepare_to_lose(*this, name);
     VolfsSuperBlock::Moving moving(*m_volfs);
+    names_changing();
     TRY(host::unlink_at(folder.handle(), name));
     file.lost_name(*this, name);
     names_changed();
@@ -92,6 +94,7 @@ Result<void> VolfsInode::remove_directory(std::string_view name, Inode& target) 
     HandlePin folder = TRY(pin(false));
     Result<HandlePin> kept = directory.prepare_to_lose(*this, name);
     VolfsSuperBlock::Moving moving(*m_volfs);
+    names_changing();
     TRY(host::remove_directory_at(folder.handle(), name));
     directory.lost_name(*this, name);
     names_changed();
@@ -127,6 +130,8 @@ Result<void> VolfsInode::rename(std::string_view old_name, Inode& target_old, In
         if (pinned.is_ok())
             kept = pinned.release_value();
     }
+    names_changing();
+    to.names_changing();
     VolfsSuperBlock::Moving moving(*m_volfs);
     Result<void> renamed = host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, flags);
     if (renamed.is_error()) {

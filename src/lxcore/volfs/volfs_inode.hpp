@@ -163,6 +163,8 @@ private:
     // Before a name goes: what is in use keeps the handle that it could not open again.
     Result<HandlePin> prepare_to_lose(const VolfsInode& directory, std::string_view name);
     void lost_name(const VolfsInode& directory, std::string_view name);
+    // Before and after a change on the host: its author may be killed in between.
+    void names_changing() { m_is_listing_old.store(true, std::memory_order_release); }
     void names_changed();
     u8 entry_type(HandlePin& pin, const host::DirectoryEntry& entry);
 
