@@ -62,6 +62,9 @@ public:
     bool is_temporary = false;             // O_TMPFILE: may be linked although `links` is 0
     RefPtr<PipeState> fifo;           // an open FIFO's pipe
     RefPtr<SharedObject> socket;      // a bound UNIX socket
+    // POSIX ACLs (fs/acl.hpp): which kinds there are, or may be, and the lists once they were read (guarded by `lock`).
+    u8 acl_kinds = 0;
+    RefPtr<SharedObject> access_acl, default_acl;
     FileLocks* file_locks = nullptr;
     InotifyMarks* marks = nullptr;
 
@@ -151,7 +154,7 @@ void fill_statx(const Inode& inode, abi::statx& out);
 // Whether the current task is the owner or has CAP_FOWNER.
 bool is_owner_or_capable(const Inode& inode);
 
-// DAC check of the current task's fs ids and capabilities for abi::R_OK|W_OK|X_OK bits: EACCES.
+// DAC check (mode and ACL) of the current task's fs ids and capabilities for abi::R_OK|W_OK|X_OK bits: EACCES.
 Result<void> check_permission(const Inode& inode, u32 access);
 Result<void> check_permission_as(const Inode& inode, u32 access, const Credentials& credentials, bool real_ids);
 

@@ -152,14 +152,6 @@ Result<void> TmpfsFile::map(MapRequest& request) {
     return {};
 }
 
-Result<void> TmpfsFile::truncate(u64 length) {
-    MaybeLockGuard guard(m_inode->lock);
-    AttributeChange change;
-    change.valid = kChangeSize;
-    change.size = length;
-    return m_inode->set_attributes(change);
-}
-
 Result<void> TmpfsFile::allocate(i32 mode, u64 offset, u64 length) {
     TmpfsInode& inode = *m_inode;
     if (!inode.is_regular())

@@ -145,14 +145,6 @@ Result<void> VolfsFile::map(MapRequest& request) {
     return Errno::ENODEV;                // nothing special: the address space maps host_handle()
 }
 
-Result<void> VolfsFile::truncate(u64 length) {
-    MaybeLockGuard guard(m_inode->lock);
-    AttributeChange change;
-    change.valid = kChangeSize;
-    change.size = length;
-    return m_inode->set_attributes(change);
-}
-
 Result<void> VolfsFile::allocate(i32 mode, u64 offset, u64 length) {
     if (!m_inode->is_regular())
         return Errno::ENODEV;

@@ -14,7 +14,7 @@ inline constexpr usize kKeptBytes = 32 * 1024;
 
 Result<void> VolfsListing::add(u64 inode, u8 type, std::string_view name) {
     const usize at_offset = records.size();
-    TRY(records.resize(at_offset + bytes(name.size())));
+    TRY(records.grow(at_offset + bytes(name.size())));
     Record* record = at(at_offset);
     record->inode = inode;
     record->type = type;
