@@ -1,4 +1,4 @@
-// Extended attributes, xattr(7), and LXATTRB: the attribute in which WSL 1 keeps Linux metadata on NTFS.
+// Extended attributes, xattr(7), and LXATTRB and LXXATTR: those in which WSL 1 keeps Linux metadata on NTFS.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,7 @@ struct posix_acl_xattr_header {
 };
 
 struct __attribute__((packed)) lxattrb {
-    uint16_t flags;
+    uint16_t flags;    // 0
     uint16_t version;  // LXATTRB_VERSION
     uint32_t mode;     // type and permission bits as in st_mode
     uint32_t uid;
@@ -55,5 +55,20 @@ constexpr uint32_t lxattrb_makedev(uint32_t major, uint32_t minor) {
 }
 constexpr uint32_t lxattrb_major(uint32_t rdev) { return rdev >> 20; }
 constexpr uint32_t lxattrb_minor(uint32_t rdev) { return rdev & 0xfffff; }
+
+// LXXATTR: the attribute in which WSL 1 keeps all Linux attributes of a file. A head, and then entries, each a multiple
+// of four bytes after the one before.
+struct __attribute__((packed)) lxxattr_head {
+    uint16_t flags;    // 0
+    uint16_t version;  // LXXATTR_VERSION
+};
+struct __attribute__((packed)) lxxattr_entry {
+    uint32_t next;  // bytes from this entry to the next; 0 in the last one
+    uint16_t value_length;
+    uint8_t name_length;
+    char data[1];  // the name without an end, then the value; one byte behind them stays free
+};
+static_assert(sizeof(lxxattr_head) == 4 && sizeof(lxxattr_entry) == 8 && offsetof(lxxattr_entry, data) == 7);
+inline constexpr uint16_t LXXATTR_VERSION = 1;
 
 }  // namespace abi

@@ -35,6 +35,9 @@ Verbs:
       --unregister NAME             remove the instance and all its files
       --manage NAME --set-default-user USER
                                     run commands as USER when no --user is given
+      --check NAME [--repair]       look through the files of NAME, which must not be running, for what interrupted
+                                    work or programs of the host have left, and repair it. The exit code
+                                    is that of fsck: 0 nothing found, 1 all repaired, 4 problems left, 8 failed
       --version                     print the version
   -h, --help                        print this text
 
@@ -127,6 +130,12 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
         if (setting != "--set-default-user")
             throw UsageError("--manage does not know '" + setting + "'");
         arguments.user = checked_user(reader.value(setting, "the name of a user"));
+    } else if (option == "--check") {
+        named(Verb::Check);
+        if (!reader.done() && reader.peek() == "--repair") {
+            reader.take();
+            arguments.repair = true;
+        }
     } else if (option == "--version" || option == "-v") {
         arguments.verb = Verb::Version;
     } else if (option == "-h" || option == "--help") {

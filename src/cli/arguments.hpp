@@ -18,6 +18,7 @@ enum class Verb {
     Import,
     Export,
     SetUser,
+    Check,
     Version,
     Help,
 };
@@ -39,6 +40,7 @@ struct Arguments {
     bool trace = false, trace_summary = false;
     std::string trace_file;
     bool list_verbose = false, list_quiet = false, list_running = false;
+    bool repair = false; // Check
 };
 
 struct UsageError : std::runtime_error {

@@ -33,6 +33,8 @@ static int dispatch(const Arguments& arguments) {
         return import_instance(arguments);
     case Verb::Export:
         return export_instance(arguments);
+    case Verb::Check:
+        return check_instance(arguments);
     case Verb::Shutdown:
         return shut_down();
     case Verb::SetDefault:

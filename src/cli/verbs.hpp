@@ -10,6 +10,9 @@ int list_instances(const Arguments& arguments);
 int import_instance(const Arguments& arguments);
 int export_instance(const Arguments& arguments);
 
+// check_verb.cpp. The exit code is as fsck(8) has it.
+int check_instance(const Arguments& arguments);
+
 // The verbs that are one request and no more.
 int simple_request(const Arguments& arguments);
 

@@ -246,6 +246,8 @@ Result<void> remove_directory_at(Handle directory, std::string_view name);
 Result<void> rename_at(Handle from_directory, std::string_view from, Handle to_directory, std::string_view to,
                        u32 flags); // abi::RENAME_NOREPLACE, RENAME_EXCHANGE
 Result<void> set_permissions(Handle file, u32 permissions);
+// Of a file or directory that cannot be opened; never of what a symbolic link there leads to, ELOOP or EOPNOTSUPP for one.
+Result<void> set_permissions_at(Handle directory, std::string_view name, u32 permissions);
 // Null leaves a time as it is; tv_nsec may be abi::UTIME_NOW.
 Result<void> set_times(Handle file, const abi::timespec* accessed, const abi::timespec* modified);
 Result<void> set_times_at(Handle directory, std::string_view name, const abi::timespec* accessed,

@@ -1,4 +1,5 @@
 // Attributes of the Linux host's files: stat(2), chmod(2), utimensat(2), xattr(7), statfs(2).
+#include "base/format.hpp"
 #include "host/linux/file_calls.hpp"
 
 namespace host {
@@ -71,6 +72,21 @@ Result<FileInfo> file_info_at(Handle directory, std::string_view name) {
 Result<void> set_permissions(Handle file, u32 permissions) {
     TRY(checked_call(abi::SYS_fchmod, number(file), permissions));
     return {};
+}
+
+Result<void> set_permissions_at(Handle directory, std::string_view name, u32 permissions) {
+    HostName host_name(name);
+    if (!host_name.is_valid())
+        return Errno::ENAMETOOLONG;
+    // fchmodat(2) has no flag against links: through a handle that is for naming only.
+    const u64 place = TRY(checked_call(abi::SYS_openat, number(directory), host_name.address(),
+                                       abi::O_PATH | abi::O_NOFOLLOW | abi::O_CLOEXEC, 0));
+    base::FixedWriter<32> path;
+    base::print(path, "/proc/self/fd/{}", place);
+    path.put('\0');
+    Result<u64> changed = checked_call(abi::SYS_fchmodat, number(abi::AT_FDCWD), address(path.data()), permissions);
+    close(static_cast<Handle>(place));
+    return changed.is_ok() ? Result<void>() : Result<void>(changed.error());
 }
 
 Result<void> set_times(Handle file, const abi::timespec* accessed, const abi::timespec* modified) {

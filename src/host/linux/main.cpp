@@ -8,6 +8,7 @@
 #include "lxcore/boot.hpp"
 #include "lxcore/memory/arena.hpp"
 #include "lxcore/task/life.hpp"
+#include "lxcore/volfs/check.hpp"
 
 namespace host::linux_host {
 
@@ -18,6 +19,7 @@ struct Options {
     std::string_view hostname;
     i32 control = -1;
     bool no_init = false;
+    bool check = false, repair = false;
     char** environment = nullptr;
 };
 
@@ -38,7 +40,10 @@ i32 parse_number(std::string_view text) {
 
 constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR --control-fd=N [--log-fd=N] [--name=NAME] [--hostname=NAME] [--no-init]\n"
-    "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n";
+    "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n"
+    "       lxkernel --check [--repair] --root=DIR\n"
+    "Checks the files of an instance that is not running. Exit status: 0 nothing found, 1 all repaired, 4 problems left,\n"
+    "8 the check could not be made.\n";
 
 void parse_options(i32 count, char** arguments) {
     const auto value_of = [](std::string_view argument, std::string_view name) -> const char* {
@@ -63,11 +68,19 @@ void parse_options(i32 count, char** arguments) {
             g_options.hostname = text;
         else if (argument == "--no-init")
             g_options.no_init = true;
+        else if (argument == "--check")
+            g_options.check = true;
+        else if (argument == "--repair")
+            g_options.repair = true;
         else if (argument == "--help" || argument == "-h") {
             complain(kUsage);
             (void)host_call(abi::SYS_exit_group, 0);
         } else
             fail(argument, "unknown option (see --help)");
+    }
+    if (g_options.check && root) {
+        g_state.root = open_folder(root);
+        return;
     }
     if (!root || !tools || g_options.control < 0)
         fail("missing options", "--root, --guest-dir and --control-fd are needed (see --help)");
@@ -100,6 +113,18 @@ void start_kernel_thread(void (*entry)(ThreadBlock&), std::string_view what) {
     auto thread = lxcore::create_kernel_thread(entry);
     if (thread.is_error())
         fail(what, abi::errno_text(thread.error()));
+}
+
+void print_line(std::string_view line) {
+    abi::iovec vectors[2] = {{address_of(line.data()), line.size()}, {address_of("\n"), 1}};
+    (void)host_call(abi::SYS_writev, 1, address_of(vectors), 2);
+}
+
+[[noreturn]] void run_check() {
+    prepare_thread(*g_first_block);
+    const i32 status = lxcore::check_volfs(g_state.root, g_options.repair, print_line);
+    for (;;)
+        (void)host_call(abi::SYS_exit_group, static_cast<u64>(status));
 }
 
 // On the kernel stack of the first thread.
@@ -141,5 +166,5 @@ extern "C" [[noreturn]] void lx_main(u64* stack) {
         lxcore::allocate_pages(kThreadBlockBytes / base::kPageSize, kThreadBlockBytes / base::kPageSize));
     if (!g_first_block)
         fail("arena", "no room for the first thread");
-    enter_block(*g_first_block, run_instance);
+    enter_block(*g_first_block, g_options.check ? run_check : run_instance);
 }

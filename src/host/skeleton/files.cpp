@@ -79,6 +79,9 @@ Result<void> remove_directory_at(Handle, std::string_view) {
 Result<void> rename_at(Handle, std::string_view, Handle, std::string_view, u32) {
     return Errno::ENOSYS;
 }
+Result<void> set_permissions_at(Handle, std::string_view, u32) {
+    return Errno::ENOSYS;
+}
 Result<void> set_permissions(Handle, u32) {
     return Errno::ENOSYS;
 }

@@ -67,7 +67,6 @@ Result<HandlePin> VolfsInode::open_at_location(HandleSlot& slot, u32 mode) {
     VolfsSuperBlock::Location location;
     for (u32 attempt = 0; attempt < 10'000; ++attempt) {
         const u64 moves = m_volfs->move_count();
-        const bool is_moving = m_volfs->is_moving();
         RefPtr<VolfsInode> node(this);
         HandlePin directory;
         for (;;) {
@@ -82,26 +81,50 @@ Result<HandlePin> VolfsInode::open_at_location(HandleSlot& slot, u32 mode) {
             node = location.parent;
         }
         const bool is_this = node.get() == this;
-        Result<host::Handle> opened = m_volfs->open_host(directory.handle(), location.view(),
-                                                         is_this ? mode : u32{host::kOpenRead | host::kOpenDirectory}, 0);
-        const bool has_moved = is_moving || m_volfs->move_count() != moves;
+        const u32 how = is_this ? mode : u32{host::kOpenRead | host::kOpenDirectory};
+        Result<host::Handle> opened = [&]() -> Result<host::Handle> {
+            Result<host::Handle> here = node->open_verified(directory.handle(), location.view(), how);
+            if (here.is_ok() || here.error() != Errno::ESTALE)
+                return here;
+            // Perhaps it is where somebody was about to move it.
+            m_volfs->location_of(*node, location, true);
+            if (!location.parent)
+                return Errno::ESTALE;
+            HandlePin next = TRY(location.parent->pin_open());
+            return node->open_verified(next.handle(), location.view(), how);
+        }();
         if (opened.is_error()) {
-            if (has_moved && (opened.error() == Errno::ENOENT || opened.error() == Errno::ENOTDIR ||
-                              opened.error() == Errno::EISDIR || opened.error() == Errno::ELOOP))
+            if (opened.error() == Errno::ESTALE && m_volfs->move_count() != moves)
                 continue;
-            return opened.error() == Errno::ENOENT ? Errno::ESTALE : opened.error();
-        }
-        if (has_moved) {
-            Result<host::FileInfo> info = host::file_info(opened.value());
-            if (info.is_error() || info.value().inode != node->number || info.value().device != node->m_host_device) {
-                host::close(opened.value());
-                continue;
-            }
+            return opened.error();
         }
         HandlePin pinned = node->install(is_this ? slot : node->m_read_slot, opened.value());
         if (is_this)
             return pinned;
     }
+    return Errno::ESTALE;
+}
+
+Result<HandlePin> VolfsInode::pin_open() {
+    const host::Handle handle = m_read_slot.try_pin();
+    if (handle != host::kNoHandle)
+        return HandlePin(m_read_slot, handle);
+    return Errno::ESTALE;
+}
+
+Result<host::Handle> VolfsInode::open_verified(host::Handle directory, std::string_view name, u32 mode) {
+    Result<host::Handle> opened = m_volfs->open_host(directory, name, mode, 0);
+    if (opened.is_error()) {
+        // What names another file now may be of any type.
+        const Errno error = opened.error();
+        const bool is_other = error == Errno::ENOENT || error == Errno::ENOTDIR || error == Errno::EISDIR ||
+                              error == Errno::ELOOP || error == Errno::ENXIO;
+        return is_other ? Errno::ESTALE : error;
+    }
+    Result<host::FileInfo> info = host::file_info(opened.value());
+    if (info.is_ok() && info.value().inode == number && info.value().device == m_host_device)
+        return opened.value();
+    host::close(opened.value());
     return Errno::ESTALE;
 }
 

@@ -22,9 +22,11 @@ void VolfsInode::destroy() {
     delete this;
 }
 
-Result<RefPtr<Inode>> VolfsInode::lookup(std::string_view name) {
-    if (m_volfs->is_reserved(*this, name))
+Result<RefPtr<Inode>> VolfsInode::lookup(std::string_view linux_name) {
+    if (m_volfs->is_reserved(*this, linux_name))
         return Errno::ENOENT;
+    const HostName host_name(m_volfs->name_rule(), linux_name);
+    const std::string_view name = host_name.view();
     HandlePin directory = TRY(pin(false));
     // Opening tells apart what exists, and the handle will be wanted anyway.
     Result<host::Handle> opened = m_volfs->open_host(directory.handle(), name, host::kOpenRead, 0);
@@ -77,7 +79,7 @@ struct VolfsCreation {
                 return Errno::ENOSPC;
         }
         if (needs_lxattrb(metadata)) {
-            const abi::lxattrb stored = encode_lxattrb(metadata, nullptr);
+            const abi::lxattrb stored = encode_lxattrb(metadata);
             TRY(host::set_attribute(handle, kLxattrbName, &stored, sizeof(stored), 0));
         }
         host::FileInfo info = TRY(host::file_info(handle));
@@ -169,10 +171,11 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
         return Errno::EPERM;
     if (links == 0)
         return Errno::ENOENT;
-    const VolfsMetadata metadata{new_mode, new_uid, new_gid, new_device, 0};
+    const VolfsMetadata metadata{new_mode, new_uid, new_gid, new_device};
+    const HostName host_name(m_volfs->name_rule(), name);
     HandlePin folder = TRY(pin(false));
     names_changing();
-    VolfsCreation creation{*this, name, metadata, {}};
+    VolfsCreation creation{*this, host_name.view(), metadata, {}};
     RefPtr<VolfsInode> inode;
     if (!needs_lxattrb(metadata)) {
         inode = TRY(creation.in_place(folder.handle()));
@@ -187,14 +190,16 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
     return RefPtr<Inode>(std::move(inode));
 }
 
-Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view name, std::string_view target, u32 new_uid,
+Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view linux_name, std::string_view target, u32 new_uid,
                                                u32 new_gid) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
-    if (m_volfs->is_reserved(*this, name))
+    if (m_volfs->is_reserved(*this, linux_name))
         return Errno::EPERM;
     if (links == 0)
         return Errno::ENOENT;
+    const HostName host_name(m_volfs->name_rule(), linux_name);
+    const std::string_view name = host_name.view();
     HandlePin folder = TRY(pin(false));
     names_changing();
     RefPtr<VolfsInode> inode;
@@ -203,7 +208,7 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view name, std::strin
         const host::FileInfo info = TRY(host::file_info_at(folder.handle(), name));
         inode = TRY(m_volfs->inode_of(this, name, info, host::kNoHandle, false));
     } else {
-        const VolfsMetadata metadata{abi::S_IFLNK | 0777, new_uid, new_gid, 0, 0};
+        const VolfsMetadata metadata{abi::S_IFLNK | 0777, new_uid, new_gid, 0};
         TRY(mark_has_specials());
         inode = TRY((VolfsCreation{*this, name, metadata, target}.staged(folder.handle(), false)));
     }
@@ -214,7 +219,7 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view name, std::strin
 Result<RefPtr<Inode>> VolfsInode::create_anonymous(u32 new_mode, u32 new_uid, u32 new_gid) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
-    const VolfsMetadata metadata{abi::S_IFREG | (new_mode & 07777), new_uid, new_gid, 0, 0};
+    const VolfsMetadata metadata{abi::S_IFREG | (new_mode & 07777), new_uid, new_gid, 0};
     VolfsCreation creation{*this, {}, metadata, {}};
     HandlePin folder = TRY(pin(false));
     Result<host::Handle> unnamed =
@@ -280,7 +285,6 @@ Result<void> VolfsInode::convert_symlink(const VolfsMetadata& metadata) {
     HandlePin folder = TRY(location.parent->pin(false));
     // Not under the parent's lock, which would be taken in the wrong order here.
     TRY(location.parent->mark_has_specials());
-    VolfsSuperBlock::Moving moving(*m_volfs);
     RefPtr<VolfsInode> replacement = TRY((VolfsCreation{*location.parent, location.view(), metadata,
                                                         m_link_target.view()}
                                               .staged(folder.handle(), true)));
@@ -294,9 +298,9 @@ Result<void> VolfsInode::convert_symlink(const VolfsMetadata& metadata) {
     m_host_type = host::FileType::Regular;
     m_host_permissions = replacement->m_host_permissions;
     m_has_lxattrb = true;
-    m_lxattrb_flags = kLxattrbOurs;
     m_volfs->remember(*this, true);
     install(m_read_slot, own);
+    m_volfs->names_moved();
     location.parent->names_changed();
     mark_stale();
     return {};

@@ -34,7 +34,7 @@ u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
     case host::FileType::Unknown: return abi::DT_UNKNOWN;
     case host::FileType::Regular: break;
     }
-    if (!(m_lxattrb_flags & kLxattrbHasSpecials))
+    if (!m_may_have_specials)
         return abi::DT_REG;
     if (RefPtr<VolfsInode> known = m_volfs->find(m_host_device, entry.inode))
         return abi::mode_to_dt(known->mode);
@@ -74,7 +74,14 @@ Result<RefPtr<VolfsListing>> VolfsInode::listing() {
                 return true;
             // Above the root of the tree there is nothing.
             const u64 inode = entry.name == ".." && !directory.m_parent ? directory.number : entry.inode;
-            Result<void> added = into.listing.add(inode, directory.entry_type(into.pin, entry), entry.name);
+            const u8 type = directory.entry_type(into.pin, entry);
+            char decoded[kMaxHostName];
+            std::string_view name = entry.name;
+            if (directory.m_volfs->name_rule() != NameRule::Raw && name.size() <= sizeof(decoded))
+                name = {decoded, decode_host_name(directory.m_volfs->name_rule(), name, decoded)};
+            if (name.size() > 255)
+                return true; // no Linux program could name it
+            Result<void> added = into.listing.add(inode, type, name);
             into.error = added.error();
             return added.is_ok();
         },

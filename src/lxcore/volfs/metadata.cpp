@@ -2,33 +2,24 @@
 // The rules are in docs/decisions/volfs-metadata.md.
 #include "lxcore/fs/acl.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
+#include "lxcore/volfs/xattr_list.hpp"
 
 namespace lxcore {
 
-bool needs_lxattrb(const VolfsMetadata& metadata) {
-    const u32 least = (metadata.mode & abi::S_IFMT) == abi::S_IFDIR ? 0700 : 0600;
-    return metadata.uid != 0 || metadata.gid != 0 || (metadata.mode & 07000) != 0 || is_special(metadata.mode) ||
-           (metadata.mode & least) != least || (metadata.flags & kLxattrbHasSpecials) != 0;
-}
+namespace {
 
-abi::lxattrb encode_lxattrb(const VolfsMetadata& metadata, const Inode* times) {
-    abi::lxattrb stored{};
-    stored.flags = metadata.flags | kLxattrbOurs;
-    stored.version = abi::LXATTRB_VERSION;
-    stored.mode = metadata.mode;
-    stored.uid = metadata.uid;
-    stored.gid = metadata.gid;
-    stored.rdev = abi::lxattrb_makedev(abi::major(metadata.device), abi::minor(metadata.device));
-    if (times) {
-        stored.atime = static_cast<u64>(times->accessed.tv_sec);
-        stored.atime_ns = static_cast<u32>(times->accessed.tv_nsec);
-        stored.mtime = static_cast<u64>(times->modified.tv_sec);
-        stored.mtime_ns = static_cast<u32>(times->modified.tv_nsec);
-        stored.ctime = static_cast<u64>(times->changed.tv_sec);
-        stored.ctime_ns = static_cast<u32>(times->changed.tv_nsec);
-    }
+abi::lxattrb encode_with_times(const VolfsMetadata& metadata, const Inode& times) {
+    abi::lxattrb stored = encode_lxattrb(metadata);
+    stored.atime = static_cast<u64>(times.accessed.tv_sec);
+    stored.atime_ns = static_cast<u32>(times.accessed.tv_nsec);
+    stored.mtime = static_cast<u64>(times.modified.tv_sec);
+    stored.mtime_ns = static_cast<u32>(times.modified.tv_nsec);
+    stored.ctime = static_cast<u64>(times.changed.tv_sec);
+    stored.ctime_ns = static_cast<u32>(times.changed.tv_nsec);
     return stored;
 }
+
+} // namespace
 
 void VolfsInode::take_host_info(const host::FileInfo& info) {
     u32 type = abi::S_IFREG;
@@ -64,13 +55,13 @@ void VolfsInode::take_metadata(const abi::lxattrb& stored) {
     if (type == abi::S_IFCHR || type == abi::S_IFBLK)
         device = abi::makedev(abi::lxattrb_major(stored.rdev), abi::lxattrb_minor(stored.rdev));
     m_has_lxattrb = true;
-    m_lxattrb_flags = stored.flags;
-    // A directory that WSL 1 itself wrote tells nothing about its entries: they must be looked at.
-    if (type == abi::S_IFDIR && !(stored.flags & kLxattrbOurs))
-        m_lxattrb_flags |= kLxattrbHasSpecials;
+    // A directory that VolFs did not make tells nothing about its entries: they must be looked at.
+    if (type == abi::S_IFDIR && !m_volfs->storage().are_specials_marked)
+        m_may_have_specials = true;
 }
 
 Result<void> VolfsInode::load_attributes(host::Handle handle) {
+    constexpr u8 kAnyAcl = static_cast<u8>(AclKind::Access) | static_cast<u8>(AclKind::Default); // to be found out
     // One call tells both whether there is an LXATTRB and whether there are Linux xattrs at all; for most files
     // there is neither.
     char names[512];
@@ -84,16 +75,18 @@ Result<void> VolfsInode::load_attributes(host::Handle handle) {
             at += name.size() + 1;
             if (name == kLxattrbName)
                 has_lxattrb = true;
-            else if (name.starts_with(kXattrPrefix)) {
+            else if (name == kLxxattrName)
                 m_xattrs = Xattrs::Some;
-                if (AclKind kind; is_acl_name(name.substr(kXattrPrefix.size()), kind))
-                    acl_kinds |= static_cast<u8>(kind);
-            }
+            else if (name == kSpecialsName)
+                m_may_have_specials = true;
         }
+        if (m_xattrs == Xattrs::Some)
+            acl_kinds = kAnyAcl;
     } else if (listed.error() == Errno::EOPNOTSUPP) {
         return {}; // a host without extended attributes: the file speaks for itself
     } else {
-        acl_kinds = static_cast<u8>(AclKind::Access) | static_cast<u8>(AclKind::Default); // more than fit: maybe
+        acl_kinds = kAnyAcl; // more than fit: maybe
+        m_may_have_specials = is_directory();
     }
     if (!has_lxattrb)
         return {};
@@ -115,7 +108,7 @@ Result<void> VolfsInode::store_metadata(const VolfsMetadata& metadata) {
         return metadata.uid == 0 && metadata.gid == 0 ? Result<void>() : convert_symlink(metadata);
     }
     HandlePin pinned = TRY(pin(false));
-    const u32 least = is_directory() ? 0700 : 0600;
+    const u32 least = least_host_permissions(mode);
     const u32 wanted = host_permissions_for(metadata.mode);
     const bool needs = needs_lxattrb(metadata);
     // Without LXATTRB the host's permissions are the file's mode, so that they change first when it goes and last when
@@ -125,32 +118,33 @@ Result<void> VolfsInode::store_metadata(const VolfsMetadata& metadata) {
         m_host_permissions = wanted;
     }
     if (needs) {
-        const abi::lxattrb stored = encode_lxattrb(metadata, this);
+        const abi::lxattrb stored = encode_with_times(metadata, *this);
         TRY(host::set_attribute(pinned.handle(), kLxattrbName, &stored, sizeof(stored), 0));
         m_has_lxattrb = true;
-        m_lxattrb_flags = stored.flags;
         if (m_host_permissions != wanted && host::set_permissions(pinned.handle(), wanted).is_ok())
             m_host_permissions = wanted;
     } else if (m_has_lxattrb) {
         TRY(host::remove_attribute(pinned.handle(), kLxattrbName));
         m_has_lxattrb = false;
-        m_lxattrb_flags = 0;
     }
     mark_stale();
     return {};
 }
 
 Result<void> VolfsInode::mark_has_specials() {
-    if (m_lxattrb_flags & kLxattrbHasSpecials)
+    if (m_may_have_specials)
         return {};
-    return store_metadata({mode, uid, gid, device, kLxattrbHasSpecials});
+    HandlePin pinned = TRY(pin(false));
+    TRY(host::set_attribute(pinned.handle(), kSpecialsName, "1", 1, 0));
+    m_may_have_specials = true;
+    return {};
 }
 
 Result<void> VolfsInode::make_host_writable() {
     // What the mode says without the host's help has to be written down before the host's bits change; the caller
     // has no lock of this inode, and nobody else stores a mode that needs less.
     MaybeLockGuard guard(lock);
-    return store_metadata({mode, uid, gid, device, m_lxattrb_flags});
+    return store_metadata({mode, uid, gid, device});
 }
 
 Result<void> VolfsInode::refresh() {
@@ -198,7 +192,7 @@ Result<void> VolfsInode::set_attributes(const AttributeChange& change) {
     }
     // A change that changes nothing (chown -1:-1) still counts as one: storing what is there moves ctime.
     if ((change.valid & (kChangeMode | kChangeUid | kChangeGid)) || change.valid == kChangeChanged) {
-        VolfsMetadata metadata{mode, uid, gid, device, m_lxattrb_flags};
+        VolfsMetadata metadata{mode, uid, gid, device};
         if (change.valid & kChangeMode)
             metadata.mode = (mode & abi::S_IFMT) | (change.mode & 07777);
         if (change.valid & kChangeUid)
@@ -228,22 +222,44 @@ Result<void> VolfsInode::set_attributes(const AttributeChange& change) {
     return {};
 }
 
-// ---- extended attributes ----
+// ---- extended attributes: all of them in one of the host's, in the layout of WSL 1's LXXATTR ----
 
 namespace {
 
-// The host's name of a Linux attribute, with its NUL.
-struct HostAttributeName {
-    char text[264];
-    bool is_valid;
-    explicit HostAttributeName(std::string_view name) {
-        is_valid = kXattrPrefix.size() + name.size() <= abi::XATTR_NAME_MAX;
-        if (!is_valid)
-            return;
-        __builtin_memcpy(text, kXattrPrefix.data(), kXattrPrefix.size());
-        __builtin_memcpy(text + kXattrPrefix.size(), name.data(), name.size());
-        text[kXattrPrefix.size() + name.size()] = 0;
+// The host's attribute as it is: no bytes where there is none.
+class XattrList {
+public:
+    Result<void> load(host::Handle file) {
+        for (usize pages : {usize{1}, usize{abi::XATTR_SIZE_MAX / base::kPageSize}}) {
+            m_pages = pages;
+            m_data = static_cast<char*>(allocate_pages(pages));
+            if (!m_data)
+                return Errno::ENOMEM;
+            Result<usize> got = host::get_attribute(file, kLxxattrName, m_data, pages * base::kPageSize);
+            if (got.is_ok()) {
+                m_length = got.value();
+                return is_valid_xattr_list(view()) ? Result<void>() : Result<void>(Errno::EIO);
+            }
+            if (got.error() == Errno::ENODATA || got.error() == Errno::EOPNOTSUPP)
+                return {};
+            release_pages(m_data, pages);
+            m_data = nullptr;
+            if (got.error() != Errno::ERANGE)
+                return got.error();
+        }
+        return Errno::EIO;
     }
+    XattrList() = default;
+    LXSS_NO_COPY(XattrList);
+    ~XattrList() {
+        if (m_data)
+            release_pages(m_data, m_pages);
+    }
+    std::string_view view() const { return {m_data, m_length}; }
+
+private:
+    char* m_data = nullptr;
+    usize m_pages = 0, m_length = 0;
 };
 
 } // namespace
@@ -251,14 +267,50 @@ struct HostAttributeName {
 Result<usize> VolfsInode::get_xattr(std::string_view name, void* value, usize capacity) {
     if (m_xattrs == Xattrs::None || is_native_symlink())
         return Errno::ENODATA;
-    const HostAttributeName host_name(name);
-    if (!host_name.is_valid)
+    XattrList list;
+    {
+        HandlePin pinned = TRY(pin(false));
+        TRY(list.load(pinned.handle()));
+    }
+    XattrEntry entry;
+    if (!find_xattr(list.view(), name, entry))
         return Errno::ENODATA;
+    if (capacity != 0) {
+        if (entry.value.size() > capacity)
+            return Errno::ERANGE;
+        __builtin_memcpy(value, entry.value.data(), entry.value.size());
+    }
+    return entry.value.size();
+}
+
+Result<void> VolfsInode::change_xattr(std::string_view name, const std::string_view* value, i32 flags) {
     HandlePin pinned = TRY(pin(false));
-    Result<usize> got = host::get_attribute(pinned.handle(), host_name.text, value, capacity);
-    if (got.is_error() && got.error() == Errno::EOPNOTSUPP)
+    XattrList list;
+    TRY(list.load(pinned.handle()));
+    XattrEntry entry;
+    const bool exists = find_xattr(list.view(), name, entry);
+    if (exists && (flags & static_cast<i32>(abi::XATTR_CREATE)))
+        return Errno::EEXIST;
+    if (!exists && (!value || (flags & static_cast<i32>(abi::XATTR_REPLACE))))
         return Errno::ENODATA;
-    return got;
+    const usize wanted = sizeof(abi::lxxattr_head) + list.view().size() + sizeof(abi::lxxattr_entry) + 4 + name.size() +
+                         (value ? value->size() : 0);
+    PageBuffer changed(base::page_ceil(wanted) / base::kPageSize);
+    if (!changed)
+        return Errno::ENOMEM;
+    const usize length = TRY(change_xattr_list(list.view(), name, value, changed.data(),
+                                               base::min<usize>(changed.size(), abi::XATTR_SIZE_MAX)));
+    if (!(m_host_permissions & 0200)) // the host takes attributes of writable files only
+        TRY(make_host_writable());
+    if (length == 0) {
+        TRY(host::remove_attribute(pinned.handle(), kLxxattrName));
+        m_xattrs = Xattrs::None;
+    } else {
+        TRY(host::set_attribute(pinned.handle(), kLxxattrName, changed.data(), length, 0));
+        m_xattrs = Xattrs::Some;
+    }
+    mark_stale();
+    return {};
 }
 
 Result<void> VolfsInode::set_xattr(std::string_view name, const void* value, usize length, i32 flags) {
@@ -266,42 +318,28 @@ Result<void> VolfsInode::set_xattr(std::string_view name, const void* value, usi
         return Errno::EROFS;
     if (is_native_symlink())
         return Errno::EOPNOTSUPP; // the host has no place for it
-    const HostAttributeName host_name(name);
-    if (!host_name.is_valid)
-        return Errno::ENOSPC;
-    HandlePin pinned = TRY(pin(false));
-    if (!(m_host_permissions & 0200)) // the host takes attributes of writable files only
-        TRY(make_host_writable());
-    TRY(host::set_attribute(pinned.handle(), host_name.text, value, length, flags));
-    m_xattrs = Xattrs::Some;
-    mark_stale();
-    return {};
+    const std::string_view text(static_cast<const char*>(value), length);
+    return change_xattr(name, &text, flags);
 }
 
 Result<usize> VolfsInode::list_xattrs(char* names, usize capacity) {
     if (m_xattrs == Xattrs::None || is_native_symlink())
         return usize{0};
-    PageBuffer buffer(abi::XATTR_LIST_MAX / base::kPageSize);
-    if (!buffer)
-        return Errno::ENOMEM;
-    HandlePin pinned = TRY(pin(false));
-    Result<usize> listed = host::list_attributes(pinned.handle(), buffer.data(), buffer.size());
-    if (listed.is_error())
-        return listed.error() == Errno::EOPNOTSUPP ? Result<usize>(usize{0}) : listed;
+    XattrList list;
+    {
+        HandlePin pinned = TRY(pin(false));
+        TRY(list.load(pinned.handle()));
+    }
     usize length = 0;
-    for (usize at = 0; at < listed.value();) {
-        const std::string_view name(buffer.data() + at);
-        at += name.size() + 1;
-        if (!name.starts_with(kXattrPrefix))
-            continue;
-        const std::string_view linux_name = name.substr(kXattrPrefix.size());
+    XattrEntry entry;
+    for (usize at = 0; next_xattr(list.view(), at, entry);) {
         if (capacity != 0) {
-            if (length + linux_name.size() + 1 > capacity)
+            if (length + entry.name.size() + 1 > capacity)
                 return Errno::ERANGE;
-            __builtin_memcpy(names + length, linux_name.data(), linux_name.size());
-            names[length + linux_name.size()] = 0;
+            __builtin_memcpy(names + length, entry.name.data(), entry.name.size());
+            names[length + entry.name.size()] = 0;
         }
-        length += linux_name.size() + 1;
+        length += entry.name.size() + 1;
     }
     return length;
 }
@@ -311,13 +349,7 @@ Result<void> VolfsInode::remove_xattr(std::string_view name) {
         return Errno::EROFS;
     if (m_xattrs == Xattrs::None || is_native_symlink())
         return Errno::ENODATA;
-    const HostAttributeName host_name(name);
-    if (!host_name.is_valid)
-        return Errno::ENODATA;
-    HandlePin pinned = TRY(pin(false));
-    TRY(host::remove_attribute(pinned.handle(), host_name.text));
-    mark_stale();
-    return {};
+    return change_xattr(name, nullptr, 0);
 }
 
 } // namespace lxcore

@@ -31,19 +31,20 @@ void VolfsInode::lost_name(const VolfsInode& directory, std::string_view name) {
     mark_stale();
 }
 
-Result<void> VolfsInode::link(std::string_view name, Inode& target) {
+Result<void> VolfsInode::link(std::string_view linux_name, Inode& target) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
-    if (m_volfs->is_reserved(*this, name))
+    if (m_volfs->is_reserved(*this, linux_name))
         return Errno::EPERM;
     if (links == 0)
         return Errno::ENOENT;
+    const HostName host_name(m_volfs->name_rule(), linux_name);
+    const std::string_view name = host_name.view();
     auto& file = static_cast<VolfsInode&>(target);
     HandlePin folder = TRY(pin(false));
     if (is_special(file.mode) && !file.is_native_symlink())
         TRY(mark_has_specials());
     names_changing();
-    VolfsSuperBlock::Moving moving(*m_volfs);
     if (file.m_staged_name.length() != 0) {
         const host::Handle staging = TRY(m_volfs->staging());
         TRY(host::rename_at(staging, file.m_staged_name.view(), folder.handle(), name, abi::RENAME_NOREPLACE));
@@ -71,13 +72,14 @@ Result<void> VolfsInode::link(std::string_view name, Inode& target) {
     return {};
 }
 
-Result<void> VolfsInode::unlink(std::string_view name, Inode& target) {
+Result<void> VolfsInode::unlink(std::string_view linux_name, Inode& target) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
+    const HostName host_name(m_volfs->name_rule(), linux_name);
+    const std::string_view name = host_name.view();
     auto& file = static_cast<VolfsInode&>(target);
     HandlePin folder = TRY(pin(false));
     Result<HandlePin> kept = file.prepare_to_lose(*this, name);
-    VolfsSuperBlock::Moving moving(*m_volfs);
     names_changing();
     TRY(host::unlink_at(folder.handle(), name));
     file.lost_name(*this, name);
@@ -85,15 +87,16 @@ Result<void> VolfsInode::unlink(std::string_view name, Inode& target) {
     return {};
 }
 
-Result<void> VolfsInode::remove_directory(std::string_view name, Inode& target) {
+Result<void> VolfsInode::remove_directory(std::string_view linux_name, Inode& target) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
-    if (m_volfs->is_reserved(*this, name))
+    if (m_volfs->is_reserved(*this, linux_name))
         return Errno::ENOENT;
+    const HostName host_name(m_volfs->name_rule(), linux_name);
+    const std::string_view name = host_name.view();
     auto& directory = static_cast<VolfsInode&>(target);
     HandlePin folder = TRY(pin(false));
     Result<HandlePin> kept = directory.prepare_to_lose(*this, name);
-    VolfsSuperBlock::Moving moving(*m_volfs);
     names_changing();
     TRY(host::remove_directory_at(folder.handle(), name));
     directory.lost_name(*this, name);
@@ -101,8 +104,8 @@ Result<void> VolfsInode::remove_directory(std::string_view name, Inode& target) 
     return {};
 }
 
-Result<void> VolfsInode::rename(std::string_view old_name, Inode& target_old, Inode& new_parent,
-                                std::string_view new_name, Inode* target_new, u32 flags) {
+Result<void> VolfsInode::rename(std::string_view old_linux_name, Inode& target_old, Inode& new_parent,
+                                std::string_view new_linux_name, Inode* target_new, u32 flags) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
     if (flags & ~(abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE))
@@ -110,12 +113,15 @@ Result<void> VolfsInode::rename(std::string_view old_name, Inode& target_old, In
     auto& to = static_cast<VolfsInode&>(new_parent);
     auto& moved = static_cast<VolfsInode&>(target_old);
     auto* replaced = static_cast<VolfsInode*>(target_new);
-    if (m_volfs->is_reserved(*this, old_name) || m_volfs->is_reserved(to, new_name))
+    if (m_volfs->is_reserved(*this, old_linux_name) || m_volfs->is_reserved(to, new_linux_name))
         return Errno::EPERM;
     if (replaced == &moved)
         return {}; // two names of one file: rename(2) does nothing
     if (to.links == 0)
         return Errno::ENOENT;
+    const HostName old_host_name(m_volfs->name_rule(), old_linux_name);
+    const HostName new_host_name(m_volfs->name_rule(), new_linux_name);
+    const std::string_view old_name = old_host_name.view(), new_name = new_host_name.view();
     const bool exchange = (flags & abi::RENAME_EXCHANGE) != 0;
     HandlePin from_folder = TRY(pin(false));
     HandlePin to_folder = TRY(to.pin(false));
@@ -132,24 +138,32 @@ Result<void> VolfsInode::rename(std::string_view old_name, Inode& target_old, In
     }
     names_changing();
     to.names_changing();
-    VolfsSuperBlock::Moving moving(*m_volfs);
-    Result<void> renamed = host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, flags);
-    if (renamed.is_error()) {
-        // Hosts without the flags: that nothing is there is known already.
-        if (renamed.error() != Errno::EINVAL || flags != abi::RENAME_NOREPLACE || replaced)
-            return renamed.error();
-        TRY(host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, 0));
-    }
+    // For those who look for it after this thread was killed between the rename and what follows it.
     const bool was_location = m_volfs->is_location(moved, *this, old_name);
-    if (exchange && replaced) {
-        if (m_volfs->is_location(*replaced, to, new_name))
-            m_volfs->set_location(*replaced, this, old_name);
-        replaced->mark_stale();
-    } else if (replaced) {
-        replaced->lost_name(to, new_name);
+    const bool is_swap = exchange && replaced;
+    const bool was_other_location = is_swap && m_volfs->is_location(*replaced, to, new_name);
+    if (was_location)
+        TRY(m_volfs->announce_location(moved, to, new_name));
+    if (was_other_location)
+        TRY(m_volfs->announce_location(*replaced, *this, old_name));
+    Errno error = host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, flags).error();
+    // Hosts without the flags: that nothing is there is known already.
+    if (error == Errno::EINVAL && flags == abi::RENAME_NOREPLACE && !replaced)
+        error = host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, 0).error();
+    if (error != Errno::OK) {
+        m_volfs->withdraw_location(moved);
+        if (is_swap)
+            m_volfs->withdraw_location(*replaced);
+        return error;
     }
     if (was_location)
         m_volfs->set_location(moved, &to, new_name);
+    if (was_other_location)
+        m_volfs->set_location(*replaced, this, old_name);
+    if (is_swap)
+        replaced->mark_stale();
+    else if (replaced)
+        replaced->lost_name(to, new_name);
     moved.mark_stale();
     names_changed();
     if (&to != this)

@@ -30,6 +30,7 @@ Result<void> VolfsSuperBlock::initialize() {
     m_buckets = static_cast<Bucket*>(allocate(kBuckets * sizeof(Bucket)));
     if (!m_buckets)
         return Errno::ENOMEM;
+    m_storage = TRY(open_storage(m_root, m_is_read_only));
     RefPtr<VolfsInode> inode = TRY(make_root());
     root = TRY(make_root_dentry(*this, RefPtr<Inode>(inode)));
     if (m_is_read_only)
@@ -37,7 +38,7 @@ Result<void> VolfsSuperBlock::initialize() {
     // What an earlier kernel left half made has never been visible; it goes now.
     Result<host::Handle> left = host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0);
     if (left.is_ok()) {
-        (void)empty_staging(left.value());
+        (void)remove_entries(left.value());
         m_staging.store(left.value());
     }
     return {};
@@ -144,7 +145,6 @@ Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::st
             inode->gid = made->gid;
             inode->device = made->device;
             inode->m_has_lxattrb = needs_lxattrb(*made);
-            inode->m_lxattrb_flags = inode->m_has_lxattrb ? kLxattrbOurs : 0;
             inode->m_xattrs = VolfsInode::Xattrs::None;
         } else if (handle != host::kNoHandle) {
             Result<void> loaded = inode->load_attributes(handle);
@@ -159,18 +159,20 @@ Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::st
     }
     if (handle != host::kNoHandle)
         inode->install(writable ? inode->m_write_slot : inode->m_read_slot, handle);
-    if (parent && !inode->m_parent)
+    // The caller holds the directory's lock, so that this name is one that the file has now; another that is remembered may
+    // have been changed by somebody who was killed before it could say so.
+    if (parent && !is_location(*inode, *parent, name))
         set_location(*inode, parent, name);
     return inode;
 }
 
 // ---- locations ----
 
-void VolfsSuperBlock::location_of(VolfsInode& inode, Location& out) {
+void VolfsSuperBlock::location_of(VolfsInode& inode, Location& out, bool next) {
     RefPtr<VolfsInode> previous = std::move(out.parent); // dropped after the lock
     LockGuard guard(m_location_lock);
-    out.parent = inode.m_parent;
-    const std::string_view name = inode.m_name.view();
+    out.parent = next ? inode.m_next_parent : inode.m_parent;
+    const std::string_view name = next ? inode.m_next_name.view() : inode.m_name.view();
     out.length = name.size();
     __builtin_memcpy(out.name, name.data(), name.size());
 }
@@ -185,9 +187,34 @@ void VolfsSuperBlock::set_location(VolfsInode& inode, VolfsInode* parent, std::s
         else
             new_parent = nullptr; // found again by its handle alone
     }
+    RefPtr<VolfsInode> no_parent; // dropped after the lock, as the others
+    String no_name;
     LockGuard guard(m_location_lock);
     std::swap(inode.m_parent, new_parent);
     std::swap(inode.m_name, new_name);
+    std::swap(inode.m_next_parent, no_parent);
+    std::swap(inode.m_next_name, no_name);
+    names_moved();
+}
+
+Result<void> VolfsSuperBlock::announce_location(VolfsInode& inode, VolfsInode& parent, std::string_view name) {
+    String next_name = TRY(String::create(name));
+    RefPtr<VolfsInode> next_parent(&parent);
+    LockGuard guard(m_location_lock);
+    std::swap(inode.m_next_parent, next_parent);
+    std::swap(inode.m_next_name, next_name);
+    names_moved();
+    guard.unlock(); // before what was there goes
+    return {};
+}
+
+void VolfsSuperBlock::withdraw_location(VolfsInode& inode) {
+    RefPtr<VolfsInode> parent;
+    String name;
+    LockGuard guard(m_location_lock);
+    std::swap(inode.m_next_parent, parent);
+    std::swap(inode.m_next_name, name);
+    guard.unlock();
 }
 
 bool VolfsSuperBlock::is_location(const VolfsInode& inode, const VolfsInode& parent, std::string_view name) {
@@ -211,35 +238,6 @@ Result<host::Handle> VolfsSuperBlock::staging() {
         TRY(host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0));
     m_staging.store(handle, std::memory_order_release);
     return handle;
-}
-
-Result<void> VolfsSuperBlock::empty_staging(host::Handle staging) {
-    // One entry a round: removing while reading would confuse some hosts.
-    struct Found {
-        char name[256];
-        usize length = 0;
-    };
-    for (;;) {
-        Found found;
-        host::rewind_directory(staging);
-        TRY(host::read_directory(
-            staging,
-            [](void* context, const host::DirectoryEntry& entry) {
-                if (entry.name == "." || entry.name == "..")
-                    return true;
-                auto& out = *static_cast<Found*>(context);
-                out.length = base::min<usize>(entry.name.size(), sizeof(out.name));
-                __builtin_memcpy(out.name, entry.name.data(), out.length);
-                return false;
-            },
-            &found));
-        if (found.length == 0)
-            return {};
-        const std::string_view name(found.name, found.length);
-        Result<void> removed = host::unlink_at(staging, name);
-        if (removed.is_error())
-            TRY(host::remove_directory_at(staging, name));
-    }
 }
 
 } // namespace lxcore

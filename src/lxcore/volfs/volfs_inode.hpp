@@ -6,6 +6,8 @@
 #include "lxcore/fs/dentry.hpp"
 #include "lxcore/fs/file.hpp"
 #include "lxcore/fs/maybe_lock.hpp"
+#include "lxcore/volfs/format.hpp"
+#include "lxcore/volfs/storage.hpp"
 #include "lxcore/volfs/volfs.hpp"
 
 namespace lxcore {
@@ -98,16 +100,29 @@ public:
     static usize bytes(usize length) { return base::align_up(kHead + length, 8); }
 };
 
-// Linux attributes that LXATTRB may have to hold.
-struct VolfsMetadata {
-    u32 mode = 0, uid = 0, gid = 0;
-    u64 device = 0;
-    u16 flags = 0; // of LXATTRB: kLxattrb*
-};
+// A Linux name as the host is to see it, for the length of a scope: mostly `name` itself.
+class HostName {
+public:
+    HostName(NameRule rule, std::string_view name) : m_view(name) {
+        if (is_host_name(rule, name))
+            return;
+        m_text = static_cast<char*>(allocate(kMaxHostName));
+        if (m_text) {
+            Result<usize> length = encode_host_name(rule, name, m_text, kMaxHostName);
+            m_view = {m_text, length.is_ok() ? length.value() : 0};
+        }
+    }
+    LXSS_NO_COPY(HostName);
+    ~HostName() {
+        if (m_text)
+            release(m_text, kMaxHostName);
+    }
+    std::string_view view() const { return m_view; }
 
-// Bits of lxattrb::flags that this implementation uses; WSL 1 writes 0.
-inline constexpr u16 kLxattrbOurs = 0x4000;       // written here, so that the next bit can be believed
-inline constexpr u16 kLxattrbHasSpecials = 0x8000; // a directory with files whose type the host does not know
+private:
+    std::string_view m_view;
+    char* m_text = nullptr;
+};
 
 class VolfsInode final : public Inode {
 public:
@@ -155,10 +170,16 @@ private:
     Result<void> load_attributes(host::Handle handle);
     Result<void> store_metadata(const VolfsMetadata& metadata);
     Result<void> mark_has_specials();
+    // Sets an extended attribute, or removes it (`value` null).
+    Result<void> change_xattr(std::string_view name, const std::string_view* value, i32 flags);
     Result<void> convert_symlink(const VolfsMetadata& metadata);
     Result<void> make_host_writable();
     Result<HandlePin> pin_slow(bool writable);
     Result<HandlePin> open_at_location(HandleSlot& slot, u32 mode);
+    // The handle for reading, if it is open. ESTALE.
+    Result<HandlePin> pin_open();
+    // What `name` in `directory` refers to, if that is this file; ESTALE if not.
+    Result<host::Handle> open_verified(host::Handle directory, std::string_view name, u32 mode);
     HandlePin install(HandleSlot& slot, host::Handle handle);
     // Before a name goes: what is in use keeps the handle that it could not open again.
     Result<HandlePin> prepare_to_lose(const VolfsInode& directory, std::string_view name);
@@ -177,7 +198,7 @@ private:
     enum class Xattrs : u8 { Unknown, None, Some } m_xattrs = Xattrs::Unknown;
     bool m_has_lxattrb = false;
     bool m_is_hashed = false;
-    u16 m_lxattrb_flags = 0;
+    bool m_may_have_specials = false; // a directory: the host does not know the types of all its entries
     host::FileType m_host_type = host::FileType::Unknown;
     u32 m_host_permissions = 0;
     u64 m_host_device = 0; // the inode's key, with `number`
@@ -185,7 +206,10 @@ private:
     // One name of the file, to open it again by: guarded by VolfsSuperBlock::m_location_lock. No parent: the root,
     // or a file without a known name, whose handle then stays open.
     RefPtr<VolfsInode> m_parent;
-    String m_name;
+    String m_name; // as the host has it
+    // Where it is about to be renamed to, and, when the one who did that was killed, perhaps is; likewise guarded.
+    RefPtr<VolfsInode> m_next_parent;
+    String m_next_name;
     String m_staged_name; // an anonymous file on a host without such: its name in the staging folder
     String m_link_target; // of a symlink, once read
     RefPtr<VolfsListing> m_listing; // of a directory, when it is small; guarded by `lock`
@@ -228,38 +252,28 @@ public:
     // Names by which inodes are opened again.
     struct Location {
         RefPtr<VolfsInode> parent;
-        char name[256];
+        char name[kMaxHostName];
         usize length = 0;
         std::string_view view() const { return {name, length}; }
     };
-    void location_of(VolfsInode& inode, Location& out);
+    // With `next`, where it is moving to, if it is.
+    void location_of(VolfsInode& inode, Location& out, bool next = false);
     void set_location(VolfsInode& inode, VolfsInode* parent, std::string_view name);
+    // Before a rename on the host, whose author may be killed before it can tell the outcome by set_location(): until then
+    // both places count. ENOMEM.
+    Result<void> announce_location(VolfsInode& inode, VolfsInode& parent, std::string_view name);
+    void withdraw_location(VolfsInode& inode);
     bool is_location(const VolfsInode& inode, const VolfsInode& parent, std::string_view name);
-    // Names are about to change under the tree for the length of the scope: whoever opens by location meanwhile
-    // verifies what it got.
-    class Moving {
-    public:
-        explicit Moving(VolfsSuperBlock& volfs) : m_volfs(volfs) {
-            volfs.m_moves_under_way.fetch_add(1);
-            volfs.m_move_count.fetch_add(1);
-        }
-        LXSS_NO_COPY(Moving);
-        ~Moving() {
-            m_volfs.m_move_count.fetch_add(1);
-            m_volfs.m_moves_under_way.fetch_sub(1);
-        }
-
-    private:
-        VolfsSuperBlock& m_volfs;
-    };
+    // Locations have changed: whoever did not find an inode by the one it had read asks again.
+    void names_moved() { m_move_count.fetch_add(1); }
     u64 move_count() const { return m_move_count.load(); }
-    bool is_moving() const { return m_moves_under_way.load() != 0; }
+    NameRule name_rule() const { return m_storage.names; }
+    const VolfsStorage& storage() const { return m_storage; }
 
     // The hidden folder in which files are prepared that must appear whole.
     Result<host::Handle> staging();
-    static constexpr std::string_view kStagingName = ".lxss-staging";
     bool is_reserved(const VolfsInode& directory, std::string_view name) const {
-        return name == kStagingName && directory.number == m_root_number;
+        return directory.number == m_root_number && is_reserved_name(name);
     }
 
 private:
@@ -269,12 +283,12 @@ private:
     };
     static constexpr usize kBuckets = 4096;
     Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 52]; }
-    Result<void> empty_staging(host::Handle staging);
     bool make_room(Errno error);
 
     host::Handle m_root;
     u32 m_budget;
     bool m_is_read_only;
+    VolfsStorage m_storage;
     u64 m_root_number = 0;
     Bucket* m_buckets = nullptr;
     Mutex m_open_lock; // guards m_open
@@ -282,7 +296,6 @@ private:
     std::atomic<u32> m_open_count{0}; // inodes in m_open
     Mutex m_location_lock;
     std::atomic<u64> m_move_count{0};
-    std::atomic<u32> m_moves_under_way{0};
     Mutex m_staging_lock;
     std::atomic<host::Handle> m_staging{host::kNoHandle};
 };
@@ -311,20 +324,5 @@ private:
     RefPtr<VolfsListing> m_listing; // of a directory; guarded by position_lock, as is the next
     u64 m_next_record = 0;          // the position that is known to be one
 };
-
-// volfs/metadata.cpp
-inline constexpr char kLxattrbName[] = "user.lxattrb";
-inline constexpr std::string_view kXattrPrefix = "user.lx.";
-// Permission bits of the host file for a Linux mode: the host user can always work with it.
-constexpr u32 host_permissions_for(u32 mode) {
-    return (mode & 0777) | ((mode & abi::S_IFMT) == abi::S_IFDIR ? 0700 : 0600);
-}
-// Whether the host file alone cannot express it. host_is_directory: the kind of host file that carries it.
-bool needs_lxattrb(const VolfsMetadata& metadata);
-abi::lxattrb encode_lxattrb(const VolfsMetadata& metadata, const Inode* times);
-// Where the host type says nothing about the Linux type: neither a regular file nor a directory.
-constexpr bool is_special(u32 mode) {
-    return (mode & abi::S_IFMT) != abi::S_IFREG && (mode & abi::S_IFMT) != abi::S_IFDIR;
-}
 
 } // namespace lxcore
