@@ -28,7 +28,8 @@ class Home:
         self.path = os.path.join(self.folder, "home")
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith(("LXSS", "FAKE_", "WSL"))}
-        self.environment.update(LXSS_HOME=self.path, LXSS_KERNEL=kernel, LXSS_GRACE="0.5", LXSS_IDLE="0.5", **variables)
+        self.environment.update({"LXSS_HOME": self.path, "LXSS_KERNEL": kernel, "LXSS_GRACE": "0.5", "LXSS_IDLE": "0.5",
+                                 **variables})
 
     def command(self, *words):
         return [os.path.join(build, "bin", "lxss"), *words]

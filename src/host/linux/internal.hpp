@@ -14,6 +14,7 @@ namespace host::linux_host {
 struct State {
     i32 instance_process = 0;
     i32 log = -1;
+    i32 failure_status = 1; // of fail()
     i32 arena = -1; // memfd
     i32 root = -1;
     i32 guest_tools = -1;

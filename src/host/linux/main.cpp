@@ -68,9 +68,10 @@ void parse_options(i32 count, char** arguments) {
             g_options.hostname = text;
         else if (argument == "--no-init")
             g_options.no_init = true;
-        else if (argument == "--check")
+        else if (argument == "--check") {
             g_options.check = true;
-        else if (argument == "--repair")
+            g_state.failure_status = lxcore::kCheckFailed;
+        } else if (argument == "--repair")
             g_options.repair = true;
         else if (argument == "--help" || argument == "-h") {
             complain(kUsage);

@@ -40,7 +40,7 @@ void complain(std::string_view text) {
     if (g_state.log >= 0)
         log(text.view().substr(0, text.length() - 1));
     for (;;)
-        (void)host_call(abi::SYS_exit_group, 1);
+        (void)host_call(abi::SYS_exit_group, static_cast<u64>(g_state.failure_status));
 }
 
 i32 open_folder(const char* path) {
