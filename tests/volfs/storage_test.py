@@ -37,7 +37,8 @@ class Storage(volfs_support.TreeTestCase):
     def test_guests_do_not_see_it(self):
         self.assertEqual(self.guest("ls -A / | grep lxss; cat /.lxss-storage 2>&1; true"),
                          "cat: /.lxss-storage: No such file or directory\n")
-        self.assertEqual(self.guest("(: >/.lxss-storage) 2>&1; mkdir /.lxss-trial 2>&1; mv /etc/hostname /.lxss-storage.new 2>&1; "
+        self.assertEqual(self.guest("(: >/.lxss-storage) 2>&1; mkdir /.lxss-trial 2>&1; "
+                                    "touch /root/x; mv /root/x /.lxss-storage.new 2>&1; "
                                     "true").count("Operation not permitted"), 3)
         self.assertIn("names raw", self.record())
 
