@@ -152,7 +152,7 @@ void trim_cache() {
 
 // Whether a found name holds without asking the file system: it is the cache's own, or a mount point.
 bool may_trust(const Dentry& dentry) {
-    return dentry.is_cached || dentry.mounted.load(std::memory_order_relaxed) != 0;
+    return (dentry.is_cached && !dentry.is_asked) || dentry.mounted.load(std::memory_order_relaxed) != 0;
 }
 
 Result<RefPtr<Dentry>> new_dentry(Dentry& parent, std::string_view name, RefPtr<Inode> inode) {
@@ -160,6 +160,7 @@ Result<RefPtr<Dentry>> new_dentry(Dentry& parent, std::string_view name, RefPtr<
     TRY(dentry->name.assign(name));
     dentry->parent = RefPtr<Dentry>(&parent);
     dentry->super_block = parent.super_block;
+    dentry->is_asked = parent.super_block->asks_always;
     dentry->inode = std::move(inode);
     return dentry;
 }
@@ -342,13 +343,18 @@ Result<RefPtr<Dentry>> lookup_dentry_locked(Dentry& parent, std::string_view nam
     if (found && (found->inode == inode || (found->inode && inode && found->inode->is_same_file(*inode))))
         return found; // still the same file
     RefPtr<Dentry> dentry = TRY(new_dentry(parent, name, std::move(inode)));
+    bool drop_found = false;
     LockGuard guard(dentry_cache().lock);
     if (found) {
-        found->is_deleted = found->is_deleted || dentry->is_negative();
-        (void)unlist_dentry(*found); // not the cache's: nothing to drop
+        // Where others change names, what was here may live on elsewhere.
+        found->is_deleted = found->is_deleted || (dentry->is_negative() && !found->is_asked);
+        drop_found = unlist_dentry(*found);
     }
     if (!dentry->is_negative() || parent.inode->may_cache_name(nullptr))
         list_dentry(*dentry);
+    guard.unlock();
+    if (drop_found)
+        found->unref();
     return dentry;
 }
 

@@ -4,7 +4,8 @@
 // The cache owns a reference to each dentry that it lists, so that a count of one means "nobody uses it": the oldest
 // of these go when there are too many. Dentries of file systems that others may change (may_cache_names() is false)
 // are listed without a reference: they are found again only while somebody uses them, and never believed without
-// asking the file system.
+// asking the file system. Where asking is cheap when the inode is there still (DriveFs, `asks_always`), they are kept as
+// others are, and asked for all the same.
 #pragma once
 
 #include "lxcore/fs/inode.hpp"
@@ -47,6 +48,7 @@ public:
     bool is_hashed = false;
     bool is_cached = false;         // the cache holds a reference
     bool is_recently_used = false;  // since the last scan for victims
+    bool is_asked = false;          // never believed without asking: SuperBlock::asks_always
 
     // Odd while name and parent change; moves on whenever they have.
     std::atomic<u32> sequence{0};

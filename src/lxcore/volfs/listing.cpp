@@ -12,17 +12,6 @@ inline constexpr usize kKeptBytes = 32 * 1024;
 
 } // namespace
 
-Result<void> VolfsListing::add(u64 inode, u8 type, std::string_view name) {
-    const usize at_offset = records.size();
-    TRY(records.grow(at_offset + bytes(name.size())));
-    Record* record = at(at_offset);
-    record->inode = inode;
-    record->type = type;
-    record->length = static_cast<u8>(name.size());
-    __builtin_memcpy(record->name, name.data(), name.size());
-    return {};
-}
-
 u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
     switch (entry.type) {
     case host::FileType::Directory: return abi::DT_DIR;
@@ -49,18 +38,18 @@ u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
     return abi::mode_to_dt(stored.mode);
 }
 
-Result<RefPtr<VolfsListing>> VolfsInode::listing() {
+Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
     MaybeLockGuard guard(lock);
     if (m_is_listing_old.exchange(false, std::memory_order_acq_rel))
         m_listing.reset();
     if (m_listing)
         return m_listing;
-    RefPtr<VolfsListing> fresh = TRY(make_ref<VolfsListing>());
+    RefPtr<DirectoryListing> fresh = TRY(make_ref<DirectoryListing>());
     // Directories have one handle, whose position only this function uses, under the lock.
     HandlePin pinned = TRY(pin(false));
     struct Context {
         VolfsInode& directory;
-        VolfsListing& listing;
+        DirectoryListing& listing;
         HandlePin& pin;
         Errno error;
     } context{*this, *fresh, pinned, Errno::OK};
@@ -87,25 +76,9 @@ Result<RefPtr<VolfsListing>> VolfsInode::listing() {
 }
 
 Result<void> VolfsFile::read_directory(DirectoryVisitor& visitor) {
-    if (position == 0 || !m_listing) {
-        m_listing = TRY(m_inode->listing());
-        m_next_record = position == 0 ? 0 : ~u64{0};
-    }
-    Vector<char>& records = m_listing->records;
-    if (position != m_next_record) {
-        // lseek() to a place that telldir() gave, or to nonsense: the first record from there on.
-        u64 at = 0;
-        while (at < records.size() && at < position)
-            at += VolfsListing::bytes(m_listing->at(at)->length);
-        m_next_record = at;
-    }
-    while (m_next_record < records.size()) {
-        const VolfsListing::Record* record = m_listing->at(m_next_record);
-        const u64 next = m_next_record + VolfsListing::bytes(record->length);
-        if (!visitor.visit({record->name, record->length}, record->inode, record->type, next))
-            return {};
-        m_next_record = next;
-    }
+    if (position == 0 || !m_listing_reader.has_listing())
+        m_listing_reader.start(TRY(m_inode->listing()));
+    m_listing_reader.read(position, visitor);
     return {};
 }
 
