@@ -265,8 +265,6 @@ Result<abi::statfs> file_system_info(Handle file);
 // "C:\Users\me" (or with slashes), an absolute path of a host that has such, a share "\\server\share". ENODEV when there
 // is no such drive, or no such kind of name; ENOENT, ENOTDIR, EACCES.
 Result<Handle> open_drive(std::string_view place);
-// The drives that open_drive() takes by letter: bit 0 is A:.
-u32 drive_letters();
 // abi::R_OK, W_OK and X_OK bits: what the host's user may do with such a file, as far as its attributes tell.
 u32 user_rights(const FileInfo& info);
 // As get_attribute(), of a file that need not be opened. ENODATA, also where the host user may not look.

@@ -56,13 +56,6 @@ void prepare_drives() {
 
 } // namespace linux_host
 
-u32 drive_letters() {
-    u32 letters = 0;
-    for (u32 i = 0; i < kLetters; ++i)
-        letters |= g_drives.by_letter[i] ? 1u << i : 0;
-    return letters;
-}
-
 Result<Handle> open_drive(std::string_view place) {
     char path[4096];
     base::Writer writer(path, sizeof(path));

@@ -111,9 +111,6 @@ u64 handle_limit() {
 Result<Handle> open_drive(std::string_view) {
     return Errno::ENODEV;
 }
-u32 drive_letters() {
-    return 0;
-}
 u32 user_rights(const FileInfo&) {
     return 0;
 }

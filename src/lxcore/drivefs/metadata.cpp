@@ -105,8 +105,9 @@ Result<void> DriveInode::set_attributes(const AttributeChange& change) {
         TRY(host::truncate(pinned.handle(), change.size));
     }
     // Without metadata there is no place for an owner: as on WSL, chown(2) succeeds and changes nothing.
+    // Nor is there one in a symbolic link of the host.
     const bool changes_owner = options.metadata && (change.valid & (kChangeUid | kChangeGid));
-    if ((change.valid & kChangeMode) || changes_owner) {
+    if (!is_native_symlink() && ((change.valid & kChangeMode) || changes_owner)) {
         HandlePin pinned = TRY(pin(false));
         const u32 new_mode =
             (mode & abi::S_IFMT) | ((change.valid & kChangeMode) ? change.mode & 07777 : mode & 07777);
