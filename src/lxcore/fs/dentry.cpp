@@ -73,8 +73,17 @@ void list_dentry(Dentry& dentry) {
         dentry.is_cached = true;
         cache.cached.push_back(dentry);
         cache.count.fetch_add(1, std::memory_order_relaxed);
+        dentry.is_counted_negative = dentry.is_negative();
+        if (dentry.is_negative())
+            cache.negative_count.fetch_add(1, std::memory_order_relaxed);
     }
     hash_insert(dentry);
+}
+
+// With DentryCache::lock held: `dentry` is no absence any more, or leaves the cache.
+void uncount_negative(Dentry& dentry) {
+    if (std::exchange(dentry.is_counted_negative, false))
+        dentry_cache().negative_count.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // Makes a dentry found that is not, be it hidden by a NameChange or in no list.
@@ -95,6 +104,7 @@ void show_dentry(Dentry& dentry) {
         return false;
     dentry.cached_node.unlink();
     dentry_cache().count.fetch_sub(1, std::memory_order_relaxed);
+    uncount_negative(dentry);
     dentry.is_cached = false;
     return true;
 }
@@ -117,10 +127,18 @@ void drop_victims(Dentry** victims, usize count) {
         victims[i]->unref();
 }
 
-// Lets go of a few of the oldest dentries that nobody uses. A second chance goes to those found since the last scan.
-void trim_cache() {
+// How many names are kept: a sixteenth of the usual number once the arena is seven eighths full.
+u32 present_limit(const DentryCache& cache) {
+    const ArenaStatistics arena = arena_statistics();
+    return arena.used_pages < arena.total_pages / 8 * 7 ? cache.limit : cache.limit / 16;
+}
+
+} // namespace
+
+// A second chance goes to those found since the last scan.
+void trim_dentries() {
     DentryCache& cache = dentry_cache();
-    if (cache.count.load(std::memory_order_relaxed) <= cache.limit)
+    if (cache.count.load(std::memory_order_relaxed) <= present_limit(cache))
         return;
     constexpr usize kVictims = 32, kScan = 128;
     Dentry* victims[kVictims];
@@ -147,8 +165,11 @@ void trim_cache() {
             victims[count++] = dentry;
         }
     }
+    cache.evicted.fetch_add(count, std::memory_order_relaxed);
     drop_victims(victims, count);
 }
+
+namespace {
 
 // Whether a found name holds without asking the file system: it is the cache's own, or a mount point.
 bool may_trust(const Dentry& dentry) {
@@ -323,7 +344,7 @@ Result<RefPtr<Dentry>> lookup_dentry(Dentry& parent, std::string_view name) {
     if (found && (may_trust(*found)))
         return found;
     found.reset();
-    trim_cache();
+    trim_dentries();
     LockGuard guard(parent.inode->lock);
     return lookup_dentry_locked(parent, name);
 }
@@ -376,6 +397,7 @@ NameChange::~NameChange() {
 void dentry_instantiate(Dentry& negative, RefPtr<Inode> inode) {
     LockGuard guard(dentry_cache().lock);
     negative.inode = std::move(inode);
+    uncount_negative(negative);
     show_dentry(negative);
 }
 

@@ -47,6 +47,7 @@ public:
     bool is_deleted = false;
     bool is_hashed = false;
     bool is_cached = false;         // the cache holds a reference
+    bool is_counted_negative = false; // in DentryCache::negative_count
     bool is_recently_used = false;  // since the last scan for victims
     bool is_asked = false;          // never believed without asking: SuperBlock::asks_always
 
@@ -71,6 +72,8 @@ struct DentryCache : ArenaObject {
     Mutex lock;
     base::List<Dentry, &Dentry::cached_node> cached;
     std::atomic<u32> count{0};
+    std::atomic<u32> negative_count{0}; // of them, absences
+    std::atomic<u64> evicted{0};        // since the start
     u32 limit = 0;
     struct Bucket {
         Mutex lock;
@@ -118,6 +121,9 @@ RefPtr<Dentry> dentry_parent(Dentry& dentry);
 bool is_same_or_below(const Dentry& dentry, const Inode& ancestor);
 // Keeps a dentry findable that is a mount point.
 void dentry_pin_name(Dentry& dentry);
+// Lets go of some of the oldest names that nobody uses when there are too many, or when memory is short. Without locks of
+// inodes held.
+void trim_dentries();
 // Drops cached dentries below `root` that nobody uses (umount, memory pressure); everywhere when it is null.
 void shrink_dentries(Dentry* root);
 

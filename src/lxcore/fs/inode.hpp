@@ -150,6 +150,8 @@ public:
     virtual void unmounted();
     // MS_REMOUNT. flags: the new MS_* bits of the file system. The default accepts and stores them.
     virtual Result<void> remount(u32 flags, std::string_view data);
+    // What it keeps in memory, as lines "name number" for /proc/lxss/caches.
+    virtual void print_caches(base::Writer&) {}
     // Mount options as /proc/mounts shows them, each with a leading comma.
     virtual void print_options(base::Writer&) const {}
 };

@@ -5,12 +5,35 @@
 
 namespace lxcore {
 
-namespace {
+RefPtr<DirectoryListing> VolfsSuperBlock::kept_listing(VolfsInode& inode) {
+    LockGuard guard(m_listing_lock);
+    if (!inode.m_listing)
+        return nullptr;
+    m_listings.remove(inode);
+    m_listings.push_back(inode);
+    return inode.m_listing;
+}
 
-// Larger listings are not kept with the inode after their readers have gone.
-inline constexpr usize kKeptBytes = 32 * 1024;
-
-} // namespace
+void VolfsSuperBlock::keep_listing(VolfsInode& inode, RefPtr<DirectoryListing> listing) {
+    RefPtr<DirectoryListing> dropped[16]; // after the lock
+    usize count = 0;
+    LockGuard guard(m_listing_lock);
+    const auto take = [&](VolfsInode& from) {
+        m_listings.remove(from);
+        m_listing_bytes -= from.m_listing->records.size();
+        dropped[count++] = std::move(from.m_listing);
+    };
+    if (inode.m_listing)
+        take(inode);
+    // One directory gets no more than a quarter: reading a huge one must not drive all others out.
+    if (!listing || listing->records.size() > m_listing_limit / 4)
+        return;
+    m_listing_bytes += listing->records.size();
+    inode.m_listing = std::move(listing);
+    m_listings.push_back(inode);
+    while (m_listing_bytes > m_listing_limit && count < base::array_size(dropped) && m_listings.first() != &inode)
+        take(*m_listings.first());
+}
 
 u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
     switch (entry.type) {
@@ -41,9 +64,9 @@ u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
 Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
     MaybeLockGuard guard(lock);
     if (m_is_listing_old.exchange(false, std::memory_order_acq_rel))
-        m_listing.reset();
-    if (m_listing)
-        return m_listing;
+        m_volfs->keep_listing(*this, nullptr);
+    else if (RefPtr<DirectoryListing> kept = m_volfs->kept_listing(*this))
+        return kept;
     RefPtr<DirectoryListing> fresh = TRY(make_ref<DirectoryListing>());
     // Directories have one handle, whose position only this function uses, under the lock.
     HandlePin pinned = TRY(pin(false));
@@ -70,8 +93,7 @@ Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
         &context));
     if (context.error != Errno::OK)
         return context.error;
-    if (fresh->records.size() <= kKeptBytes)
-        m_listing = fresh;
+    m_volfs->keep_listing(*this, fresh);
     return fresh;
 }
 

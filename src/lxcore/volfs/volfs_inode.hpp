@@ -105,7 +105,8 @@ private:
     String m_name;
     String m_staged_name; // an anonymous file on a host without such: its name in the staging folder
     String m_link_target; // of a symlink, once read
-    RefPtr<DirectoryListing> m_listing; // of a directory, when it is small; guarded by `lock`
+    RefPtr<DirectoryListing> m_listing; // of a directory; guarded by VolfsSuperBlock::m_listing_lock
+    base::ListNode m_listing_node;      // in VolfsSuperBlock::m_listings, while there is one
     std::atomic<bool> m_is_listing_old{false};
 
 protected:
@@ -141,6 +142,13 @@ public:
     // host::open_at and host::reopen that make room when the host is out of handles.
     Result<host::Handle> open_host(host::Handle folder, std::string_view name, u32 mode, u32 permissions);
     Result<host::Handle> reopen_host(host::Handle handle, u32 mode);
+
+    // Directory listings that are kept, up to a number of bytes; the one that was read longest ago goes first.
+    RefPtr<DirectoryListing> kept_listing(VolfsInode& inode);
+    void keep_listing(VolfsInode& inode, RefPtr<DirectoryListing> listing); // null: forgets it
+
+    void print_caches(base::Writer& writer) override;
+    std::atomic<u64> inode_count{0}; // inodes in memory
 
     // Names by which inodes are opened again.
     struct Location {
@@ -197,6 +205,9 @@ private:
     Mutex m_open_lock; // guards m_open
     base::List<VolfsInode, &VolfsInode::m_open_node> m_open;
     std::atomic<u32> m_open_count{0}; // inodes in m_open
+    Mutex m_listing_lock; // guards m_listings and the next two
+    base::List<VolfsInode, &VolfsInode::m_listing_node> m_listings; // read longest ago first
+    u64 m_listing_bytes = 0, m_listing_limit = 0;
     Mutex m_location_lock;
     std::atomic<u64> m_move_count{0};
     std::atomic<u32> m_moves_under_way{0};
