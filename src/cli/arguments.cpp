@@ -32,6 +32,7 @@ Verbs:
                                     (plain or compressed by gzip, xz, zstd or bzip2; - is standard input)
       --export NAME FILE            write the instance to a tar archive, compressed as FILE's suffix says
                                     (.gz .tgz .xz .zst .bz2; - is standard output)
+      --check NAME [--repair]       look for damage in the files of NAME, which must not run; put it right
       --unregister NAME             remove the instance and all its files
       --manage NAME --set-default-user USER
                                     run commands as USER when no --user is given

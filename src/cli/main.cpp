@@ -2,8 +2,11 @@
 #include "cli/connection.hpp"
 #include "cli/conversation.hpp"
 #include "cli/verbs.hpp"
+#include "manager/paths.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -21,6 +24,14 @@ static int shut_down() {
     } catch (const ManagerEnded&) {
     }
     return 0;
+}
+
+// `lxss --check ...` is a program of its own: it reads the registry and the tree, which the launcher is too small for.
+static int run_check(char** words) {
+    const std::string program = program_folder() + "/lxss-check";
+    ::execv(program.c_str(), words);
+    std::fprintf(stderr, "lxss: cannot run %s: %s\n", program.c_str(), std::strerror(errno));
+    return 1;
 }
 
 static int dispatch(const Arguments& arguments) {
@@ -55,6 +66,8 @@ int main(int argc, char** argv) {
     for (int descriptor = 0; descriptor < 3; ++descriptor)
         if (::fcntl(descriptor, F_GETFD) < 0)
             ::open("/dev/null", O_RDWR);
+    if (argc > 1 && std::string_view(argv[1]) == "--check")
+        return run_check(argv + 1);
     try {
         return dispatch(parse_arguments({argv + 1, argv + argc}));
     } catch (const UsageError& problem) {
