@@ -61,6 +61,7 @@ struct ThreadBlock {
     u32 uses_guest_gs;             // 0x5c: the guest owns GS: entry by the slow way only
     u64 host_private;              // 0x60
     u64 fork_fs_base;              // 0x68: FS base with which a new thread starts
+    u64 host_file_calls;           // 0x70: how often this thread has asked the host about files; the host counts
 
     Frame& guest_frame() { return *reinterpret_cast<Frame*>(frame); }
 };

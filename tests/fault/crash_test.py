@@ -150,7 +150,8 @@ class Crash(fault_support.FaultTestCase):
                 # The next start, and the work is taken up where it was.
                 result = self.instance.guest("""set -e; cd /root/crash
                     cat one two 2>/dev/null | grep -q content
-                    dpkg --configure -a >/dev/null 2>&1; dpkg -i package2.deb >/dev/null 2>&1; dpkg --audit
+                    dpkg --configure -a >/dev/null 2>&1 || : # half an installation has to be made again, as natively
+                    dpkg -i package2.deb >/dev/null 2>&1; dpkg --audit
                     [ "$(cat /opt/crash/link)" = "version 2, file 2" ]
                     [ ! -d repository ] || { rm -f repository/.git/*.lock; git -C repository fsck --connectivity-only >/dev/null; }
                     echo works""", timeout=60)

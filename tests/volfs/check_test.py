@@ -50,6 +50,7 @@ class Check(volfs_support.TreeTestCase):
             os.setxattr(self.place + name, wsl.ATTRIBUTES, value)
         self.assertFound("/root/broken/short: LXATTRB is malformed", "long: LXATTRB is malformed",
                          "empty: LXATTRB is malformed", "version: LXATTRB is malformed")
+        self.assertEqual(os.getxattr(self.place + "short", "user.lxattrb.broken"), b"x")
         self.assertEqual(self.guest("cd /root/broken; for f in *; do stat -c '%n %a %u' $f; cat $f; echo; done"),
                          "empty 640 0\nkept\nlong 640 0\nkept\nshort 640 0\nkept\nversion 640 0\nkept\n")
 

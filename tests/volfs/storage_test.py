@@ -78,3 +78,21 @@ class Storage(volfs_support.TreeTestCase):
         self.stop()
         self.assertEqual(sorted(name for name in os.listdir(self.tree) if re.match(r"\.lxss", name)),
                          sorted({".lxss-storage"} | ({".lxss-staging"} & set(os.listdir(self.tree)))))
+
+    def test_special_files_persist(self):
+        look = """cd /root/broken; stat -c '%n %F %a %u:%g %t:%T' fifo socket null disk link root-link file dir
+            readlink link root-link; cat file; stat -c %Y.%y file | cut -c1-21; stat -c %h file"""
+        self.guest("""cd /root/broken; mkfifo -m 640 fifo; mknod null c 1 3; mknod disk b 259 300000; ln -s target root-link
+            perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un("socket")) or die'
+            ln -s elsewhere link; chown -h 7:8 link; echo text > file; chown 9:10 file; chmod 4751 file; ln file hard
+            mkdir dir; chown 5:6 dir; chmod 2770 dir; touch -d '2001-02-03 04:05:06.789 UTC' file""")
+        before = self.guest(look)
+        self.assertIn("null character special file 644 0:0 1:3\n", before)
+        self.assertIn("disk block special file 644 0:0 103:493e0\n", before)
+        self.assertIn("socket socket 755 0:0", before)
+        self.assertIn("file regular file 4751 9:10", before)
+        self.stop()
+        self.assertClean()
+        self.assertEqual(self.guest(look), before)
+        self.assertEqual(self.guest("cd /root/broken; echo x >null; exec 3<>fifo; echo through >&3; read a <&3; echo $a"),
+                         "through\n")

@@ -82,8 +82,11 @@ Result<void> rename_names(ParentName& from, ParentName& to, u32 flags) {
         if (replaced && replaced->is_directory() && is_same_or_below(*from.parent.dentry, *replaced))
             return is_exchange ? Errno::EINVAL : Errno::ENOTEMPTY;
     }
-    if (moved == replaced)
-        return {}; // two names of one file
+    if (moved == replaced) {
+        if (!same_directory || is_exchange || !old_directory.is_other_spelling(from.view(), to.view()))
+            return {}; // two names of one file
+        replaced.reset();
+    }
     TRY(may_delete(from.parent, *source, moves_directory));
     if (!replaced)
         TRY(may_create_in(to.parent));

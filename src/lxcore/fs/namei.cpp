@@ -223,6 +223,7 @@ Result<Path> resolve_user(i32 dirfd, UserCString path, u32 flags) {
 }
 
 Result<void> resolve_parent(i32 dirfd, std::string_view path, ParentName& out) {
+    trim_dentries(); // what follows may add a name
     Walker walker(0);
     TRY(walker.start(dirfd, path));
     return walker.run(&out);

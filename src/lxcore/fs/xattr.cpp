@@ -52,6 +52,8 @@ Result<void> check_namespace(const Inode& inode, std::string_view name, u32 acce
             return Errno::EPERM;
         return check_permission(inode, access);
     }
+    if (is_in("system.") && inode.super_block && inode.super_block->has_system_attribute(name))
+        return writes && !is_owner_or_capable(inode) ? Result<void>(Errno::EPERM) : Result<void>();
     return name == "security." || name == "trusted." || name == "user." ? Errno::EINVAL : Errno::EOPNOTSUPP;
 }
 

@@ -33,6 +33,8 @@ constexpr bool is_type(u32 mode) {
 
 // How an earlier version kept Linux attributes: one of the host's for each.
 constexpr std::string_view kOldXattrPrefix = "user.lx.";
+// Where a malformed LXATTRB is kept when it has been repaired.
+constexpr char kBrokenName[] = "user.lxattrb.broken";
 // LXATTRB flags of an earlier version, on directories.
 constexpr u16 kOldHasSpecials = 0x8000;
 
@@ -147,7 +149,14 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
         for (usize i = 0; got.is_ok() && i < base::min<usize>(got.value(), 24); ++i)
             base::print(text, "{:02x}", bytes[i]);
         seen.has_lxattrb = false;
-        problem(text.view(), [&] { return host::remove_attribute(file, kLxattrbName); });
+        problem(text.view(), [&]() -> Result<void> {
+            // Somebody may still make something of it.
+            PageBuffer whole(16);
+            Result<usize> length = whole ? host::get_attribute(file, kLxattrbName, whole.data(), whole.size()) : Errno::ENOMEM;
+            if (length.is_ok())
+                (void)host::set_attribute(file, kBrokenName, whole.data(), length.value(), 0);
+            return host::remove_attribute(file, kLxattrbName);
+        });
         return {};
     }
     VolfsMetadata metadata{stored.mode, stored.uid, stored.gid,
