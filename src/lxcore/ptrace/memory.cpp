@@ -10,9 +10,14 @@ namespace {
 // Moves within one page. EIO.
 Result<void> move_within_page(Mm& mm, u64 address, char* buffer, usize length, bool is_write) {
     LockGuard guard(mm.lock);
+    auto* const there = reinterpret_cast<char*>(address);
     const Vma* vma = mm.find(address);
-    if (!vma || vma->start > address)
-        return Errno::EIO;
+    if (!vma || vma->start > address) {
+        // What the host maps in every process (the vDSO) can be read.
+        if (is_write || !base::is_guest_range(address, length))
+            return Errno::EIO;
+        return host::copy_guarded(buffer, there, length) == 0 ? Result<void>() : Result<void>(Errno::EIO);
+    }
     const u32 needed = is_write ? abi::PROT_READ | abi::PROT_WRITE : abi::PROT_READ;
     const bool is_lent = (vma->protection & needed) != needed;
     // What is written into a private mapping stays with the process; a shared one has other owners.
@@ -21,7 +26,6 @@ Result<void> move_within_page(Mm& mm, u64 address, char* buffer, usize length, b
     const u64 page = address & ~u64{base::kPageSize - 1};
     if (is_lent && host::protect(page, base::kPageSize, vma->protection | needed).is_error())
         return Errno::EIO;
-    auto* const there = reinterpret_cast<char*>(address);
     const usize left = is_write ? host::copy_guarded(there, buffer, length) : host::copy_guarded(buffer, there, length);
     if (is_lent)
         (void)host::protect(page, base::kPageSize, vma->protection);

@@ -149,16 +149,16 @@ Result<bool> look(Process& parent, const WaitRequest& request, WaitAnswer& answe
     bool any = false;
     {
         LockGuard guard(task_state().tree_lock);
+        // Threads first: the end of a process is told after that of its last thread.
+        found = take_tracee_report(parent, request, answer, any);
         for (Process& child : parent.children) {
+            if (found)
+                break;
             if (!is_eligible(child, request))
                 continue;
             any = true;
             found = take_report(parent, child, request.options, answer, reaped);
-            if (found)
-                break;
         }
-        if (!found)
-            found = take_tracee_report(parent, request, answer, any);
     }
     dispose(std::move(reaped));
     if (!found && !any)
