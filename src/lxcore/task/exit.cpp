@@ -6,6 +6,7 @@
 // Each step can be done again: the reaper runs the same ones for a process that was killed in the middle.
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/mm/mm.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/signal/signals.hpp"
 #include "lxcore/ipc/system_v.hpp"
 #include "lxcore/task/calls.hpp"
@@ -57,6 +58,7 @@ bool count_off(Task& task, i32 status) {
             --task_state().thread_count;
         }
     } else {
+        ptrace_task_ends(task, process.group_exiting ? process.exit_status : status);
         unlink_task(task);
         release_pid(task.tid);
     }
@@ -238,6 +240,9 @@ void complete_process(Process& process, host::CpuTimes own) {
                 end_everything(process);
             new_parent = reparent_children(process);
             check_orphaned_group(process, process.parent, true);
+            ptrace_tracer_ends(process);
+            if (process.leader)
+                ptrace_task_ends(*process.leader, process.exit_status);
             process.report = 0;
             parent = process.parent;
             process.state = ProcessState::Zombie;
@@ -298,6 +303,8 @@ void begin_group_exit(Process& process, i32 status) {
 }
 
 [[noreturn]] void exit_task(Task& task, i32 status) {
+    if (is_traced(task))
+        ptrace_exit_event(task, task.process->group_exiting ? task.process->exit_status : status);
     Task* vfork_parent = task.vfork_parent;
     const bool ends_process = end_task(task, status);
     if (vfork_parent)

@@ -316,8 +316,8 @@ Result<void> VolfsInode::change_xattr(std::string_view name, const std::string_v
 Result<void> VolfsInode::set_xattr(std::string_view name, const void* value, usize length, i32 flags) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
-    if (is_native_symlink())
-        return Errno::EOPNOTSUPP; // the host has no place for it
+    if (is_native_symlink()) // the host has no place for it there
+        TRY(convert_symlink({mode, uid, gid, device}));
     const std::string_view text(static_cast<const char*>(value), length);
     return change_xattr(name, &text, flags);
 }

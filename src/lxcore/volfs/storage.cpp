@@ -22,6 +22,8 @@ Result<void> write_text(host::Handle file, std::string_view text) {
     return host::sync(file, false);
 }
 
+constexpr bool is_full(Errno error) { return error == Errno::ENOSPC || error == Errno::EDQUOT; }
+
 // A folder for trials, made and removed by one scope.
 class Trial {
 public:
@@ -43,12 +45,17 @@ public:
         m_folder = TRY(host::open_at(m_root, kName, host::kOpenRead | host::kOpenDirectory, 0));
         const host::Handle file = TRY(host::open_at(
             m_folder, kLower, host::kOpenRead | host::kOpenWrite | host::kOpenCreate, 0600));
-        found.has_attributes = host::set_attribute(file, kLxattrbName, "", 0, 0).is_ok();
+        Result<void> set = host::set_attribute(file, kLxattrbName, "1", 1, 0);
         host::close(file);
+        if (is_full(set.error()))
+            return set.error();
+        found.has_attributes = set.is_ok();
         found.ignores_case = host::file_info_at(m_folder, kUpper).is_ok();
         // Says "invalid" or "no such file" where the name is none, never another file's.
         Result<host::Handle> odd = host::open_at(
             m_folder, kWindowsName, host::kOpenRead | host::kOpenWrite | host::kOpenCreate, 0600);
+        if (is_full(odd.error()))
+            return odd.error();
         found.has_windows_names = odd.is_error();
         if (odd.is_ok())
             host::close(odd.value());
@@ -217,6 +224,9 @@ Result<VolfsStorage> open_storage(host::Handle root, bool read_only) {
     if (read_only) // nothing can be tried, and nothing will be written
         return recorded.is_ok() ? recorded.value() : VolfsStorage{};
     Result<HostAbilities> abilities = probe_host(root);
+    // A full disk is no reason not to start: what it can do is as recorded.
+    if (abilities.is_error() && is_full(abilities.error()) && recorded.is_ok())
+        return recorded.value();
     if (abilities.is_error()) {
         base::FixedWriter<200> line;
         base::print(line, "cannot write into the instance's rootfs: {}", abi::errno_text(abilities.error()));
