@@ -67,6 +67,11 @@ TEST(Arguments, Verbs) {
     EXPECT_EQ(parse_arguments({"--unregister", "a"}).verb, Verb::Unregister);
     EXPECT_EQ(parse_arguments({"--shutdown"}).verb, Verb::Shutdown);
     EXPECT_EQ(parse_arguments({"--manage", "a", "--set-default-user", "me"}).user, "me");
+    EXPECT_EQ(parse_arguments({"--check", "a"}).verb, Verb::Check);
+    EXPECT_FALSE(parse_arguments({"--check", "a"}).repair);
+    EXPECT_TRUE(parse_arguments({"--check", "a", "--repair"}).repair);
+    EXPECT_THROW(parse_arguments({"--check"}), UsageError);
+    EXPECT_THROW(parse_arguments({"--check", "a", "--repair", "b"}), UsageError);
 }
 
 TEST(Arguments, MistakesAreSaid) {

@@ -160,3 +160,62 @@ class Crash(fault_support.FaultTestCase):
         self.instance.run("--terminate", "test")
         result = self.instance.run("--check", "test")
         self.assertEqual(result.returncode, 0, result.stdout)
+
+
+RENAMES = r"""
+chdir "/root/moves" or die; $| = 1; print "ready\n"; srand;
+while (1) {
+    my $i = int rand 8;
+    rename "a$i", "b$i"; rename "b$i/file", "b$i/moved"; rename "b$i", "other/c$i"; rename "other/c$i/moved", "other/c$i/file";
+    rename "other/c$i", "a$i";
+    my ($x, $y) = ("x$i", "y$i"); syscall(316, -100, $x, -100, $y, 2); # RENAME_EXCHANGE
+}
+"""
+
+# Stands in one of the directories all the time, and opens the file in it by its relative name when asked.
+WATCHER = r"""
+chdir "/root/moves/a$ARGV[0]" or die; $| = 1; print "ready\n"; <STDIN>;
+for my $name ("file", "moved") { if (open F, "<", $name) { print <F>; exit } }
+print "gone: $!\n";
+"""
+
+# More files than VolFs keeps open.
+EVICT = "find /usr -xdev -type f | head -4000 | xargs -d '\\n' head -qc1 >/dev/null"
+
+
+class RenameKills(fault_support.FaultTestCase):
+    """Processes killed within renames, while the kernel lives on: no file is lost to it, and nothing waits for the dead."""
+
+    def test_renames(self):
+        numbers = fault_support.seeded("renames")
+        self.assertSuccess(self.instance.guest("""mkdir -p /root/moves/other; cd /root/moves
+            for i in 0 1 2 3 4 5 6 7; do mkdir a$i; echo $i >a$i/file; echo x >x$i; echo y >y$i; done"""))
+        for round_number in range(5):
+            with self.subTest(round=round_number):
+                self.assertSuccess(self.instance.guest("""cd /root/moves; for i in 0 1 2 3 4 5 6 7; do
+                    for d in b$i other/c$i; do [ ! -d $d ] || mv -T $d a$i; done; [ ! -e a$i/moved ] || mv a$i/moved a$i/file
+                    done"""))
+                watchers = [self.instance.start("-e", "/usr/bin/perl", "-e", WATCHER, str(i)) for i in range(8)]
+                for watcher in watchers:
+                    self.assertEqual(watcher.stdout.readline(), b"ready\n")
+                spared = set(self.instance.pico_processes())
+                for _ in range(12):
+                    jobs = [self.instance.start("-e", "/usr/bin/perl", "-e", RENAMES) for _ in range(2)]
+                    for job in jobs:
+                        self.assertEqual(job.stdout.readline(), b"ready\n")
+                    time.sleep(numbers.uniform(0, 0.05))
+                    for pid in set(self.instance.pico_processes()) - spared:
+                        Crash.send(pid, signal.SIGKILL)
+                    for job in jobs:
+                        job.communicate(timeout=20)
+                self.assertSuccess(self.instance.guest(EVICT))
+                for number, watcher in enumerate(watchers):
+                    output = watcher.communicate(b"look\n", timeout=20)[0]
+                    self.assertEqual(output, b"%d\n" % number)
+                result = self.assertSuccess(self.instance.guest("""cd /root/moves; for i in 0 1 2 3 4 5 6 7; do
+                    ls -d a$i b$i other/c$i 2>/dev/null | wc -l; cat {a$i,b$i,other/c$i}/{file,moved} 2>/dev/null; cat x$i y$i | sort
+                    done"""))
+                self.assertEqual(result.stdout.decode().split(), [word for i in range(8) for word in ("1", str(i), "x", "y")])
+        self.assertLogIsClean()
+        self.instance.run("--terminate", "test")
+        self.assertEqual(self.instance.run("--check", "test").returncode, 0)
