@@ -36,7 +36,7 @@ bool ptrace_step_done(Task& task);
 void ptrace_handler_entered(Task& task);
 // The task has begun a new program.
 void ptrace_exec_done(Task& task);
-// The task is about to end with `status` (as wait4 has it).
+// The task is about to end, or to end its process, with `status` (as wait4 has it). Before any other thread is told.
 void ptrace_exit_event(Task& task, i32 status);
 
 // The event that the tracer asked to have for a clone with `flags` and `exit_signal`, or 0.

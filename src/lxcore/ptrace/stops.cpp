@@ -279,7 +279,7 @@ void ptrace_exec_done(Task& task) {
 }
 
 void ptrace_exit_event(Task& task, i32 status) {
-    if (task.tracee.options & abi::PTRACE_O_TRACEEXIT)
+    if (is_traced(task) && (task.tracee.options & abi::PTRACE_O_TRACEEXIT))
         ptrace_event(task, abi::PTRACE_EVENT_EXIT, static_cast<u32>(status));
 }
 

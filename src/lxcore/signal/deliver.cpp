@@ -154,6 +154,8 @@ Next take_next(Task& task, const host::Frame& frame, Delivery& delivery) {
         return Next::LookAgain;
     if ((kSynchronous & signal_bit(delivery.signal)) && delivery.info.si_code > 0)
         log_fatal_fault(task, frame, delivery.signal);
+    if (delivery.signal != abi::SIGKILL)
+        ptrace_exit_event(task, static_cast<i32>(delivery.signal));
     begin_group_exit(process, static_cast<i32>(delivery.signal));
     task.work.fetch_or(host::kWorkStop, std::memory_order_acq_rel);
     return Next::LookAgain;

@@ -303,8 +303,6 @@ void begin_group_exit(Process& process, i32 status) {
 }
 
 [[noreturn]] void exit_task(Task& task, i32 status) {
-    if (is_traced(task))
-        ptrace_exit_event(task, task.process->group_exiting ? task.process->exit_status : status);
     Task* vfork_parent = task.vfork_parent;
     const bool ends_process = end_task(task, status);
     if (vfork_parent)
@@ -389,12 +387,16 @@ void finish_dead_process(Process& process, i32 status) {
 }
 
 Result<i32> sys_exit(i32 code) {
-    exit_task(current(), static_cast<i32>(abi::wait_status_exited(static_cast<u32>(code))));
+    const auto status = static_cast<i32>(abi::wait_status_exited(static_cast<u32>(code)));
+    ptrace_exit_event(current(), status);
+    exit_task(current(), status);
 }
 
 Result<i32> sys_exit_group(i32 code) {
     Task& task = current();
-    begin_group_exit(*task.process, static_cast<i32>(abi::wait_status_exited(static_cast<u32>(code))));
+    const auto status = static_cast<i32>(abi::wait_status_exited(static_cast<u32>(code)));
+    ptrace_exit_event(task, status);
+    begin_group_exit(*task.process, status);
     exit_task(task, task.process->exit_status);
 }
 
