@@ -1,5 +1,5 @@
-// lxss --check: lxkernel looks through the files of an instance that does not run, while this process holds the lock of
-// its folder.
+// lxss --check: lxkernel looks through the files of an instance that does not run, while this process holds
+// the lock of its folder.
 #include "cli/conversation.hpp"
 #include "cli/verbs.hpp"
 #include "manager/instance_name.hpp"
@@ -35,7 +35,8 @@ Found find_instance(const std::string& name) {
             found = {item.arguments[0], item.arguments[1], item.arguments[2]};
     });
     if (found.name.empty())
-        throw LauncherError("there is no instance named '" + name + "'; 'lxss --list' names them", kCheckFailed);
+        throw LauncherError("there is no instance named '" + name + "'; 'lxss --list' names them",
+                            kCheckFailed);
     return found;
 }
 
@@ -55,9 +56,10 @@ UniqueFd take_lock(const Found& instance) {
         failure = ::flock(lock.get(), LOCK_EX | LOCK_NB);
     }
     if (failure != 0)
-        throw LauncherError(errno == EWOULDBLOCK ? "the instance '" + instance.name + "' is running; 'lxss --terminate " +
-                                                       instance.name + "' ends it"
-                                                 : "cannot lock " + path + ": " + std::strerror(errno),
+        throw LauncherError(errno == EWOULDBLOCK
+                                ? "the instance '" + instance.name + "' is running; 'lxss --terminate " +
+                                      instance.name + "' ends it"
+                                : "cannot lock " + path + ": " + std::strerror(errno),
                             kCheckFailed);
     return lock;
 }
@@ -72,8 +74,8 @@ std::string kernel_program() {
 int check_instance(const Arguments& arguments) {
     const Found instance = find_instance(arguments.instance);
     if (instance.state == "Running")
-        throw LauncherError("the instance '" + instance.name + "' is running; 'lxss --terminate " + instance.name +
-                                "' ends it",
+        throw LauncherError("the instance '" + instance.name + "' is running; 'lxss --terminate " +
+                                instance.name + "' ends it",
                             kCheckFailed);
     const UniqueFd lock = take_lock(instance);
     std::vector<std::string> words = {kernel_program(), "--check", "--root=" + instance.folder + "/rootfs"};
@@ -98,7 +100,8 @@ int check_instance(const Arguments& arguments) {
         if (errno != EINTR)
             throw LauncherError(std::string("lost the check: ") + std::strerror(errno), kCheckFailed);
     if (WIFSIGNALED(status))
-        throw LauncherError("the check was ended by signal " + std::to_string(WTERMSIG(status)), kCheckFailed);
+        throw LauncherError("the check was ended by signal " + std::to_string(WTERMSIG(status)),
+                            kCheckFailed);
     return WEXITSTATUS(status);
 }
 

@@ -41,10 +41,12 @@ TEST(HostName, ComesBack) {
     for (int byte = 1; byte < 256; ++byte) {
         if (byte == '/')
             continue;
-        for (const std::string& name : {std::string(1, static_cast<char>(byte)) + "x", "x" + std::string(1, static_cast<char>(byte)),
-                                        "a" + std::string(1, static_cast<char>(byte)) + "b"}) {
+        for (const std::string& name :
+             {std::string(1, static_cast<char>(byte)) + "x", "x" + std::string(1, static_cast<char>(byte)),
+              "a" + std::string(1, static_cast<char>(byte)) + "b"}) {
             EXPECT_EQ(decoded(encoded(name)), name);
-            EXPECT_TRUE(is_host_name(NameRule::Windows, encoded(name)) || decoded(encoded(name)) != encoded(name));
+            EXPECT_TRUE(is_host_name(NameRule::Windows, encoded(name)) ||
+                        decoded(encoded(name)) != encoded(name));
         }
     }
     EXPECT_EQ(decoded(encoded(std::string(255, ':'))), std::string(255, ':'));
@@ -52,22 +54,41 @@ TEST(HostName, ComesBack) {
 
 TEST(HostName, LeavesOtherPrivateCharactersAlone) {
     // What no escape stands for: '/' and NUL would be no names, 'A' needs none, '.' only at the end.
-    for (std::string_view name : {"a\uF02Fb", "a\uF000b", "a\uF041b", "a\uF02Eb", "\uE03A", "\xef\x80", "x\xef", "\xef\x82\xba"})
+    for (std::string_view name :
+         {"a\uF02Fb", "a\uF000b", "a\uF041b", "a\uF02Eb", "\uE03A", "\xef\x80", "x\xef", "\xef\x82\xba"})
         EXPECT_EQ(decoded(name), name);
 }
 
 TEST(HostName, IsBounded) {
     char out[4];
-    EXPECT_EQ(encode_host_name(NameRule::Windows, "ab:", out, sizeof(out)).error(), base::Errno::ENAMETOOLONG);
+    EXPECT_EQ(encode_host_name(NameRule::Windows, "ab:", out, sizeof(out)).error(),
+              base::Errno::ENAMETOOLONG);
     EXPECT_EQ(encode_host_name(NameRule::Windows, "a:", out, sizeof(out)).value(), 4u);
 }
 
 // As the layout is written down: a head of 00 00 01 00; next, value length, name length, name, value, a byte.
 const std::string kOne("\0\0\1\0"
-                       "\0\0\0\0" "\3\0" "\6" "user.a" "xyz" "\0", 4 + 7 + 6 + 3 + 1);
+                       "\0\0\0\0"
+                       "\3\0"
+                       "\6"
+                       "user.a"
+                       "xyz"
+                       "\0",
+                       4 + 7 + 6 + 3 + 1);
 const std::string kTwo("\0\0\1\0"
-                       "\x14\0\0\0" "\3\0" "\6" "user.a" "xyz" "\0\0\0\0"
-                       "\0\0\0\0" "\0\0" "\6" "user.b" "" "\0", 4 + 20 + 7 + 6 + 1);
+                       "\x14\0\0\0"
+                       "\3\0"
+                       "\6"
+                       "user.a"
+                       "xyz"
+                       "\0\0\0\0"
+                       "\0\0\0\0"
+                       "\0\0"
+                       "\6"
+                       "user.b"
+                       ""
+                       "\0",
+                       4 + 20 + 7 + 6 + 1);
 
 std::string changed(std::string_view list, std::string_view name, const char* value, usize capacity = 4096) {
     std::string out(capacity, '\x55');
@@ -137,7 +158,12 @@ TEST(Lxattrb, IsLaidOutAsWslDoes) {
     const VolfsMetadata device{abi::S_IFCHR | 0620, 1000, 5, abi::makedev(4, 64)};
     const abi::lxattrb stored = encode_lxattrb(device);
     const std::string bytes(reinterpret_cast<const char*>(&stored), sizeof(stored));
-    const std::string expected("\0\0\1\0" "\x90\x21\0\0" "\xe8\3\0\0" "\5\0\0\0" "\x40\0\x40\0", 20);
+    const std::string expected("\0\0\1\0"
+                               "\x90\x21\0\0"
+                               "\xe8\3\0\0"
+                               "\5\0\0\0"
+                               "\x40\0\x40\0",
+                               20);
     EXPECT_EQ(bytes, expected + std::string(36, '\0'));
 }
 

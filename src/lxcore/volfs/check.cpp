@@ -82,7 +82,8 @@ void Checker::report(std::string_view what, const Result<void>& outcome, bool ha
     if (m_repair && has_remedy) {
         if (outcome.is_ok())
             ++m_repaired;
-        base::print(text, outcome.is_ok() ? " (repaired)" : " (not repaired: {})", abi::errno_text(outcome.error()));
+        base::print(text, outcome.is_ok() ? " (repaired)" : " (not repaired: {})",
+                    abi::errno_text(outcome.error()));
     }
     say(text.view());
 }
@@ -114,15 +115,18 @@ Result<void> Checker::check_record() {
 }
 
 Result<void> Checker::check_leftovers() {
-    for (std::string_view name : {std::string_view(".lxss-storage.new"), std::string_view(".lxss-trial"), kStagingName}) {
+    for (std::string_view name :
+         {std::string_view(".lxss-storage.new"), std::string_view(".lxss-trial"), kStagingName}) {
         Result<host::FileInfo> info = host::file_info_at(m_root, name);
         if (info.is_error())
             continue;
         if (info.value().type != host::FileType::Directory) {
-            problem("an unfinished file of VolFs' own is left", [&] { return host::unlink_at(m_root, name); });
+            problem("an unfinished file of VolFs' own is left",
+                    [&] { return host::unlink_at(m_root, name); });
             continue;
         }
-        const host::Handle folder = TRY(host::open_at(m_root, name, host::kOpenRead | host::kOpenDirectory, 0));
+        const host::Handle folder =
+            TRY(host::open_at(m_root, name, host::kOpenRead | host::kOpenDirectory, 0));
         u64 count = 0;
         Result<void> read = host::read_directory(
             folder,
@@ -266,7 +270,8 @@ Result<void> Checker::check_entry(Frame& frame, std::string_view name) {
             TRY(m_links.add(info, path()));
         return {};
     case host::FileType::Regular:
-    case host::FileType::Directory: break;
+    case host::FileType::Directory:
+        break;
     default:
         if (m_repair && !frame.is_marked) { // what takes its place will need it
             TRY(host::set_attribute(frame.handle, kSpecialsName, "1", 1, 0));
@@ -299,8 +304,9 @@ void Checker::check_links() {
         if (m_path.grow(path.size()).is_ok())
             __builtin_memcpy(m_path.data(), path.data(), path.size());
         base::FixedWriter<160> text;
-        base::print(text, "the file has {} names, of which {} are in the tree: it can be changed from outside", file.links,
-                    file.names);
+        base::print(text,
+                    "the file has {} names, of which {} are in the tree: it can be changed from outside",
+                    file.links, file.names);
         problem_without_remedy(text.view());
     }
     m_path.clear();

@@ -1,5 +1,5 @@
-// fsck for a VolFs tree that no kernel uses: finds, and on request repairs, what an interrupted operation or a program of
-// the host has left. What it looks for: docs/decisions/volfs-metadata.md, "Check".
+// fsck for a VolFs tree that no kernel uses: finds, and on request repairs, what an interrupted operation or
+// a program of the host has left. What it looks for: docs/decisions/volfs-metadata.md, "Check".
 #pragma once
 
 #include "lxcore/volfs/storage.hpp"
@@ -9,8 +9,9 @@ namespace lxcore {
 // Exit statuses as fsck(8) has them.
 inline constexpr i32 kCheckClean = 0, kCheckRepaired = 1, kCheckLeft = 4, kCheckFailed = 8;
 
-// Checks the tree at `root` and says what it finds, a line for each problem and one at the end, by `print` (lines without
-// their ends). Returns the exit status. Runs on a kernel thread; needs nothing of the kernel but its memory.
+// Checks the tree at `root` and says what it finds, a line for each problem and one at the end, by `print`
+// (lines without their ends). Returns the exit status. Runs on a kernel thread; needs nothing of the kernel
+// but its memory.
 i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view line));
 
 } // namespace lxcore

@@ -8,13 +8,20 @@ namespace {
 
 constexpr u32 host_type_bits(host::FileType type) {
     switch (type) {
-    case host::FileType::Directory: return abi::S_IFDIR;
-    case host::FileType::Symlink: return abi::S_IFLNK;
-    case host::FileType::CharacterDevice: return abi::S_IFCHR;
-    case host::FileType::BlockDevice: return abi::S_IFBLK;
-    case host::FileType::Fifo: return abi::S_IFIFO;
-    case host::FileType::Socket: return abi::S_IFSOCK;
-    default: return abi::S_IFREG;
+    case host::FileType::Directory:
+        return abi::S_IFDIR;
+    case host::FileType::Symlink:
+        return abi::S_IFLNK;
+    case host::FileType::CharacterDevice:
+        return abi::S_IFCHR;
+    case host::FileType::BlockDevice:
+        return abi::S_IFBLK;
+    case host::FileType::Fifo:
+        return abi::S_IFIFO;
+    case host::FileType::Socket:
+        return abi::S_IFSOCK;
+    default:
+        return abi::S_IFREG;
     }
 }
 
@@ -26,8 +33,10 @@ constexpr bool is_type(u32 mode) {
     case abi::S_IFCHR:
     case abi::S_IFBLK:
     case abi::S_IFIFO:
-    case abi::S_IFSOCK: return true;
-    default: return false;
+    case abi::S_IFSOCK:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -52,7 +61,8 @@ Result<bool> is_link_target(host::Handle file, u64 size) {
 } // namespace
 
 // Opens a file or directory; EALREADY when that cannot be and has been reported.
-Result<host::Handle> Checker::open_entry(host::Handle folder, std::string_view name, const host::FileInfo& info) {
+Result<host::Handle> Checker::open_entry(host::Handle folder, std::string_view name,
+                                         const host::FileInfo& info) {
     const bool is_directory = info.type == host::FileType::Directory;
     const u32 mode = is_directory ? host::kOpenRead | host::kOpenDirectory : u32{host::kOpenRead};
     Result<host::Handle> opened = host::open_at(folder, name, mode, 0);
@@ -121,8 +131,9 @@ Result<Checker::Seen> Checker::check_attributes(host::Handle file, host::FileInf
                     continue;
                 const usize value_length = TRY(host::get_attribute(file, name, value.data(), value.size()));
                 const std::string_view text(value.data(), value_length);
-                list_length = TRY(change_xattr_list({list.data(), list_length}, view.substr(kOldXattrPrefix.size()), &text,
-                                                    changed.data(), abi::XATTR_SIZE_MAX));
+                list_length =
+                    TRY(change_xattr_list({list.data(), list_length}, view.substr(kOldXattrPrefix.size()),
+                                          &text, changed.data(), abi::XATTR_SIZE_MAX));
                 __builtin_memcpy(list.data(), changed.data(), list_length);
                 // One after the other, the new form first: both may not have room at once.
                 Result<void> set = host::set_attribute(file, kLxxattrName, list.data(), list_length, 0);
@@ -144,7 +155,8 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
         return got.error();
     if (got.is_error() || got.value() != sizeof(stored) || stored.version != abi::LXATTRB_VERSION) {
         base::FixedWriter<200> text;
-        text.put("LXATTRB is malformed; the file can only be given to root with the host's permissions. It holds ");
+        text.put("LXATTRB is malformed; the file can only be given to root with the host's permissions. It "
+                 "holds ");
         const auto* bytes = reinterpret_cast<const u8*>(&stored);
         for (usize i = 0; got.is_ok() && i < base::min<usize>(got.value(), 24); ++i)
             base::print(text, "{:02x}", bytes[i]);
@@ -152,7 +164,8 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
         problem(text.view(), [&]() -> Result<void> {
             // Somebody may still make something of it.
             PageBuffer whole(16);
-            Result<usize> length = whole ? host::get_attribute(file, kLxattrbName, whole.data(), whole.size()) : Errno::ENOMEM;
+            Result<usize> length =
+                whole ? host::get_attribute(file, kLxattrbName, whole.data(), whole.size()) : Errno::ENOMEM;
             if (length.is_ok())
                 (void)host::set_attribute(file, kBrokenName, whole.data(), length.value(), 0);
             return host::remove_attribute(file, kLxattrbName);
@@ -164,7 +177,8 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
     const auto write = [&]() -> Result<void> {
         abi::lxattrb changed = encode_lxattrb(metadata);
         // Everything else stays as it is.
-        changed.atime_ns = stored.atime_ns, changed.mtime_ns = stored.mtime_ns, changed.ctime_ns = stored.ctime_ns;
+        changed.atime_ns = stored.atime_ns, changed.mtime_ns = stored.mtime_ns,
+        changed.ctime_ns = stored.ctime_ns;
         changed.atime = stored.atime, changed.mtime = stored.mtime, changed.ctime = stored.ctime;
         TRY(host::set_attribute(file, kLxattrbName, &changed, sizeof(changed), 0));
         stored = changed;
@@ -185,7 +199,9 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
         set_type("LXATTRB says that this file is a directory");
     else if (type == abi::S_IFLNK && !TRY(is_link_target(file, info.size)))
         set_type("a symbolic link without a target; it can only become a file");
-    else if ((type == abi::S_IFCHR || type == abi::S_IFBLK || type == abi::S_IFIFO || type == abi::S_IFSOCK) && info.size != 0)
+    else if ((type == abi::S_IFCHR || type == abi::S_IFBLK || type == abi::S_IFIFO ||
+              type == abi::S_IFSOCK) &&
+             info.size != 0)
         set_type("a device, pipe or socket that holds data; it can only become a file");
     if (metadata.uid == ~u32{0} || metadata.gid == ~u32{0}) {
         if (metadata.uid == ~u32{0})
@@ -240,8 +256,10 @@ Result<void> Checker::check_permissions(host::Handle file, const host::FileInfo&
     return {};
 }
 
-// A device, pipe or socket of the host itself can carry no attributes: a regular file with LXATTRB takes its place.
-Result<void> Checker::convert_special(host::Handle folder, std::string_view name, const host::FileInfo& info) {
+// A device, pipe or socket of the host itself can carry no attributes: a regular file with LXATTRB takes its
+// place.
+Result<void> Checker::convert_special(host::Handle folder, std::string_view name,
+                                      const host::FileInfo& info) {
     if (info.type == host::FileType::Unknown) {
         problem_without_remedy("the host cannot say what kind of file this is");
         return {};
@@ -250,12 +268,14 @@ Result<void> Checker::convert_special(host::Handle folder, std::string_view name
         Result<void> made = host::make_directory_at(m_root, kStagingName, 0700);
         if (made.is_error() && made.error() != Errno::EEXIST)
             return made.error();
-        const host::Handle staging = TRY(host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0));
+        const host::Handle staging =
+            TRY(host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0));
         const VolfsMetadata metadata{host_type_bits(info.type) | (info.permissions & 07777), 0, 0,
                                      abi::makedev(info.device_major, info.device_minor)};
         Result<void> done = [&]() -> Result<void> {
-            const host::Handle file = TRY(host::open_at(
-                staging, "special", host::kOpenRead | host::kOpenWrite | host::kOpenCreate, host_permissions_for(metadata.mode)));
+            const host::Handle file =
+                TRY(host::open_at(staging, "special", host::kOpenRead | host::kOpenWrite | host::kOpenCreate,
+                                  host_permissions_for(metadata.mode)));
             Result<void> stored = store(file, metadata);
             host::close(file);
             return stored.is_error() ? stored : host::rename_at(staging, "special", folder, name, 0);

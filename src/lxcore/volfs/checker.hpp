@@ -21,7 +21,9 @@ public:
     // Counts one name. ENOMEM.
     Result<void> add(const host::FileInfo& info, std::string_view path);
     const Vector<File>& files() const { return m_files; }
-    std::string_view path_of(const File& file) const { return {m_paths.data() + file.path, file.path_length}; }
+    std::string_view path_of(const File& file) const {
+        return {m_paths.data() + file.path, file.path_length};
+    }
 
 private:
     Result<void> rehash();
@@ -33,14 +35,15 @@ private:
 
 class Checker {
 public:
-    Checker(host::Handle root, bool repair, void (*print)(std::string_view)) : m_root(root), m_repair(repair), m_print(print) {}
+    Checker(host::Handle root, bool repair, void (*print)(std::string_view))
+        : m_root(root), m_repair(repair), m_print(print) {}
     i32 run();
 
 private:
     // What one file's attributes say of it.
     struct Seen {
-        u32 mode = 0;              // with LXATTRB's type
-        bool is_marked = false;    // kSpecialsName
+        u32 mode = 0;           // with LXATTRB's type
+        bool is_marked = false; // kSpecialsName
         bool has_lxattrb = false;
     };
     struct Frame {

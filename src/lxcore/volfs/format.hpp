@@ -17,7 +17,8 @@ inline constexpr char kSpecialsName[] = "user.lxss.specials";
 // Files of VolFs' own in the root of a tree; guests neither see nor make them.
 inline constexpr std::string_view kStagingName = ".lxss-staging";
 constexpr bool is_reserved_name(std::string_view name) {
-    return name == kStagingName || name == ".lxss-storage" || name == ".lxss-storage.new" || name == ".lxss-trial";
+    return name == kStagingName || name == ".lxss-storage" || name == ".lxss-storage.new" ||
+           name == ".lxss-trial";
 }
 
 // Linux attributes that LXATTRB may have to hold.
@@ -32,15 +33,19 @@ constexpr bool is_special(u32 mode) {
 }
 
 // The bits that the host user needs of a host file.
-constexpr u32 least_host_permissions(u32 mode) { return (mode & abi::S_IFMT) == abi::S_IFDIR ? 0700 : 0600; }
+constexpr u32 least_host_permissions(u32 mode) {
+    return (mode & abi::S_IFMT) == abi::S_IFDIR ? 0700 : 0600;
+}
 // Permission bits of the host file for a Linux mode: the host user can always work with it.
-constexpr u32 host_permissions_for(u32 mode) { return (mode & 0777) | least_host_permissions(mode); }
+constexpr u32 host_permissions_for(u32 mode) {
+    return (mode & 0777) | least_host_permissions(mode);
+}
 
 // Whether the host file alone cannot express it.
 constexpr bool needs_lxattrb(const VolfsMetadata& metadata) {
     const u32 least = least_host_permissions(metadata.mode);
-    return metadata.uid != 0 || metadata.gid != 0 || (metadata.mode & 07000) != 0 || is_special(metadata.mode) ||
-           (metadata.mode & least) != least;
+    return metadata.uid != 0 || metadata.gid != 0 || (metadata.mode & 07000) != 0 ||
+           is_special(metadata.mode) || (metadata.mode & least) != least;
 }
 
 constexpr abi::lxattrb encode_lxattrb(const VolfsMetadata& metadata) {

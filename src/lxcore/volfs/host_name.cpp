@@ -14,13 +14,17 @@ constexpr bool is_forbidden(char character) {
 }
 
 // At the end of a name; "." and ".." are no names of files.
-constexpr bool is_forbidden_last(char character) { return character == '.' || character == ' '; }
+constexpr bool is_forbidden_last(char character) {
+    return character == '.' || character == ' ';
+}
 
 bool must_escape(std::string_view name, usize at) {
     return is_forbidden(name[at]) || (at + 1 == name.size() && is_forbidden_last(name[at]));
 }
 
-constexpr bool is_special_entry(std::string_view name) { return name == "." || name == ".."; }
+constexpr bool is_special_entry(std::string_view name) {
+    return name == "." || name == "..";
+}
 
 } // namespace
 
@@ -55,7 +59,8 @@ Result<usize> encode_host_name(NameRule rule, std::string_view name, char* out, 
 usize decode_host_name(NameRule rule, std::string_view host_name, char* out) {
     usize length = 0;
     for (usize at = 0; at < host_name.size(); ++at) {
-        if (rule == NameRule::Windows && static_cast<u8>(host_name[at]) == 0xef && at + 2 < host_name.size()) {
+        if (rule == NameRule::Windows && static_cast<u8>(host_name[at]) == 0xef &&
+            at + 2 < host_name.size()) {
             const auto high = static_cast<u8>(host_name[at + 1]), low = static_cast<u8>(host_name[at + 2]);
             const auto code = static_cast<char>(((high & 0x3f) << 6) | (low & 0x3f));
             const bool is_private = (high == 0x80 || high == 0x81) && (low & 0xc0) == 0x80 && code != 0;

@@ -1,5 +1,5 @@
-// Names of files as the host keeps them. Most hosts keep any name; on those with Windows' rules the characters that a name
-// may not have there stand at U+F000 plus their code, as WSL keeps them.
+// Names of files as the host keeps them. Most hosts keep any name; on those with Windows' rules the
+// characters that a name may not have there stand at U+F000 plus their code, as WSL keeps them.
 #pragma once
 
 #include <string_view>

@@ -30,7 +30,7 @@ Result<RefPtr<Inode>> VolfsInode::lookup(std::string_view linux_name) {
     if (m_volfs->is_reserved(*this, linux_name))
         return Errno::ENOENT;
     const HostName host_name(m_volfs->name_rule(), linux_name);
-    const std::string_view name = host_name.view();
+    const std::string_view name = TRY(host_name.view());
     HandlePin directory = TRY(pin(false));
     // Opening tells apart what exists, and the handle will be wanted anyway.
     Result<host::Handle> opened = m_volfs->open_host(directory.handle(), name, host::kOpenRead, 0);
@@ -179,7 +179,7 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
     const HostName host_name(m_volfs->name_rule(), name);
     HandlePin folder = TRY(pin(false));
     names_changing();
-    VolfsCreation creation{*this, host_name.view(), metadata, {}};
+    VolfsCreation creation{*this, TRY(host_name.view()), metadata, {}};
     RefPtr<VolfsInode> inode;
     if (!needs_lxattrb(metadata)) {
         inode = TRY(creation.in_place(folder.handle()));
@@ -203,7 +203,7 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view linux_name, std:
     if (links == 0)
         return Errno::ENOENT;
     const HostName host_name(m_volfs->name_rule(), linux_name);
-    const std::string_view name = host_name.view();
+    const std::string_view name = TRY(host_name.view());
     HandlePin folder = TRY(pin(false));
     names_changing();
     RefPtr<VolfsInode> inode;

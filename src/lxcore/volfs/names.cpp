@@ -39,7 +39,7 @@ Result<void> VolfsInode::link(std::string_view linux_name, Inode& target) {
     if (links == 0)
         return Errno::ENOENT;
     const HostName host_name(m_volfs->name_rule(), linux_name);
-    const std::string_view name = host_name.view();
+    const std::string_view name = TRY(host_name.view());
     auto& file = static_cast<VolfsInode&>(target);
     HandlePin folder = TRY(pin(false));
     if (is_special(file.mode) && !file.is_native_symlink())
@@ -76,7 +76,7 @@ Result<void> VolfsInode::unlink(std::string_view linux_name, Inode& target) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
     const HostName host_name(m_volfs->name_rule(), linux_name);
-    const std::string_view name = host_name.view();
+    const std::string_view name = TRY(host_name.view());
     auto& file = static_cast<VolfsInode&>(target);
     HandlePin folder = TRY(pin(false));
     Result<HandlePin> kept = file.prepare_to_lose(*this, name);
@@ -93,7 +93,7 @@ Result<void> VolfsInode::remove_directory(std::string_view linux_name, Inode& ta
     if (m_volfs->is_reserved(*this, linux_name))
         return Errno::ENOENT;
     const HostName host_name(m_volfs->name_rule(), linux_name);
-    const std::string_view name = host_name.view();
+    const std::string_view name = TRY(host_name.view());
     auto& directory = static_cast<VolfsInode&>(target);
     HandlePin folder = TRY(pin(false));
     Result<HandlePin> kept = directory.prepare_to_lose(*this, name);
@@ -121,7 +121,8 @@ Result<void> VolfsInode::rename(std::string_view old_linux_name, Inode& target_o
         return Errno::ENOENT;
     const HostName old_host_name(m_volfs->name_rule(), old_linux_name);
     const HostName new_host_name(m_volfs->name_rule(), new_linux_name);
-    const std::string_view old_name = old_host_name.view(), new_name = new_host_name.view();
+    const std::string_view old_name = TRY(old_host_name.view());
+    const std::string_view new_name = TRY(new_host_name.view());
     const bool exchange = (flags & abi::RENAME_EXCHANGE) != 0;
     HandlePin from_folder = TRY(pin(false));
     HandlePin to_folder = TRY(to.pin(false));

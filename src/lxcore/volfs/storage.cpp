@@ -22,7 +22,9 @@ Result<void> write_text(host::Handle file, std::string_view text) {
     return host::sync(file, false);
 }
 
-constexpr bool is_full(Errno error) { return error == Errno::ENOSPC || error == Errno::EDQUOT; }
+constexpr bool is_full(Errno error) {
+    return error == Errno::ENOSPC || error == Errno::EDQUOT;
+}
 
 // A folder for trials, made and removed by one scope.
 class Trial {
@@ -43,8 +45,8 @@ public:
         if (made.is_error() && made.error() != Errno::EEXIST)
             return made.error();
         m_folder = TRY(host::open_at(m_root, kName, host::kOpenRead | host::kOpenDirectory, 0));
-        const host::Handle file = TRY(host::open_at(
-            m_folder, kLower, host::kOpenRead | host::kOpenWrite | host::kOpenCreate, 0600));
+        const host::Handle file = TRY(
+            host::open_at(m_folder, kLower, host::kOpenRead | host::kOpenWrite | host::kOpenCreate, 0600));
         Result<void> set = host::set_attribute(file, kLxattrbName, "1", 1, 0);
         host::close(file);
         if (is_full(set.error()))
@@ -90,7 +92,8 @@ Result<bool> is_empty(host::Handle root) {
 bool is_laid_out_by_wsl(host::Handle root) {
     abi::lxattrb stored{};
     Result<usize> got = host::get_attribute(root, kLxattrbName, &stored, sizeof(stored));
-    return got.is_ok() && got.value() == sizeof(stored) && stored.flags == 0 && stored.version == abi::LXATTRB_VERSION;
+    return got.is_ok() && got.value() == sizeof(stored) && stored.flags == 0 &&
+           stored.version == abi::LXATTRB_VERSION;
 }
 
 // One line of the record.
@@ -121,11 +124,14 @@ Result<usize> read_record(host::Handle root, char* out, usize capacity) {
 // Why a tree of that kind cannot be on this host, or empty.
 std::string_view objection(const VolfsStorage& storage, const HostAbilities& host) {
     if (!host.has_attributes)
-        return "the folder's file system cannot hold extended attributes (user.*), in which Linux owners and modes are kept";
+        return "the folder's file system cannot hold extended attributes (user.*), in which Linux owners and "
+               "modes are kept";
     if (host.ignores_case)
-        return "the folder's file system does not tell upper from lower case in names, as Linux programs need it to";
+        return "the folder's file system does not tell upper from lower case in names, as Linux programs "
+               "need it to";
     if (storage.names == NameRule::Raw && host.has_windows_names)
-        return "the tree's names are kept as they are, and the folder's file system has no names like a:b; export the "
+        return "the tree's names are kept as they are, and the folder's file system has no names like a:b; "
+               "export the "
                "instance where it was and import it here";
     return {};
 }
@@ -147,15 +153,18 @@ bool parse_storage(std::string_view text, VolfsStorage& storage, std::string_vie
     return true;
 }
 
-Result<HostAbilities> probe_host(host::Handle root) { return Trial(root).run(); }
+Result<HostAbilities> probe_host(host::Handle root) {
+    return Trial(root).run();
+}
 
 Result<void> record_storage(host::Handle root, const VolfsStorage& storage) {
     base::FixedWriter<256> text;
     base::print(text, "{}\nmetadata attributes\nnames {}\ncase sensitive\nspecials {}\n", kFirstLine,
                 storage.names == NameRule::Windows ? "windows" : "raw",
                 storage.are_specials_marked ? "marked" : "unmarked");
-    const host::Handle file = TRY(host::open_at(
-        root, kNewRecordName, host::kOpenRead | host::kOpenWrite | host::kOpenCreate | host::kOpenTruncate, 0644));
+    const host::Handle file = TRY(
+        host::open_at(root, kNewRecordName,
+                      host::kOpenRead | host::kOpenWrite | host::kOpenCreate | host::kOpenTruncate, 0644));
     Result<void> written = write_text(file, text.view());
     host::close(file);
     if (written.is_ok())
@@ -172,7 +181,9 @@ Result<VolfsStorage> read_storage(host::Handle root) {
     std::string_view bad_line;
     if (length == 0 || length == sizeof(text) || !parse_storage({text, length}, storage, bad_line)) {
         base::FixedWriter<200> line;
-        base::print(line, "{} in the instance's rootfs is not understood at '{}'; 'lxss --check NAME --repair' writes it anew",
+        base::print(line,
+                    "{} in the instance's rootfs is not understood at '{}'; 'lxss --check NAME --repair' "
+                    "writes it anew",
                     kStorageRecordName, bad_line.substr(0, 40));
         log_line(line.view());
         return Errno::EINVAL;

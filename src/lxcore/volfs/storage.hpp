@@ -1,5 +1,6 @@
-// How a VolFs tree is kept on its host: chosen when the tree is new, recorded in it, and checked at each start, so that a
-// tree that was copied to a host of another kind still opens, or says why not. See docs/decisions/volfs-metadata.md.
+// How a VolFs tree is kept on its host: chosen when the tree is new, recorded in it, and checked at each
+// start, so that a tree that was copied to a host of another kind still opens, or says why not. See
+// docs/decisions/volfs-metadata.md.
 #pragma once
 
 #include "host/host.hpp"
@@ -13,16 +14,17 @@ struct VolfsStorage {
     };
     Metadata metadata = Metadata::Attributes;
     NameRule names = NameRule::Raw;
-    // Whether every directory with files whose type the host does not know says so (kSpecialsName). A tree that VolFs did
-    // not make has no such marks: there, each file is looked at.
+    // Whether every directory with files whose type the host does not know says so (kSpecialsName). A tree
+    // that VolFs did not make has no such marks: there, each file is looked at.
     bool are_specials_marked = true;
 };
 
 // The record: a text file of this name in the tree's root, which guests do not see.
 inline constexpr std::string_view kStorageRecordName = ".lxss-storage";
 
-// The storage of the tree at `root`: as recorded, or, without a record, what the host can do, which is then recorded
-// unless `read_only`. When the tree cannot be opened on this host, EINVAL and a line in the log that says why.
+// The storage of the tree at `root`: as recorded, or, without a record, what the host can do, which is then
+// recorded unless `read_only`. When the tree cannot be opened on this host, EINVAL and a line in the log that
+// says why.
 base::Result<VolfsStorage> open_storage(host::Handle root, bool read_only);
 
 // What a tree without a record is taken for on a host that can do that.

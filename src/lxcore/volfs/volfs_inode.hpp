@@ -24,21 +24,24 @@ public:
         if (is_host_name(rule, name))
             return;
         m_text = static_cast<char*>(allocate(kMaxHostName));
-        if (m_text) {
-            Result<usize> length = encode_host_name(rule, name, m_text, kMaxHostName);
-            m_view = {m_text, length.is_ok() ? length.value() : 0};
-        }
+        Result<usize> length = m_text ? encode_host_name(rule, name, m_text, kMaxHostName) : Errno::ENOMEM;
+        m_error = length.error();
+        m_view = {m_text, length.is_ok() ? length.value() : 0};
     }
     LXSS_NO_COPY(HostName);
     ~HostName() {
         if (m_text)
             release(m_text, kMaxHostName);
     }
-    std::string_view view() const { return m_view; }
+    // The name. To the host an empty one would be the folder itself. ENOMEM, ENAMETOOLONG.
+    Result<std::string_view> view() const {
+        return m_error == Errno::OK ? Result<std::string_view>(m_view) : Result<std::string_view>(m_error);
+    }
 
 private:
     std::string_view m_view;
     char* m_text = nullptr;
+    Errno m_error = Errno::OK;
 };
 
 class VolfsInode final : public Inode {

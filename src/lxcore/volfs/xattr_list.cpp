@@ -92,8 +92,8 @@ bool find_xattr(std::string_view list, std::string_view name, XattrEntry& entry)
     return false;
 }
 
-Result<usize> change_xattr_list(std::string_view list, std::string_view name, const std::string_view* value, char* out,
-                                usize capacity) {
+Result<usize> change_xattr_list(std::string_view list, std::string_view name, const std::string_view* value,
+                                char* out, usize capacity) {
     ListWriter writer{out, capacity};
     bool is_done = value == nullptr;
     XattrEntry entry;
