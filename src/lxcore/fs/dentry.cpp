@@ -138,7 +138,8 @@ u32 present_limit(const DentryCache& cache) {
 // A second chance goes to those found since the last scan.
 void trim_dentries() {
     DentryCache& cache = dentry_cache();
-    if (cache.count.load(std::memory_order_relaxed) <= present_limit(cache))
+    const u32 present = cache.count.load(std::memory_order_relaxed);
+    if (present <= cache.limit / 16 || present <= present_limit(cache))
         return;
     constexpr usize kVictims = 32, kScan = 128;
     Dentry* victims[kVictims];
