@@ -1,7 +1,5 @@
 #include "manager/kernel_process.hpp"
 
-#include "manager/instance_folder.hpp"
-
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -34,14 +32,11 @@ static std::string host_resolver_configuration() {
     return result.size() <= 32 * 1024 ? result : std::string();
 }
 
-bool KernelProcess::start(const KernelOptions& options, Events events, std::string& error) {
+bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::string& error) {
     if (::access(options.program.c_str(), X_OK) != 0) {
         error = "cannot run the kernel " + options.program + ": " + std::strerror(errno);
         return false;
     }
-    UniqueFd lock = lock_instance_folder(options.folder, error);
-    if (!lock)
-        return false;
     const std::string log_path = options.folder + "/lxss.log";
     UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!log) {
@@ -106,7 +101,6 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
     }
     name_ = options.name;
     folder_ = options.folder;
-    events_ = std::move(events);
     spdlog::info("instance {}: started {} as process {}{}", name_, options.program, pid_,
                  options.no_init ? " without init" : "");
     return true;

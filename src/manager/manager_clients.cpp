@@ -140,36 +140,43 @@ void Manager::handle_request(const ClientPointer& client, ClientPacket packet) {
         return request_unregister(client, argument(0));
     if (message == ClientMessage::SetUser && count == 2)
         return request_set_user(client, argument(0), argument(1));
-    if (message == ClientMessage::SetDefault && count == 1) {
-        const RegistryEntry* entry = require_installed(client, argument(0));
-        if (!entry)
-            return;
-        try {
-            registry_.set_default(entry->name);
-        } catch (const RegistryError& error) {
-            return fail(client, error.what());
-        }
-        return reply(client, ClientMessage::Done);
-    }
+    if (message == ClientMessage::SetDefault && count == 1)
+        return request_set_default(client, argument(0));
+    if (message == ClientMessage::ImportInPlace && count == 2)
+        return request_import_in_place(client, argument(0), argument(1));
+    if (message == ClientMessage::Rename && count == 2)
+        return request_rename(client, argument(0), argument(1));
+    if (message == ClientMessage::Move && count == 2)
+        return request_move(client, argument(0), argument(1));
+    if (message == ClientMessage::Status)
+        return request_status(client);
     if (message == ClientMessage::Terminate && count == 1) {
         const RegistryEntry* entry = require_installed(client, argument(0));
         if (!entry)
             return;
         if (InstancePointer instance = find_instance(entry->name))
-            return stop_instance(instance, 2s, [this, client] { reply(client, ClientMessage::Done); });
+            return stop_instance(instance, configuration_.stop_timeout,
+                                 [this, client] { reply(client, ClientMessage::Done); });
         return reply(client, ClientMessage::Done);
     }
     if (message == ClientMessage::Shutdown) {
         // The answer is the closed connection when the manager ends; until then the client waits.
         spdlog::info("shutdown asked for");
-        return begin_shutdown();
+        return begin_shutdown(packet.header.flags & kClientForce);
     }
     spdlog::warn("request {} not understood", static_cast<uint32_t>(message));
     fail(client, "lxssd does not understand the request");
 }
 
+void Manager::item(const ClientPointer& client, const std::vector<std::string>& strings) {
+    ClientHeader header{};
+    header.message = ClientMessage::Item;
+    if (client->socket)
+        send_client_packet(client->socket.get(), header, strings);
+}
+
 const RegistryEntry* Manager::require_installed(const ClientPointer& client, const std::string& name) {
-    const RegistryEntry* entry = name.empty() ? registry_.default_entry() : registry_.find(name);
+    const RegistryEntry* entry = name.empty() ? default_entry() : registry_.find(name);
     if (!entry) {
         fail(client, name.empty() ? "there is no instance yet; 'lxss --import NAME FOLDER FILE.tar' makes one"
                                   : "there is no instance named '" + name + "'; 'lxss --list' names them");
@@ -177,7 +184,9 @@ const RegistryEntry* Manager::require_installed(const ClientPointer& client, con
     }
     if (entry->state != RegistryState::Installed) {
         fail(client, "the instance '" + entry->name + "' is being " +
-                         (entry->state == RegistryState::Installing ? "imported" : "removed") +
+                         (entry->state == RegistryState::Installing     ? "imported"
+                          : entry->state == RegistryState::Uninstalling ? "removed"
+                                                                        : "moved") +
                          "; try again when that is done");
         return nullptr;
     }
@@ -188,6 +197,53 @@ const RegistryEntry* Manager::require_installed(const ClientPointer& client, con
         return nullptr;
     }
     return entry;
+}
+
+const RegistryEntry* Manager::require_stopped(const ClientPointer& client, const std::string& name,
+                                              std::function<void()> again) {
+    const RegistryEntry* entry = require_installed(client, name);
+    InstancePointer instance = entry ? find_instance(entry->name) : nullptr;
+    if (!instance)
+        return entry;
+    if (instance->phase == Phase::Stopping)
+        stop_instance(instance, 0s, [client, again] {
+            if (client->socket)
+                again();
+        });
+    else
+        fail(client, "the instance '" + entry->name + "' is running; 'lxss --terminate " + entry->name +
+                         "' ends it first");
+    return nullptr;
+}
+
+const RegistryEntry* Manager::default_entry() const {
+    const RegistryEntry* chosen = registry_.find(configuration_.default_instance);
+    return chosen && chosen->state == RegistryState::Installed ? chosen : registry_.default_entry();
+}
+
+bool Manager::check_new_name(const ClientPointer& client, const std::string& name) {
+    if (!valid_instance_name(name))
+        fail(client, "'" + name + "' cannot be the name of an instance: " + kInstanceNameRule);
+    else if (registry_.find(name))
+        fail(client, "there is an instance named '" + name + "' already");
+    else
+        return true;
+    return false;
+}
+
+bool Manager::check_new_folder(const ClientPointer& client, const std::string& folder) {
+    if (!folder.starts_with('/')) {
+        fail(client, "the folder's name must be absolute");
+        return false;
+    }
+    for (const RegistryEntry& other : registry_.entries())
+        for (const std::string& used : {other.folder, other.target, other.leftover})
+            if (!used.empty() &&
+                ((folder + "/").starts_with(used + "/") || (used + "/").starts_with(folder + "/"))) {
+                fail(client, folder + " overlaps the folder of the instance '" + other.name + "'");
+                return false;
+            }
+    return true;
 }
 
 void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
@@ -247,7 +303,8 @@ void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
 }
 
 void Manager::request_list(const ClientPointer& client) {
-    const RegistryEntry* default_entry = registry_.default_entry();
+    load_configuration();
+    const RegistryEntry* chosen = default_entry();
     for (const RegistryEntry& entry : registry_.entries()) {
         const InstancePointer instance = find_instance(entry.name);
         std::string state = "Stopped";
@@ -255,15 +312,87 @@ void Manager::request_list(const ClientPointer& client) {
             state = "Installing";
         else if (entry.state == RegistryState::Uninstalling)
             state = "Uninstalling";
+        else if (entry.state == RegistryState::Converting)
+            state = "Converting";
         else if (instance)
             state = instance->purpose == Purpose::Export ? "Exporting"
                     : instance->phase == Phase::Stopping ? "Stopping"
                                                          : "Running";
-        ClientHeader header{};
-        header.message = ClientMessage::Item;
-        send_client_packet(client->socket.get(), header,
-                           {entry.name, entry.folder, state, &entry == default_entry ? "default" : ""});
+        item(client, {entry.name, entry.folder, state, &entry == chosen ? "default" : ""});
     }
+    reply(client, ClientMessage::Done);
+}
+
+void Manager::request_status(const ClientPointer& client) {
+    load_configuration();
+    const RegistryEntry* chosen = default_entry();
+    auto milliseconds = [](std::chrono::milliseconds time) {
+        return time.count() < 0 ? std::string("never") : std::to_string(time.count()) + " ms";
+    };
+    item(client, {"Default Instance", chosen ? chosen->name : "(none)"});
+    item(client, {"Default Version", "1"});
+    item(client, {"Running Instances", std::to_string(instances_.size())});
+    item(client, {"Registry", options_.data_folder + "/registry.json"});
+    item(client, {"Settings", options_.configuration_file});
+    item(client, {"Instance Folder", configuration_.instance_folder});
+    item(client, {"Instance Idle Timeout",
+                  milliseconds(options_.grace.value_or(configuration_.idle_timeout))});
+    item(client, {"Manager", "lxssd " LXSS_VERSION ", process " + std::to_string(::getpid())});
+    for (const std::string& problem : configuration_.problems)
+        item(client, {"Warning", problem});
+    reply(client, ClientMessage::Done);
+}
+
+void Manager::request_set_default(const ClientPointer& client, const std::string& name) {
+    const RegistryEntry* entry = require_installed(client, name);
+    if (!entry)
+        return;
+    load_configuration();
+    if (!configuration_.default_instance.empty() &&
+        !same_instance_name(configuration_.default_instance, entry->name))
+        return fail(client, "defaultInstance in " + options_.configuration_file +
+                                " names another instance; change it there");
+    try {
+        registry_.set_default(entry->name);
+    } catch (const RegistryError& error) {
+        return fail(client, error.what());
+    }
+    reply(client, ClientMessage::Done);
+}
+
+void Manager::request_rename(const ClientPointer& client, const std::string& name,
+                             const std::string& new_name) {
+    const RegistryEntry* entry = require_stopped(
+        client, name, [this, client, name, new_name] { request_rename(client, name, new_name); });
+    // The same name in other letters is a change too.
+    if (!entry || (!(same_instance_name(name, new_name) && valid_instance_name(new_name)) &&
+                   !check_new_name(client, new_name)))
+        return;
+    try {
+        registry_.rename(entry->name, new_name);
+    } catch (const RegistryError& error) {
+        return fail(client, error.what());
+    }
+    reply(client, ClientMessage::Done);
+}
+
+void Manager::request_import_in_place(const ClientPointer& client, const std::string& name,
+                                      const std::string& folder) {
+    RegistryEntry entry;
+    entry.name = name;
+    entry.folder = folder;
+    std::string error;
+    bool held = false;
+    if (!check_new_name(client, name) || !check_new_folder(client, folder))
+        return;
+    if (!adopt_instance_folder(folder, error) || !lock_instance_folder(folder, held, error))
+        return fail(client, error);
+    try {
+        registry_.put(entry);
+    } catch (const RegistryError& problem) {
+        return fail(client, problem.what());
+    }
+    spdlog::info("instance {}: registered in {}", name, folder);
     reply(client, ClientMessage::Done);
 }
 
@@ -287,16 +416,12 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     entry.name = packet.arguments[0];
     entry.folder = packet.arguments[1];
     const std::string size = packet.arguments[2];
-    if (!valid_instance_name(entry.name))
-        return fail(client, "'" + entry.name + "' cannot be the name of an instance: " + kInstanceNameRule);
-    if (registry_.find(entry.name))
-        return fail(client, "there is an instance named '" + entry.name + "' already");
-    if (!entry.folder.starts_with('/'))
-        return fail(client, "the folder's name must be absolute");
-    for (const RegistryEntry& other : registry_.entries())
-        if ((entry.folder + "/").starts_with(other.folder + "/") ||
-            (other.folder + "/").starts_with(entry.folder + "/"))
-            return fail(client, entry.folder + " overlaps the folder of the instance '" + other.name + "'");
+    if (entry.folder.empty()) {
+        load_configuration();
+        entry.folder = configuration_.instance_folder + "/" + entry.name;
+    }
+    if (!check_new_name(client, entry.name) || !check_new_folder(client, entry.folder))
+        return;
 
     std::string error;
     if (!prepare_instance_folder(entry.folder, entry.made_folder, error))
@@ -382,12 +507,17 @@ void Manager::request_export(const ClientPointer& client, ClientPacket packet) {
     start_session(
         instance, client, std::move(command), std::move(packet.descriptors),
         [this, client, instance, own_instance](std::optional<int> wait_status, const std::string& problem) {
-            if (wait_status && *wait_status == 0)
-                reply(client, ClientMessage::Done);
-            else
-                fail(client, "export failed" + (wait_status ? "" : ": " + problem));
+            auto answer = [this, client, wait_status, problem] {
+                if (wait_status && *wait_status == 0)
+                    reply(client, ClientMessage::Done);
+                else
+                    fail(client, "export failed" + (wait_status ? "" : ": " + problem));
+            };
+            // The answer promises that the instance is free again.
             if (own_instance)
-                stop_instance(instance, 0s);
+                stop_instance(instance, 0s, answer);
+            else
+                answer();
         });
 }
 
