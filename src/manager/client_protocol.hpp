@@ -33,6 +33,9 @@ enum class ClientMessage : uint32_t {
     Rename = 13,        // instance, new name
     Move = 14,          // instance, absolute folder
     Status = 15,        // answered by Item packets (what, value), then Done
+    Catalog = 16, // answered by Item packets (name, friendly name, source, checksum, where to load it to,
+                  // "default" or ""), then Done
+    Tool = 17,    // instance or "", what init is to do, its operands; descriptors 0, 1, 2; answered as Run
     // lxssd -> lxss
     Exited = 32, // value: wait status of the command; the last packet
     Error = 33,  // text for the user; value: exit code for lxss; the last packet
@@ -44,10 +47,12 @@ enum class ClientMessage : uint32_t {
 constexpr uint32_t kClientTerminalMask = 7;
 constexpr uint32_t kClientTrace = 1u << 3;
 constexpr uint32_t kClientTraceSummary = 1u << 4;
-// How the words are run; kClientRunShell: through the user's shell -c; neither: directly.
+// How the words are run; kClientRunShell: through the user's shell -c, a login shell with both; neither: directly.
 constexpr uint32_t kClientRunLogin = 1u << 8;
 constexpr uint32_t kClientRunShell = 1u << 9;
 
+// Of Import: the archive brings packages and a script that installs them, which is run in the new instance.
+constexpr uint32_t kClientSetUp = 1u << 11;
 // Of Shutdown: no SIGTERM first.
 constexpr uint32_t kClientForce = 1u << 10;
 

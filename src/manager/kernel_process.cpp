@@ -81,7 +81,7 @@ bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::stri
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
         ::signal(SIGPIPE, SIG_DFL);
         // lxkernel hands LXSS_* and WSL_* on to the instance's init; what is the manager's own stays here.
-        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE"})
+        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"})
             ::unsetenv(name);
         ::setenv("WSL_DISTRO_NAME", options.name.c_str(), 1);
         ::setenv("LXSS_RESOLV_CONF", resolver.c_str(), 1);

@@ -127,6 +127,8 @@ int main(int argc, char** argv) {
     options.kernel = from_environment("LXSS_KERNEL", programs + "/lxkernel");
     options.guest_dir =
         from_environment("LXSS_GUEST_DIR", programs.substr(0, programs.rfind('/')) + "/libexec/guest");
+    options.catalog =
+        from_environment("LXSS_CATALOG", programs.substr(0, programs.rfind('/')) + "/share/lxss/catalog.json");
     options.configuration_file = configuration_file();
     options.grace = seconds_from_environment("LXSS_GRACE");
     options.idle = seconds_from_environment("LXSS_IDLE");

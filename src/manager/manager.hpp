@@ -21,6 +21,7 @@ struct ManagerOptions {
     std::string configuration_file; // lxss.conf; "" for none
     std::string kernel;             // lxkernel
     std::string guest_dir;
+    std::string catalog; // the shipped one
     // Instead of what lxss.conf says: an instance lives this long after its last client, the manager this
     // long with nothing to do.
     std::optional<std::chrono::milliseconds> grace, idle;
@@ -87,10 +88,15 @@ private:
                                  const std::string& folder);
     void request_rename(const ClientPointer& client, const std::string& name, const std::string& new_name);
     void request_move(const ClientPointer& client, const std::string& name, const std::string& folder);
+    void request_catalog(const ClientPointer& client);
+    void request_tool(const ClientPointer& client, ClientPacket packet);
     void request_status(const ClientPointer& client);
     void reply(const ClientPointer& client, ClientMessage message, uint32_t value = 0);
-    void fail(const ClientPointer& client, const std::string& text, int exit_code = 1);
+    void fail(const ClientPointer& client, const std::string& text, int exit_code = 255);
     void item(const ClientPointer& client, const std::vector<std::string>& strings);
+    // Runs a program of the guest tools for the client, in a running instance, started if need be.
+    void run_for_client(const ClientPointer& client, const std::string& name, RunCommand command,
+                        std::vector<UniqueFd> descriptors);
     // The installed entry of that name (the default for ""), or nullptr after telling the client why not.
     const RegistryEntry* require_installed(const ClientPointer& client, const std::string& name);
     // The same, of an instance that does not run; nullptr also when `again` will be called, once it has ended.

@@ -1,4 +1,5 @@
 // Requests of clients.
+#include "manager/catalog.hpp"
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
@@ -148,6 +149,10 @@ void Manager::handle_request(const ClientPointer& client, ClientPacket packet) {
         return request_rename(client, argument(0), argument(1));
     if (message == ClientMessage::Move && count == 2)
         return request_move(client, argument(0), argument(1));
+    if (message == ClientMessage::Catalog)
+        return request_catalog(client);
+    if (message == ClientMessage::Tool && count >= 2 && descriptors >= 3)
+        return request_tool(client, std::move(packet));
     if (message == ClientMessage::Status)
         return request_status(client);
     if (message == ClientMessage::Terminate && count == 1) {
@@ -178,7 +183,8 @@ void Manager::item(const ClientPointer& client, const std::vector<std::string>& 
 const RegistryEntry* Manager::require_installed(const ClientPointer& client, const std::string& name) {
     const RegistryEntry* entry = name.empty() ? default_entry() : registry_.find(name);
     if (!entry) {
-        fail(client, name.empty() ? "there is no instance yet; 'lxss --import NAME FOLDER FILE.tar' makes one"
+        fail(client, name.empty() ? "there is no instance yet; 'lxss --install' makes one of a distribution, 'lxss "
+                             "--import NAME FOLDER FILE.tar' one of an archive"
                                   : "there is no instance named '" + name + "'; 'lxss --list' names them");
         return nullptr;
     }
@@ -246,20 +252,22 @@ bool Manager::check_new_folder(const ClientPointer& client, const std::string& f
     return true;
 }
 
-void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
-    const RegistryEntry* entry = require_installed(client, packet.arguments[0]);
+void Manager::run_for_client(const ClientPointer& client, const std::string& name, RunCommand command,
+                             std::vector<UniqueFd> descriptors) {
+    const RegistryEntry* entry = require_installed(client, name);
     if (!entry)
         return;
     InstancePointer instance = find_instance(entry->name);
     if (instance && instance->phase == Phase::Stopping) {
         // It cannot be brought back; start it anew as soon as it is gone.
-        auto waiting = std::make_shared<ClientPacket>(std::move(packet));
-        return stop_instance(instance, 0s, [this, client, waiting] {
+        auto waiting = std::make_shared<std::pair<RunCommand, std::vector<UniqueFd>>>(std::move(command),
+                                                                                      std::move(descriptors));
+        return stop_instance(instance, 0s, [this, client, name, waiting] {
             if (!client->socket)
                 return;
             if (shutting_down_)
                 return fail(client, "lxssd is ending; try again");
-            request_run(client, std::move(*waiting));
+            run_for_client(client, name, std::move(waiting->first), std::move(waiting->second));
         });
     }
     if (!instance) {
@@ -268,13 +276,34 @@ void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
         if (!instance)
             return fail(client, error);
     }
+    start_session(instance, client, std::move(command), std::move(descriptors),
+                  [this, client](std::optional<int> wait_status, const std::string& problem) {
+                      if (wait_status)
+                          reply(client, ClientMessage::Exited, static_cast<uint32_t>(*wait_status));
+                      else
+                          fail(client, problem);
+                  });
+}
 
-    const uint32_t flags = packet.header.flags;
+// What the packets of Run and Tool have in common.
+static RunCommand command_of(ClientPacket& packet) {
     RunCommand command;
     command.program = "init";
-    command.flags = flags & kRunFlags;
+    command.flags = packet.header.flags & kRunFlags;
     command.rows = packet.header.rows;
     command.columns = packet.header.columns;
+    command.environment = std::move(packet.environment);
+    if (packet.descriptors.size() < 4)
+        command.flags &= ~(kClientTrace | kClientTraceSummary);
+    packet.descriptors.resize(command.flags & kClientTrace ? 4 : 3);
+    return command;
+}
+
+void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
+    const RegistryEntry* entry = require_installed(client, packet.arguments[0]);
+    if (!entry)
+        return;
+    RunCommand command = command_of(packet);
     command.arguments = {"init", "--session"};
     if (!packet.arguments[1].empty())
         command.arguments.push_back("--user=" + packet.arguments[1]);
@@ -282,24 +311,40 @@ void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
         command.arguments.push_back("--default-user=" + entry->default_user);
     if (!packet.arguments[2].empty())
         command.arguments.push_back("--cd=" + packet.arguments[2]);
-    if (flags & kClientRunLogin)
+    if (packet.header.flags & kClientRunLogin)
         command.arguments.push_back("--login");
-    else if (flags & kClientRunShell)
+    if (packet.header.flags & kClientRunShell)
         command.arguments.push_back("--shell");
     command.arguments.push_back("--");
     command.arguments.insert(command.arguments.end(), packet.arguments.begin() + 3, packet.arguments.end());
-    command.environment = std::move(packet.environment);
     command.environment.push_back("WSL_DISTRO_NAME=" + entry->name);
-    if (packet.descriptors.size() < 4)
-        command.flags &= ~(kClientTrace | kClientTraceSummary);
-    packet.descriptors.resize(command.flags & kClientTrace ? 4 : 3);
-    start_session(instance, client, std::move(command), std::move(packet.descriptors),
-                  [this, client](std::optional<int> wait_status, const std::string& problem) {
-                      if (wait_status)
-                          reply(client, ClientMessage::Exited, static_cast<uint32_t>(*wait_status));
-                      else
-                          fail(client, problem);
-                  });
+    run_for_client(client, entry->name, std::move(command), std::move(packet.descriptors));
+}
+
+void Manager::request_tool(const ClientPointer& client, ClientPacket packet) {
+    const RegistryEntry* entry = require_installed(client, packet.arguments[0]);
+    if (!entry)
+        return;
+    RunCommand command = command_of(packet);
+    command.arguments = {"init", "--" + packet.arguments[1]};
+    command.arguments.insert(command.arguments.end(), packet.arguments.begin() + 2, packet.arguments.end());
+    command.environment.push_back("WSL_DISTRO_NAME=" + entry->name);
+    run_for_client(client, entry->name, std::move(command), std::move(packet.descriptors));
+}
+
+void Manager::request_catalog(const ClientPointer& client) {
+    load_configuration();
+    try {
+        for (const Distribution& distribution : read_catalogs({configuration_.catalog, options_.catalog}))
+            item(client, {distribution.name, distribution.friendly_name, distribution.source,
+                          distribution.checksum,
+                          options_.data_folder + "/download/" + distribution.name + "-" +
+                              distribution.checksum.substr(0, 16),
+                          distribution.is_default ? "default" : ""});
+    } catch (const CatalogError& problem) {
+        return fail(client, problem.what());
+    }
+    reply(client, ClientMessage::Done);
 }
 
 void Manager::request_list(const ClientPointer& client) {
@@ -466,6 +511,8 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     command.arguments = {"import"};
     if (!size.empty())
         command.arguments.push_back("--size=" + size);
+    if (packet.header.flags & kClientSetUp)
+        command.arguments.push_back("--set-up");
     start_session(
         instance, client, std::move(command), std::move(packet.descriptors),
         [this, client, instance, outcome](std::optional<int> wait_status, const std::string& problem) {
