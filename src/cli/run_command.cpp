@@ -2,6 +2,7 @@
 #include "cli/verbs.hpp"
 
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -12,8 +13,7 @@
 namespace lxss {
 
 // A session starts with an environment of its own, as in WSL: what describes the terminal passes, and what
-// WSLENV names (name[/flags]:name...; the path flags p and l need drives, and such a variable stays behind
-// until then).
+// WSLENV names (name[/flags]:name...), whose paths are translated inside.
 static std::vector<std::string> session_environment() {
     std::vector<std::string> environment;
     auto pass = [&](const std::string& name) {
@@ -22,6 +22,9 @@ static std::vector<std::string> session_environment() {
     };
     for (const char* name : {"TERM", "COLORTERM", "LANG"})
         pass(name);
+    char folder[PATH_MAX];
+    if (::getcwd(folder, sizeof folder))
+        environment.push_back(std::string("LXSS_CURRENT_FOLDER=") + folder);
     const char* list = std::getenv("WSLENV");
     if (!list)
         return environment;
@@ -31,7 +34,7 @@ static std::vector<std::string> session_environment() {
         rest.remove_prefix(std::min(item.size() + 1, rest.size()));
         const std::string_view name = item.substr(0, item.find('/'));
         const std::string_view flags = item.substr(name.size());
-        if (!name.empty() && flags.find_first_of("plw") == flags.npos)
+        if (!name.empty() && flags.find('w') == flags.npos)
             pass(std::string(name));
     }
     return environment;

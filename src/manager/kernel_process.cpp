@@ -86,6 +86,8 @@ bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::stri
         ::setenv("WSL_DISTRO_NAME", options.name.c_str(), 1);
         ::setenv("LXSS_RESOLV_CONF", resolver.c_str(), 1);
         ::setenv("LXSS_HOSTNAME", options.name.c_str(), 1);
+        ::setenv("LXSS_ROOTFS", (options.folder + "/rootfs").c_str(), 1);
+        ::setenv("LXSS_DRIVES", options.drives.c_str(), 1);
         // First above the numbers that are about to be filled, then into place.
         const int sources[6] = {
             ::open("/dev/null", O_RDONLY), log.get(), log.get(), kernel_end.get(), log.get(), lock.get()};

@@ -19,6 +19,7 @@ struct KernelOptions {
     std::string name;
     std::string folder; // of the instance; holds rootfs/, lock and lxss.log
     bool no_init = false;
+    std::string drives; // a line "name=host folder" for each that is to be mounted
 };
 
 struct RunCommand {

@@ -63,8 +63,10 @@ bool Manager::try_start(const InstancePointer& instance, std::string& error) {
             instance->lock_retry = now + 10ms;
         return instance->lock_retry.has_value();
     }
-    const KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
-                                instance->purpose != Purpose::Serve};
+    KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
+                          instance->purpose != Purpose::Serve, ""};
+    for (const auto& [name, folder] : configuration_.drives)
+        options.drives += name + "=" + folder + "\n";
     if (!instance->kernel.start(options, std::move(lock), error))
         return false;
     instance->start_deadline = Clock::now() + 60s;
