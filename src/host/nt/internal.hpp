@@ -38,6 +38,7 @@ struct alignas(64) ThreadSlot {
     // thread: when `parked` was 1, by its event.
     std::atomic<u32> parked;
     std::atomic<u32> is_interruptible;
+    std::atomic<u32> kick;    // its process is asked to interrupt it if it runs guest code
     u64 event;       // its handle in the instance host; kept when the slot changes hands; 0 before
     ThreadBlock* block; // current one
 };
@@ -61,6 +62,7 @@ struct alignas(64) ProcessRecord {
     u64 transfer;       // Fork: handle in the parent of the section with the parent's map
     u64 transfer_bytes;
     u32 parent_id;      // Fork: the parent's process_id
+    u32 claimed_by;     // index of the process that took it from the pool
     i32 error;          // Failed
     std::atomic<u32> kicks; // changed to make the kicker thread look for threads to interrupt
     u64 handle;         // of the process, in the instance host
@@ -123,8 +125,22 @@ extern Process g_process;
 inline bool is_instance_host() { return g_process.index == 0; }
 inline ProcessRecord& this_record() { return shared().processes[g_process.index]; }
 
-// The calling thread's slot, from a TLS slot that current_block()'s stands beside.
-u32 current_slot();
+// TLS slots in the TEB. The first are the engine's (engine/translate/slots.hpp), block and frame among them.
+template <u32 Index>
+u64 tls_slot() {
+    u64 value;
+    asm volatile("movq %%gs:%c1, %0" : "=r"(value) : "i"(0x1480 + 8 * Index));
+    return value;
+}
+template <u32 Index>
+void set_tls_slot(u64 value) {
+    asm volatile("movq %0, %%gs:%c1" : : "r"(value), "i"(0x1480 + 8 * Index) : "memory");
+}
+inline constexpr u32 kTlsThreadSlot = 13; // index + 1 of the thread's ThreadSlot
+inline constexpr u32 kTlsLeave = 14;      // where exit_thread() leaves the kernel stack to
+inline constexpr u32 kTlsCount = 15;
+
+inline u32 current_slot() { return static_cast<u32>(tls_slot<kTlsThreadSlot>()) - 1; }
 
 // Every host function that may call Windows while a guest thread is in the kernel calls this first: Windows changes vector
 // registers, which are the guest's. Saves them once per stay in the kernel; the way back to guest code restores them.
@@ -140,6 +156,9 @@ bool begin_poll();
 HANDLE thread_event();
 // `consumed`: the wait ended by the event. Returns whether the thread was interrupted.
 bool end_poll(bool consumed);
+
+// The NT handle of a file in the calling process, or null (handles.cpp). Stays open as long as `handle` is.
+HANDLE native_handle(Handle handle);
 
 // ---- other processes -------------------------------------------------------------------------------------------
 

@@ -48,6 +48,9 @@ void zero_pages(View& view, u64 first, u64 count) {
             ++next;
         open_pages(view, page, next - page);
         __builtin_memset(pointer(view.start + page * base::kPageSize), 0, (next - page) * base::kPageSize);
+        if (view.is_copy)
+            for (u64 cleared = page; cleared < next; ++cleared)
+                view.pages[cleared] |= kPageChanged;
         page = next;
     }
 }
@@ -223,7 +226,10 @@ Result<void> protect_range(u64 start, u64 end, u32 protection) {
 // A shared view of `section`, whose byte `offset` shall lie at `start`.
 Result<void> map_shared_view(u64 start, u64 end, u32 protection, u32 section, u64 offset, ViewKind kind,
                              bool is_read_only, u64 content_end) {
-    const u64 view_start = granule_floor(start), view_end = granule_ceil(end);
+    const u64 view_start = granule_floor(start);
+    // The last granule of a file's section may be shorter.
+    const u64 section_end = start - offset + base::page_ceil(g_space.sections[section].bytes);
+    const u64 view_end = base::min(granule_ceil(end), section_end);
     if ((start - offset) % kGranule != 0)
         return Errno::EINVAL;
     // The neighbours within the edge granules may be of the same section already.
@@ -273,6 +279,50 @@ Result<void> make_room(u64 start, u64 end) {
     }
     unmap_range(start, end);
     return {};
+}
+
+// The arena's section, which every process has a handle of.
+Result<u32> arena_section() {
+    const HANDLE handle = reinterpret_cast<HANDLE>(shared().arena_section);
+    for (u64 index = 0; index < g_space.sections.count; ++index)
+        if (g_space.sections[index].handle == handle)
+            return static_cast<u32>(index);
+    const u32 index = TRY(add_section(handle, shared().arena_bytes));
+    g_space.sections[index].views = 1; // for ever: the handle is not ours to close
+    return index;
+}
+
+// Windows keeps views of one file coherent with each other and with reads and writes of it. `offset` and the address must lie alike
+// within a granule.
+Result<void> map_shared_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, u64 size) {
+    if ((address - offset) % kGranule != 0)
+        return Errno::EINVAL;
+    TRY(make_room(address, address + length));
+    if (offset >= size)
+        return map_private(address, address + length, 0); // nothing but bus errors
+    const HANDLE native = native_handle(file);
+    if (!native)
+        return Errno::EBADF;
+    HANDLE handle;
+    bool is_read_only = false;
+    NTSTATUS status = NtCreateSection(&handle, SECTION_ALL_ACCESS, nullptr, nullptr, PAGE_READWRITE, SEC_COMMIT, native);
+    if (status == STATUS_ACCESS_DENIED) {
+        is_read_only = true;
+        status = NtCreateSection(&handle, SECTION_MAP_READ | SECTION_QUERY, nullptr, nullptr, PAGE_READONLY, SEC_COMMIT, native);
+    }
+    TRY(void_result(status));
+    const auto added = add_section(handle, size);
+    if (added.is_error()) {
+        (void)NtClose(handle);
+        return added.error();
+    }
+    const u32 section = added.value();
+    ++g_space.sections[section].views;
+    // A view cannot reach beyond the file's last page.
+    const u64 end = base::min(length, base::page_ceil(size - offset));
+    const auto mapped = map_shared_view(address, address + end, protection, section, offset, ViewKind::Shared, is_read_only, size);
+    drop_section(section);
+    return mapped;
 }
 
 u64 size_of_file(Handle file) {

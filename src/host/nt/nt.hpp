@@ -2,7 +2,9 @@
 #pragma once
 
 #define WIN32_LEAN_AND_MEAN
+#ifndef NOMINMAX
 #define NOMINMAX
+#endif
 // Uses a vector instruction, which kernel code is compiled without.
 #define __INTRINSIC_DEFINED___faststorefence 1
 #include <windows.h>

@@ -72,6 +72,7 @@ bool Table<T>::reserve(u64 wanted) {
 template struct Table<View>;
 template struct Table<SectionRecord>;
 template struct Table<Range>;
+template struct Table<u64>;
 
 u8* allocate_pages_table(u64 count) {
     const u32 index = class_of(count);
