@@ -2,6 +2,8 @@
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
+#include "manager/os/files.hpp"
+#include "manager/paths.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -48,7 +50,36 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
     if (!try_start(instance, error))
         return nullptr;
     instances_.push_back(instance);
+    if (purpose == Purpose::Serve && configuration_.of_instance(entry.name).interop)
+        start_interop_of(instance);
     return instance;
+}
+
+// The host's side in a process of its own, and the instance's as the first session, which no client waits for.
+void Manager::start_interop_of(const InstancePointer& instance) {
+    auto host_side = std::make_unique<Helper>();
+    UniqueFd input, output, log;
+    std::string error;
+    if (!start_interop(helper_program("lxss-interop"), host_side->process, input, error) ||
+        !(output = duplicate_descriptor(input.get())) ||
+        !(log = open_log(instance->folder + "/lxss.log", error))) {
+        spdlog::error("instance {}: no interop: {}", instance->name, error);
+        return;
+    }
+    host_side->then = [](const ExitStatus&) {};
+    helpers_.push_back(std::move(host_side));
+    RunCommand command;
+    command.program = "init";
+    command.arguments = {"init", "--interop", "--rootfs=" + instance->folder + "/rootfs"};
+    std::vector<UniqueFd> descriptors;
+    descriptors.push_back(std::move(input));
+    descriptors.push_back(std::move(output));
+    descriptors.push_back(std::move(log));
+    const uint32_t session = instance->next_session++;
+    instance->sessions[session] = {nullptr, [name = instance->name](std::optional<int>, const std::string&) {
+                                       spdlog::info("instance {}: interop has ended", name);
+                                   }};
+    instance->has_interop = instance->kernel.run(session, command, std::move(descriptors));
 }
 
 // True while there is hope: it has started, or will be tried again.
@@ -79,6 +110,8 @@ void Manager::start_session(const InstancePointer& instance, const ClientPointer
     instance->grace_deadline.reset();
     client->instance = instance->name;
     client->session = session;
+    if (instance->has_interop)
+        command.environment.push_back("LXSS_INTEROP=1");
     instance->sessions[session] = {client, std::move(ended)};
     if (!instance->kernel.run(session, command, std::move(descriptors)))
         session_ended(instance, session, std::nullopt, "the command and its environment are too long");

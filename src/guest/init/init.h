@@ -63,6 +63,10 @@ int mount_host_folder(int argc, char** argv);
 int unmount_host_folder(int argc, char** argv);
 int interop_server(int argc, char** argv);
 
+// Leads the sockets of the host's display and sound (LXSS_X11 and others in the environment, from lxss) into the
+// instance and sets DISPLAY and its like. As root, before the account is taken.
+void forward_displays(const struct account* account);
+
 // Programs that users call by name.
 int wslpath(int argc, char** argv);
 int host_command(int argc, char** argv);  // lxss-host

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { kConnectTries = 200 }; // at 10 ms
+
 void append(struct buffer* buffer, const void* bytes, size_t length) {
     if (buffer->start > 0 && buffer->end + length > buffer->capacity) {
         memmove(buffer->data, buffer->data + buffer->start, buffered(buffer));
@@ -83,13 +85,21 @@ int connect_to_interop(void) {
     if (!socket_address(path && *path == '/' ? path : INTEROP_SOCKET, &address))
         return -1;
     const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection >= 0 && connect(connection, (const struct sockaddr*)&address, sizeof address) != 0) {
+    if (connection < 0)
+        return -1;
+    // The server starts together with the first session, which may be ahead of it.
+    for (int tries = 0;; ++tries) {
+        if (connect(connection, (const struct sockaddr*)&address, sizeof address) == 0)
+            return connection;
         const int failure = errno;
+        if ((failure == ENOENT || failure == ECONNREFUSED) && path && tries < kConnectTries) {
+            usleep(10000);
+            continue;
+        }
         close(connection);
         errno = failure;
         return -1;
     }
-    return connection;
 }
 
 bool forward_socket(const char* inside, const char* outside) {
