@@ -106,10 +106,12 @@ static json find_manifest(const json& index, int depth) {
 static std::vector<std::string> layer_names() {
     std::vector<std::string> names;
     if (fs::exists(kRoot / kImageFolder / "index.json")) {
-        for (const json& layer : find_manifest(read_json("index.json"), 0).at("layers"))
+        const json manifest = find_manifest(read_json("index.json"), 0);
+        for (const json& layer : manifest.at("layers"))
             names.push_back(blob_name(layer));
     } else {
-        for (const json& layer : read_json("manifest.json").at(0).at("Layers"))
+        const json manifest = read_json("manifest.json");
+        for (const json& layer : manifest.at(0).at("Layers"))
             names.push_back(layer);
     }
     if (names.empty())

@@ -218,8 +218,9 @@ static int run_on_host(char** words) {
         };
         if (poll(polled, 3, -1) < 0 && errno != EINTR)
             break;
+        // What the other side does not take any more is lost; its last words are still to be read.
         if ((polled[0].revents & POLLOUT) && !drain(&conversation.out, connection))
-            break;
+            consume(&conversation.out, buffered(&conversation.out));
         if (polled[0].revents & ~POLLOUT) {
             bool broken = !fill(&conversation.in, connection);
             struct interop_frame frame;
