@@ -121,6 +121,7 @@ class Manage(support.TestCase):
         self.assertIn(b"Kernel: Linux ", result.stdout)
 
     def test_debug_shell_heeds_no_setting(self):
+        self.stop()
         with open(os.path.join(self.home.instance_folder("one"), "rootfs", "etc", "wsl.conf"), "w") as file:
             file.write("[user]\ndefault = nobody-here\n")
         self.assertEqual(self.home.run("-e", "true").returncode, support.FAILED)
