@@ -10,7 +10,7 @@ import support
 class Activation(support.TestCase):
     def setUp(self):
         super().setUp()
-        os.makedirs(os.path.join(self.home.path, "run"), 0o700)
+        os.mkdir(os.path.join(self.home.path, "run"), 0o700)
         self.path = os.path.join(self.home.path, "run", "lxssd.sock")
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(self.path)

@@ -177,7 +177,7 @@ class Off(support.TestCase):
         self.home.run("--shutdown")
         self.assertEqual(self.home.run(*show).stdout, b"none\n")
         os.unlink(rootfs + "/etc/wsl.conf")
-        with open(os.path.join(self.home.path, "lxss.conf"), "w") as file:
+        with open(os.path.join(self.home.path, "lxss.conf"), "a") as file:
             file.write("[instance.one]\ninterop = false\n")
         self.home.run("--shutdown")
         self.assertEqual(self.home.run(*show).stdout, b"none\n")

@@ -11,7 +11,6 @@ class Settings(support.TestCase):
             del self.home.environment[name]
 
     def configure(self, text):
-        os.makedirs(self.home.path, exist_ok=True)
         with open(os.path.join(self.home.path, "lxss.conf"), "w") as file:
             file.write(text)
 
