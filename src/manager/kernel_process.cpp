@@ -148,6 +148,7 @@ void KernelProcess::handle(const Packet& packet) {
         flush();
         return;
     case MessageType::Started:
+        events_.started(header.session_id);
         return;
     case MessageType::Exited: {
         protocol::ExitedEvent event;

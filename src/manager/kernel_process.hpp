@@ -34,6 +34,7 @@ public:
     // What lxkernel reports; called from receive().
     struct Events {
         std::function<void()> ready;
+        std::function<void(uint32_t session)> started;
         std::function<void(uint32_t session, int wait_status)> exited;
         std::function<void(uint32_t session, int error_number, const std::string& text)> failed;
     };

@@ -43,8 +43,9 @@ private:
 
     struct Client {
         Connection connection;
-        bool asked = false;   // its one request has arrived
-        std::string instance; // of its session
+        bool asked = false;         // its one request has arrived
+        bool was_restarted = false; // its session has been given to a second kernel
+        std::string instance;       // of its session
         uint32_t session = 0;
         std::function<void()> gone; // what its disappearance undoes
     };
@@ -57,6 +58,12 @@ private:
         ClientPointer client; // null once the client has gone
         // Called with the wait status, or without one when the session could not be run to its end.
         std::function<void(std::optional<int> wait_status, const std::string& problem)> ended;
+        // Until its kernel has started it: what a new kernel can start it from, should this one end first.
+        struct Request {
+            RunCommand command;
+            std::vector<UniqueFd> descriptors;
+        };
+        std::optional<Request> unstarted;
     };
 
     struct Instance {
@@ -101,7 +108,8 @@ private:
                         std::vector<UniqueFd> descriptors);
     // The installed entry of that name (the default for ""), or nullptr after telling the client why not.
     const RegistryEntry* require_installed(const ClientPointer& client, const std::string& name);
-    // The same, of an instance that does not run; nullptr also when `again` will be called, once it has ended.
+    // The same, of an instance that does not run; nullptr also when `again` will be called, once it has
+    // ended.
     const RegistryEntry* require_stopped(const ClientPointer& client, const std::string& name,
                                          std::function<void()> again);
     const RegistryEntry* default_entry() const;
@@ -121,18 +129,20 @@ private:
                        std::function<void()> then = {});
     void instance_died(const InstancePointer& instance, const ExitStatus& status);
     void instance_gone(const InstancePointer& instance, const std::string& problem);
+    bool restart_session(const Instance& dead, Session& session);
     void session_ended(const InstancePointer& instance, uint32_t session, std::optional<int> wait_status,
                        const std::string& problem);
     void consider_grace(const InstancePointer& instance);
     std::string log_tail(const Instance& instance) const;
 
-    // Work on folders (manager_folders.cpp), which may take long: in a helper process, whose exit status `then`
-    // gets: lxssd itself, with `words`. Returns "" or a message.
+    // Work on folders (manager_folders.cpp), which may take long: in a helper process, whose exit status
+    // `then` gets: lxssd itself, with `words`. Returns "" or a message.
     std::string start_helper(const std::vector<std::string>& words, std::function<void(int failure)> then);
     // Removal of an instance's folder, then of its registry entry.
     void remove_entry(const std::string& name, std::function<void(const std::string& problem)> then);
     void remove_leftover(const std::string& name);
-    void finish_move(const std::string& name, bool copied, std::function<void(const std::string& problem)> then);
+    void finish_move(const std::string& name, bool copied,
+                     std::function<void(const std::string& problem)> then);
     void undo_move(const std::string& name);
     void recover();
 

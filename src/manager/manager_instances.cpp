@@ -36,6 +36,11 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
         if (auto self = weak.lock())
             self->start_deadline.reset();
     };
+    events.started = [weak](uint32_t session) {
+        if (auto self = weak.lock())
+            if (auto found = self->sessions.find(session); found != self->sessions.end())
+                found->second.unstarted.reset();
+    };
     events.exited = [this, weak](uint32_t session, int wait_status) {
         if (auto self = weak.lock())
             session_ended(self, session, wait_status, "");
@@ -55,7 +60,8 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
     return instance;
 }
 
-// The host's side in a process of its own, and the instance's as the first session, which no client waits for.
+// The host's side in a process of its own, and the instance's as the first session, which no client waits
+// for.
 void Manager::start_interop_of(const InstancePointer& instance) {
     auto host_side = std::make_unique<Helper>();
     UniqueFd input, output, log;
@@ -93,8 +99,12 @@ bool Manager::try_start(const InstancePointer& instance, std::string& error) {
             instance->lock_retry = now + 10ms;
         return instance->lock_retry.has_value();
     }
-    KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
-                          instance->purpose != Purpose::Serve, ""};
+    KernelOptions options{options_.kernel,
+                          options_.guest_dir,
+                          instance->name,
+                          instance->folder,
+                          instance->purpose != Purpose::Serve,
+                          ""};
     for (const auto& [name, folder] : configuration_.drives)
         options.drives += name + "=" + folder + "\n";
     if (!instance->kernel.start(options, std::move(lock), error))
@@ -110,11 +120,40 @@ void Manager::start_session(const InstancePointer& instance, const ClientPointer
     instance->grace_deadline.reset();
     client->instance = instance->name;
     client->session = session;
+    // An instance that is ending by itself takes requests until its end is seen; these go to the next kernel.
+    std::vector<UniqueFd> copies;
+    for (const UniqueFd& descriptor : descriptors)
+        copies.push_back(duplicate_descriptor(descriptor.get()));
+    Session& entry = instance->sessions[session];
+    entry.client = client;
+    entry.ended = std::move(ended);
+    if (instance->purpose == Purpose::Serve && !client->was_restarted &&
+        std::all_of(copies.begin(), copies.end(), [](const UniqueFd& copy) { return bool(copy); }))
+        entry.unstarted = Session::Request{command, std::move(copies)};
     if (instance->has_interop)
         command.environment.push_back("LXSS_INTEROP=1");
-    instance->sessions[session] = {client, std::move(ended)};
     if (!instance->kernel.run(session, command, std::move(descriptors)))
         session_ended(instance, session, std::nullopt, "the command and its environment are too long");
+}
+
+// Gives a session that its kernel has ended without starting to a new kernel. Once for each: a kernel that
+// ends whatever it is asked to run would take for ever.
+bool Manager::restart_session(const Instance& dead, Session& session) {
+    const RegistryEntry* entry = registry_.find(dead.name);
+    if (!entry || entry->state != RegistryState::Installed)
+        return false;
+    InstancePointer instance = find_instance(dead.name);
+    std::string error;
+    if (!instance)
+        instance = start_instance(*entry, Purpose::Serve, error);
+    if (!instance || instance->phase != Phase::Running)
+        return false;
+    spdlog::info("instance {}: a command that came as it ended is run anew", dead.name);
+    session.client->was_restarted = true;
+    Session::Request request = std::move(*session.unstarted);
+    start_session(instance, session.client, std::move(request.command), std::move(request.descriptors),
+                  std::move(session.ended));
+    return true;
 }
 
 void Manager::session_ended(const InstancePointer& instance, uint32_t session, std::optional<int> wait_status,
@@ -192,8 +231,10 @@ void Manager::instance_gone(const InstancePointer& instance, const std::string& 
     std::erase(instances_, instance);
     auto sessions = std::move(instance->sessions);
     instance->sessions.clear();
+    const bool ended_by_itself = instance->phase == Phase::Running && instance->kernel.ready();
     for (auto& [number, session] : sessions)
-        session.ended(std::nullopt, problem);
+        if (!ended_by_itself || !session.unstarted || !session.client || !restart_session(*instance, session))
+            session.ended(std::nullopt, problem);
     for (auto& then : instance->when_stopped)
         then();
 }
