@@ -55,7 +55,8 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
     return instance;
 }
 
-// The host's side in a process of its own, and the instance's as the first session, which no client waits for.
+// The host's side in a process of its own, and the instance's as the first session, which no client waits
+// for.
 void Manager::start_interop_of(const InstancePointer& instance) {
     auto host_side = std::make_unique<Helper>();
     UniqueFd input, output, log;
@@ -93,8 +94,12 @@ bool Manager::try_start(const InstancePointer& instance, std::string& error) {
             instance->lock_retry = now + 10ms;
         return instance->lock_retry.has_value();
     }
-    KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
-                          instance->purpose != Purpose::Serve, ""};
+    KernelOptions options{options_.kernel,
+                          options_.guest_dir,
+                          instance->name,
+                          instance->folder,
+                          instance->purpose != Purpose::Serve,
+                          ""};
     for (const auto& [name, folder] : configuration_.drives)
         options.drives += name + "=" + folder + "\n";
     if (!instance->kernel.start(options, std::move(lock), error))
