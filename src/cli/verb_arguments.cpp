@@ -159,8 +159,8 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
     } else if (option == "--import") {
         named(Verb::Import);
         arguments.folder = not_empty(reader.value(option, "a folder for the instance"), "the folder");
-        arguments.file = not_empty(
-            reader.value(option, "the name of an archive, or - for standard input"), "the archive");
+        arguments.file =
+            not_empty(reader.value(option, "the name of an archive, or - for standard input"), "the archive");
     } else if (option == "--import-in-place") {
         named(Verb::ImportInPlace);
         arguments.folder = not_empty(reader.value(option, "the folder of an instance"), "the folder");
@@ -192,7 +192,8 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
         arguments.verb = Verb::Help;
     } else if (option == "--set-version" || option == "--set-default-version" || option == "--update" ||
                option == "--uninstall") {
-        throw UsageError("'" + option + "' of wsl.exe has no meaning here: there is one kind of instance, and "
+        throw UsageError("'" + option +
+                         "' of wsl.exe has no meaning here: there is one kind of instance, and "
                          "lxss itself is installed and updated as any program of this system");
     } else {
         return false;

@@ -62,7 +62,8 @@ bool parse(std::string_view payload, Command& command) {
     if (!take_string(payload, command.folder))
         return false;
     for (std::vector<std::string>* list : {&command.words, &command.environment}) {
-        const uint32_t count = list == &command.words ? command.head.argument_count : command.head.environment_count;
+        const uint32_t count =
+            list == &command.words ? command.head.argument_count : command.head.environment_count;
         for (uint32_t i = 0; i < count; ++i)
             if (std::string text; take_string(payload, text))
                 list->push_back(std::move(text));
@@ -86,8 +87,8 @@ bool parse(std::string_view payload, Command& command) {
     ::signal(SIGPIPE, SIG_DFL);
     const char* home = std::getenv("HOME");
     if (command.folder.empty() || ::chdir(command.folder.c_str()) != 0)
-        if (!home || ::chdir(home) != 0)
-            [[maybe_unused]] const int changed = ::chdir("/");
+        if (!home || ::chdir(home) != 0) [[maybe_unused]]
+            const int changed = ::chdir("/");
     for (std::string& variable : command.environment)
         ::putenv(variable.data());
     std::vector<char*> words;
@@ -182,7 +183,8 @@ bool Channel::run(std::string_view payload) {
         end.reset();
     slave.reset();
     if (const int failure = report.wait()) {
-        fail(command.words[0] + ": " + (failure == ENOENT ? "not found on the host" : std::strerror(failure)));
+        fail(command.words[0] + ": " +
+             (failure == ENOENT ? "not found on the host" : std::strerror(failure)));
         return false;
     }
     return true;
@@ -199,7 +201,8 @@ bool Channel::connect(std::string_view path) {
         return false;
     }
     std::memcpy(address.sun_path, name.c_str(), name.size());
-    if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (!socket ||
+        ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         fail("cannot connect to " + name + ": " + std::strerror(errno));
         return false;
     }
@@ -292,7 +295,8 @@ void Channel::ended(int wait_status) {
     pid_ = -1;
     read(output_, kInteropOutput, true);
     read(error_, kInteropError, true);
-    // Without credit there may be more; its coming brings us here again. What is left open belongs to daemons.
+    // Without credit there may be more; its coming brings us here again. What is left open belongs to
+    // daemons.
     if (credit_ > 0)
         finish();
 }

@@ -1,5 +1,5 @@
-// lxss-interop: the host's side of interop for one instance (frames.h). Its standard input is the connection; it ends
-// with that. Started by lxssd; programs get its environment, and what the client adds.
+// lxss-interop: the host's side of interop for one instance (frames.h). Its standard input is the connection;
+// it ends with that. Started by lxssd; programs get its environment, and what the client adds.
 #include "interop/server.hpp"
 
 #include <csignal>

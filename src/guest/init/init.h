@@ -14,12 +14,12 @@ enum { kLxssFailed = 255 };
 
 // What lxss keeps inside of a running instance.
 #define RUN_FOLDER "/run/lxss"
-#define TOOLS_FOLDER RUN_FOLDER "/tools"       // the programs shipped into instances
-#define COMMANDS_FOLDER RUN_FOLDER "/bin"      // their names for users
+#define TOOLS_FOLDER RUN_FOLDER "/tools"  // the programs shipped into instances
+#define COMMANDS_FOLDER RUN_FOLDER "/bin" // their names for users
 #define INTEROP_SOCKET RUN_FOLDER "/interop"
-#define ROOTFS_FILE RUN_FOLDER "/rootfs"       // host folder of the instance's root
-#define WARNINGS_FILE RUN_FOLDER "/warnings"   // for the first session on a terminal
-#define MOUNTS_FILE RUN_FOLDER "/mounts"       // names that `lxss --mount` has made, one a line
+#define ROOTFS_FILE RUN_FOLDER "/rootfs"     // host folder of the instance's root
+#define WARNINGS_FILE RUN_FOLDER "/warnings" // for the first session on a terminal
+#define MOUNTS_FILE RUN_FOLDER "/mounts"     // names that `lxss --mount` has made, one a line
 
 // Settings of /etc/wsl.conf. Strings are empty when not set.
 struct wsl_configuration {
@@ -36,8 +36,8 @@ struct wsl_configuration {
     bool append_host_path;
 };
 
-// Reads /etc/wsl.conf; a missing file leaves the defaults, and so does a value that is wrong. `report`, if not
-// null, gets a line of text for each setting that is unknown or wrong, with file and line number.
+// Reads /etc/wsl.conf; a missing file leaves the defaults, and so does a value that is wrong. `report`, if
+// not null, gets a line of text for each setting that is unknown or wrong, with file and line number.
 void read_wsl_configuration(struct wsl_configuration* configuration, void (*report)(const char* text));
 
 struct account {
@@ -63,21 +63,21 @@ int mount_host_folder(int argc, char** argv);
 int unmount_host_folder(int argc, char** argv);
 int interop_server(int argc, char** argv);
 
-// Leads the sockets of the host's display and sound (LXSS_X11 and others in the environment, from lxss) into the
-// instance and sets DISPLAY and its like. As root, before the account is taken.
+// Leads the sockets of the host's display and sound (LXSS_X11 and others in the environment, from lxss) into
+// the instance and sets DISPLAY and its like. As root, before the account is taken.
 void forward_displays(const struct account* account);
 
 // Programs that users call by name.
 int wslpath(int argc, char** argv);
-int host_command(int argc, char** argv);  // lxss-host
-int open_on_host(int argc, char** argv);  // lxss-open: browser
-int edit_on_host(int argc, char** argv);  // lxss-edit
+int host_command(int argc, char** argv); // lxss-host
+int open_on_host(int argc, char** argv); // lxss-open: browser
+int edit_on_host(int argc, char** argv); // lxss-edit
 
 // The commands' folder with its links; where lxss's programs can be reached.
 void make_commands(void);
 
-// The host's name of a file of the instance, and the other way round. False with errno ENOENT when the other side
-// does not see it. The result is absolute if `path` is.
+// The host's name of a file of the instance, and the other way round. False with errno ENOENT when the other
+// side does not see it. The result is absolute if `path` is.
 bool host_path(const char* path, char result[PATH_MAX]);
 bool guest_path(const char* path, char result[PATH_MAX]);
 

@@ -34,7 +34,8 @@ void consume(struct buffer* buffer, size_t length) {
         buffer->start = buffer->end = 0;
 }
 
-void append_frame(struct buffer* buffer, uint32_t channel, uint32_t type, const void* payload, size_t length) {
+void append_frame(struct buffer* buffer, uint32_t channel, uint32_t type, const void* payload,
+                  size_t length) {
     const struct interop_frame frame = {channel, type, (uint32_t)length};
     append(buffer, &frame, sizeof frame);
     append(buffer, payload, length);

@@ -47,7 +47,9 @@ static void get_size(struct winsize* size) {
             return;
 }
 
-static void append_string(struct buffer* buffer, const char* text) { append(buffer, text, strlen(text) + 1); }
+static void append_string(struct buffer* buffer, const char* text) {
+    append(buffer, text, strlen(text) + 1);
+}
 
 // The variables that go along: what describes the terminal, and what WSLENV names.
 static uint32_t append_environment(struct buffer* buffer) {
@@ -138,7 +140,8 @@ static void take(struct conversation* conversation, const struct interop_frame* 
     case kInteropOutput:
     case kInteropError:
         // A reader that has gone ends a program of the instance by SIGPIPE; so it does the one on the host.
-        if (!write_all(frame->type == kInteropOutput ? STDOUT_FILENO : STDERR_FILENO, payload, frame->length)) {
+        if (!write_all(frame->type == kInteropOutput ? STDOUT_FILENO : STDERR_FILENO, payload,
+                       frame->length)) {
             number = SIGPIPE;
             append_frame(&conversation->out, 0, kInteropSignal, &number, sizeof number);
         }
@@ -191,8 +194,9 @@ static void forward_signal(struct conversation* conversation, int signals) {
 static int run_on_host(char** words) {
     const int connection = connect_to_interop();
     if (connection < 0) {
-        dprintf(STDERR_FILENO, "lxss-host: the host cannot be reached (%s); interop may be switched off, in "
-                               "/etc/wsl.conf or in the host's lxss.conf\n",
+        dprintf(STDERR_FILENO,
+                "lxss-host: the host cannot be reached (%s); interop may be switched off, in "
+                "/etc/wsl.conf or in the host's lxss.conf\n",
                 strerror(errno));
         return kLxssFailed;
     }
@@ -206,7 +210,8 @@ static int run_on_host(char** words) {
     sigset_t set;
     sigemptyset(&set);
     for (int i = 0; i < 8; ++i)
-        sigaddset(&set, ((const int[]){SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM})[i]);
+        sigaddset(&set,
+                  ((const int[]){SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM})[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     const int signals = signalfd(-1, &set, SFD_CLOEXEC);
     enter_raw_mode(terminals);
@@ -287,7 +292,8 @@ static int run_with(char** prefix, size_t prefix_length, int argc, char** argv) 
 
 int open_on_host(int argc, char** argv) {
     if (argc < 2) {
-        dprintf(STDERR_FILENO, "Usage: %s ADDRESS-OR-FILE...\nOpens it with the host's browser or program for it.\n",
+        dprintf(STDERR_FILENO,
+                "Usage: %s ADDRESS-OR-FILE...\nOpens it with the host's browser or program for it.\n",
                 argv[0]);
         return kLxssFailed;
     }

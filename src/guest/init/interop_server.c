@@ -1,5 +1,5 @@
-// `init --interop`: the middle of interop. Standard input and output are the connection to the host; programs of the
-// instance connect to INTEROP_SOCKET, and to the sockets that are led to sockets of the host.
+// `init --interop`: the middle of interop. Standard input and output are the connection to the host; programs
+// of the instance connect to INTEROP_SOCKET, and to the sockets that are led to sockets of the host.
 #include "interop.h"
 
 #include <errno.h>
@@ -17,8 +17,8 @@ enum { kMaxConnections = 512, kMaxForwards = 32, kHostBacklog = 4 << 20 };
 struct connection {
     int socket; // -1: free
     bool opened, is_forward, input_ended;
-    bool ending;      // all has come from the host; goes when it is written
-    uint32_t credit;  // forwards: bytes that may still be sent to the host
+    bool ending;     // all has come from the host; goes when it is written
+    uint32_t credit; // forwards: bytes that may still be sent to the host
     struct buffer in, out;
 };
 
@@ -56,7 +56,8 @@ static void accept_connection(int listener, const struct forward* forward) {
         if (forward) {
             connection->opened = connection->is_forward = true;
             connection->credit = kInteropWindow;
-            append_frame(&g_to_host, channel, kInteropConnect, forward->outside, strlen(forward->outside) + 1);
+            append_frame(&g_to_host, channel, kInteropConnect, forward->outside,
+                         strlen(forward->outside) + 1);
         }
         return;
     }
@@ -145,7 +146,8 @@ static void read_client(uint32_t channel) {
     bool good = fill(&connection->in, connection->socket), broken = false;
     struct interop_frame frame;
     while (!broken && next_frame(&connection->in, &frame, &broken)) {
-        broken = !take_from_client(channel, &frame, connection->in.data + connection->in.start + sizeof frame);
+        broken =
+            !take_from_client(channel, &frame, connection->in.data + connection->in.start + sizeof frame);
         consume(&connection->in, sizeof frame + frame.length);
     }
     if (!good || broken)
@@ -210,7 +212,8 @@ static void serve(int listener) {
         polled[0] = (struct pollfd){STDIN_FILENO, buffered(&g_to_host) ? POLLIN | POLLOUT : POLLIN, 0};
         polled[1] = (struct pollfd){host_is_slow ? -1 : listener, POLLIN, 0};
         for (size_t i = 0; i < kMaxForwards; ++i)
-            polled[2 + i] = (struct pollfd){i < g_forward_count && !host_is_slow ? g_forwards[i].listener : -1, POLLIN, 0};
+            polled[2 + i] = (struct pollfd){
+                i < g_forward_count && !host_is_slow ? g_forwards[i].listener : -1, POLLIN, 0};
         struct pollfd* const clients = polled + 2 + kMaxForwards;
         for (uint32_t channel = 0; channel < kMaxConnections; ++channel) {
             const struct connection* connection = &g_connections[channel];

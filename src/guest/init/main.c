@@ -54,8 +54,8 @@ static const struct {
     const char* name;
     int (*run)(int argc, char** argv);
 } kCommands[] = {
-    {"wslpath", wslpath},       {"lxss-host", host_command}, {"lxss-open", open_on_host},
-    {"wslview", open_on_host},  {"lxss-edit", edit_on_host},
+    {"wslpath", wslpath},      {"lxss-host", host_command}, {"lxss-open", open_on_host},
+    {"wslview", open_on_host}, {"lxss-edit", edit_on_host},
 };
 
 void make_commands(void) {
@@ -91,6 +91,7 @@ int main(int argc, char** argv) {
     complain(0, "usage: init --boot [--hostname=NAME]\n"
                 "       init --session [--user=USER] [--default-user=USER] [--cd=DIR] [--login] [--shell] -- "
                 "WORDS...\n"
-                "       init --interop | --debug-shell | --system-info | --mount FOLDER NAME OPTIONS | --unmount NAME");
+                "       init --interop | --debug-shell | --system-info | --mount FOLDER NAME OPTIONS | "
+                "--unmount NAME");
     return 2;
 }

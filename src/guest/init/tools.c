@@ -48,7 +48,8 @@ int system_info(void) {
     const char* name = getenv("WSL_DISTRO_NAME");
     printf("Instance: %s\n", name ? name : "");
     print_distribution();
-    printf("Kernel: %s %s %s\nHost Name: %s\n", system.sysname, system.release, system.machine, system.nodename);
+    printf("Kernel: %s %s %s\nHost Name: %s\n", system.sysname, system.release, system.machine,
+           system.nodename);
     if (sysinfo(&memory) == 0)
         printf("Up: %ld s\nProcesses: %d\nMemory: %llu MiB, of which free %llu MiB\n", (long)memory.uptime,
                memory.procs, (unsigned long long)memory.totalram * memory.mem_unit >> 20,
