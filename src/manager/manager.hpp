@@ -55,7 +55,7 @@ private:
     enum class Purpose { Serve, Import, Export };
 
     struct Session {
-        ClientPointer client; // null once the client has gone
+        ClientPointer client; // null once the client has gone, and for what no client waits for
         // Called with the wait status, or without one when the session could not be run to its end.
         std::function<void(std::optional<int> wait_status, const std::string& problem)> ended;
         // Until its kernel has started it: what a new kernel can start it from, should this one end first.

@@ -82,9 +82,9 @@ void Manager::start_interop_of(const InstancePointer& instance) {
     descriptors.push_back(std::move(output));
     descriptors.push_back(std::move(log));
     const uint32_t session = instance->next_session++;
-    instance->sessions[session] = {nullptr, [name = instance->name](std::optional<int>, const std::string&) {
-                                       spdlog::info("instance {}: interop has ended", name);
-                                   }};
+    instance->sessions[session].ended = [name = instance->name](std::optional<int>, const std::string&) {
+        spdlog::info("instance {}: interop has ended", name);
+    };
     instance->has_interop = instance->kernel.run(session, command, std::move(descriptors));
 }
 
