@@ -1,27 +1,12 @@
 // lxss: the launcher.
 #include "cli/connection.hpp"
 #include "cli/conversation.hpp"
+#include "cli/os/streams.hpp"
 #include "cli/verbs.hpp"
 
 #include <cstdio>
-#include <fcntl.h>
-#include <unistd.h>
 
 using namespace lxss;
-
-// Shutdown is answered by the end of the manager. None may be running, and then none is started for it.
-static int shut_down() {
-    if (!manager_is_running())
-        return 0;
-    try {
-        Request request;
-        request.header.message = ClientMessage::Shutdown;
-        request.forward_signals = false;
-        converse(request);
-    } catch (const ManagerEnded&) {
-    }
-    return 0;
-}
 
 static int dispatch(const Arguments& arguments) {
     switch (arguments.verb) {
@@ -29,6 +14,10 @@ static int dispatch(const Arguments& arguments) {
         return run_command(arguments);
     case Verb::List:
         return list_instances(arguments);
+    case Verb::ListOnline:
+        return list_online();
+    case Verb::Install:
+        return install_instance(arguments);
     case Verb::Import:
         return import_instance(arguments);
     case Verb::Export:
@@ -36,32 +25,38 @@ static int dispatch(const Arguments& arguments) {
     case Verb::Check:
         return check_instance(arguments);
     case Verb::Shutdown:
-        return shut_down();
+        return shut_down(arguments);
     case Verb::SetDefault:
     case Verb::Terminate:
     case Verb::Unregister:
     case Verb::SetUser:
+    case Verb::Rename:
+    case Verb::Move:
+    case Verb::ImportInPlace:
         return simple_request(arguments);
+    case Verb::DebugShell:
+    case Verb::SystemInfo:
+    case Verb::Mount:
+    case Verb::Unmount:
+        return run_tool(arguments);
+    case Verb::Status:
+        return print_status();
     case Verb::Version:
-        std::printf("lxss %s\n", LXSS_VERSION);
-        return 0;
+        return print_version();
     case Verb::Help:
         std::fputs(kHelpText, stdout);
         return 0;
     }
-    return 1;
+    return kLxssFailed;
 }
 
 int main(int argc, char** argv) {
-    // A closed standard descriptor would be taken by a socket and then handed to the session.
-    for (int descriptor = 0; descriptor < 3; ++descriptor)
-        if (::fcntl(descriptor, F_GETFD) < 0)
-            ::open("/dev/null", O_RDWR);
+    const std::vector<std::string> words = prepare_launcher(argc, argv);
     try {
-        return dispatch(parse_arguments({argv + 1, argv + argc}));
+        return dispatch(parse_arguments(words));
     } catch (const UsageError& problem) {
         std::fprintf(stderr, "lxss: %s\n", problem.what());
-        return 1;
+        return kLxssFailed;
     } catch (const LauncherError& problem) {
         std::fprintf(stderr, "lxss: %s\n", problem.what());
         return problem.exit_code;

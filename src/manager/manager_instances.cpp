@@ -2,16 +2,20 @@
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
+#include "manager/os/files.hpp"
+#include "manager/paths.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
 
 namespace lxss {
 
 using namespace std::chrono_literals;
+
+// A kernel whose manager has died takes a while to end its instance in order.
+static constexpr std::chrono::milliseconds kLockPatience = 10s;
 
 Manager::InstancePointer Manager::find_instance(const std::string& name) const {
     for (const InstancePointer& instance : instances_)
@@ -32,6 +36,11 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
         if (auto self = weak.lock())
             self->start_deadline.reset();
     };
+    events.started = [weak](uint32_t session) {
+        if (auto self = weak.lock())
+            if (auto found = self->sessions.find(session); found != self->sessions.end())
+                found->second.unstarted.reset();
+    };
     events.exited = [this, weak](uint32_t session, int wait_status) {
         if (auto self = weak.lock())
             session_ended(self, session, wait_status, "");
@@ -40,13 +49,68 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
         if (auto self = weak.lock())
             session_ended(self, session, std::nullopt, text.empty() ? std::strerror(error_number) : text);
     };
-    const KernelOptions options{options_.kernel, options_.guest_dir, entry.name, entry.folder,
-                                purpose != Purpose::Serve};
-    if (!instance->kernel.start(options, std::move(events), error))
+    instance->kernel.expect(std::move(events));
+    load_configuration();
+    instance->lock_deadline = Clock::now() + kLockPatience;
+    if (!try_start(instance, error))
         return nullptr;
-    instance->start_deadline = Clock::now() + 60s;
     instances_.push_back(instance);
+    if (purpose == Purpose::Serve && configuration_.of_instance(entry.name).interop)
+        start_interop_of(instance);
     return instance;
+}
+
+// The host's side in a process of its own, and the instance's as the first session, which no client waits
+// for.
+void Manager::start_interop_of(const InstancePointer& instance) {
+    auto host_side = std::make_unique<Helper>();
+    UniqueFd input, output, log;
+    std::string error;
+    if (!start_interop(helper_program("lxss-interop"), host_side->process, input, error) ||
+        !(output = duplicate_descriptor(input.get())) ||
+        !(log = open_log(instance->folder + "/lxss.log", error))) {
+        spdlog::error("instance {}: no interop: {}", instance->name, error);
+        return;
+    }
+    host_side->then = [](const ExitStatus&) {};
+    helpers_.push_back(std::move(host_side));
+    RunCommand command;
+    command.program = "init";
+    command.arguments = {"init", "--interop", "--rootfs=" + instance->folder + "/rootfs"};
+    std::vector<UniqueFd> descriptors;
+    descriptors.push_back(std::move(input));
+    descriptors.push_back(std::move(output));
+    descriptors.push_back(std::move(log));
+    const uint32_t session = instance->next_session++;
+    instance->sessions[session].ended = [name = instance->name](std::optional<int>, const std::string&) {
+        spdlog::info("instance {}: interop has ended", name);
+    };
+    instance->has_interop = instance->kernel.run(session, command, std::move(descriptors));
+}
+
+// True while there is hope: it has started, or will be tried again.
+bool Manager::try_start(const InstancePointer& instance, std::string& error) {
+    instance->lock_retry.reset();
+    bool held = false;
+    UniqueFd lock = lock_instance_folder(instance->folder, held, error);
+    if (!lock) {
+        const Clock::time_point now = Clock::now();
+        if (held && now < *instance->lock_deadline)
+            instance->lock_retry = now + 10ms;
+        return instance->lock_retry.has_value();
+    }
+    KernelOptions options{options_.kernel,
+                          options_.guest_dir,
+                          instance->name,
+                          instance->folder,
+                          instance->purpose != Purpose::Serve,
+                          ""};
+    for (const auto& [name, folder] : configuration_.drives)
+        options.drives += name + "=" + folder + "\n";
+    if (!instance->kernel.start(options, std::move(lock), error))
+        return false;
+    instance->start_deadline = Clock::now() + 60s;
+    return true;
 }
 
 void Manager::start_session(const InstancePointer& instance, const ClientPointer& client, RunCommand command,
@@ -56,9 +120,40 @@ void Manager::start_session(const InstancePointer& instance, const ClientPointer
     instance->grace_deadline.reset();
     client->instance = instance->name;
     client->session = session;
-    instance->sessions[session] = {client, std::move(ended)};
+    // An instance that is ending by itself takes requests until its end is seen; these go to the next kernel.
+    std::vector<UniqueFd> copies;
+    for (const UniqueFd& descriptor : descriptors)
+        copies.push_back(duplicate_descriptor(descriptor.get()));
+    Session& entry = instance->sessions[session];
+    entry.client = client;
+    entry.ended = std::move(ended);
+    if (instance->purpose == Purpose::Serve && !client->was_restarted &&
+        std::all_of(copies.begin(), copies.end(), [](const UniqueFd& copy) { return bool(copy); }))
+        entry.unstarted = Session::Request{command, std::move(copies)};
+    if (instance->has_interop)
+        command.environment.push_back("LXSS_INTEROP=1");
     if (!instance->kernel.run(session, command, std::move(descriptors)))
         session_ended(instance, session, std::nullopt, "the command and its environment are too long");
+}
+
+// Gives a session that its kernel has ended without starting to a new kernel. Once for each: a kernel that
+// ends whatever it is asked to run would take for ever.
+bool Manager::restart_session(const Instance& dead, Session& session) {
+    const RegistryEntry* entry = registry_.find(dead.name);
+    if (!entry || entry->state != RegistryState::Installed)
+        return false;
+    InstancePointer instance = find_instance(dead.name);
+    std::string error;
+    if (!instance)
+        instance = start_instance(*entry, Purpose::Serve, error);
+    if (!instance || instance->phase != Phase::Running)
+        return false;
+    spdlog::info("instance {}: a command that came as it ended is run anew", dead.name);
+    session.client->was_restarted = true;
+    Session::Request request = std::move(*session.unstarted);
+    start_session(instance, session.client, std::move(request.command), std::move(request.descriptors),
+                  std::move(session.ended));
+    return true;
 }
 
 void Manager::session_ended(const InstancePointer& instance, uint32_t session, std::optional<int> wait_status,
@@ -77,8 +172,9 @@ void Manager::consider_grace(const InstancePointer& instance) {
         return;
     const bool used = std::any_of(instance->sessions.begin(), instance->sessions.end(),
                                   [](const auto& item) { return item.second.client != nullptr; });
-    if (!used)
-        instance->grace_deadline = Clock::now() + options_.grace;
+    const auto grace = options_.grace.value_or(configuration_.idle_timeout_of(instance->name));
+    if (!used && grace.count() >= 0)
+        instance->grace_deadline = Clock::now() + grace;
 }
 
 void Manager::stop_instance(const InstancePointer& instance, std::chrono::milliseconds grace,
@@ -90,6 +186,8 @@ void Manager::stop_instance(const InstancePointer& instance, std::chrono::millis
     instance->phase = Phase::Stopping;
     instance->start_deadline.reset();
     instance->grace_deadline.reset();
+    if (!instance->kernel.started())
+        return instance_gone(instance, "the instance '" + instance->name + "' was terminated");
     if (!instance->kernel.ready()) {
         instance->kernel.kill();
         return;
@@ -115,11 +213,8 @@ std::string Manager::log_tail(const Instance& instance) const {
     return text;
 }
 
-void Manager::instance_died(const InstancePointer& instance, int wait_status) {
-    std::erase(instances_, instance);
-    const std::string how = WIFSIGNALED(wait_status)
-                                ? "was killed by signal " + std::to_string(WTERMSIG(wait_status))
-                                : "ended with status " + std::to_string(WEXITSTATUS(wait_status));
+void Manager::instance_died(const InstancePointer& instance, const ExitStatus& status) {
+    const std::string how = status.text();
     spdlog::info("instance {}: its kernel {}", instance->name, how);
     std::string problem;
     if (instance->phase == Phase::Stopping)
@@ -129,10 +224,17 @@ void Manager::instance_died(const InstancePointer& instance, int wait_status) {
             "the instance '" + instance->name + "' could not start: its kernel " + how + log_tail(*instance);
     else
         problem = "the instance '" + instance->name + "' has ended: its kernel " + how + log_tail(*instance);
+    instance_gone(instance, problem);
+}
+
+void Manager::instance_gone(const InstancePointer& instance, const std::string& problem) {
+    std::erase(instances_, instance);
     auto sessions = std::move(instance->sessions);
     instance->sessions.clear();
+    const bool ended_by_itself = instance->phase == Phase::Running && instance->kernel.ready();
     for (auto& [number, session] : sessions)
-        session.ended(std::nullopt, problem);
+        if (!ended_by_itself || !session.unstarted || !session.client || !restart_session(*instance, session))
+            session.ended(std::nullopt, problem);
     for (auto& then : instance->when_stopped)
         then();
 }

@@ -1,13 +1,11 @@
 #include "manager/registry.hpp"
 
 #include "manager/instance_name.hpp"
-#include "manager/unique_fd.hpp"
+#include "manager/os/files.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +21,8 @@ static const char* state_name(RegistryState state) {
         return "installing";
     case RegistryState::Uninstalling:
         return "uninstalling";
+    case RegistryState::Converting:
+        return "converting";
     case RegistryState::Installed:
         break;
     }
@@ -30,8 +30,8 @@ static const char* state_name(RegistryState state) {
 }
 
 static RegistryState state_from_name(const std::string& name) {
-    for (RegistryState state :
-         {RegistryState::Installed, RegistryState::Installing, RegistryState::Uninstalling})
+    for (RegistryState state : {RegistryState::Installed, RegistryState::Installing,
+                                RegistryState::Uninstalling, RegistryState::Converting})
         if (name == state_name(state))
             return state;
     throw RegistryError("unknown state '" + name + "'");
@@ -59,7 +59,12 @@ void Registry::load() {
             entry.default_user = item.value("default_user", "");
             entry.state = state_from_name(item.value("state", "installed"));
             entry.made_folder = item.value("made_folder", true);
-            if (!valid_instance_name(entry.name) || !entry.folder.starts_with('/') || find(entry.name))
+            entry.target = item.value("target", "");
+            entry.target_made = item.value("target_made", true);
+            entry.leftover = item.value("leftover", "");
+            entry.leftover_made = item.value("leftover_made", true);
+            if (!valid_instance_name(entry.name) || !is_absolute_path(entry.folder) || find(entry.name) ||
+                (entry.state == RegistryState::Converting && !is_absolute_path(entry.target)))
                 throw RegistryError("bad entry '" + entry.name + "'");
             entries_.push_back(std::move(entry));
         }
@@ -105,6 +110,14 @@ void Registry::remove(std::string_view name) {
     save(changed, same_instance_name(default_name_, name) ? "" : default_name_);
 }
 
+void Registry::rename(std::string_view name, const std::string& new_name) {
+    std::vector<RegistryEntry> changed = entries_;
+    for (RegistryEntry& entry : changed)
+        if (same_instance_name(entry.name, name))
+            entry.name = new_name;
+    save(changed, same_instance_name(default_name_, name) ? new_name : default_name_);
+}
+
 void Registry::set_default(std::string_view name) {
     if (const RegistryEntry* entry = find(name))
         save(entries_, entry->name);
@@ -112,12 +125,18 @@ void Registry::set_default(std::string_view name) {
 
 void Registry::save(const std::vector<RegistryEntry>& entries, const std::string& default_name) {
     json instances = json::array();
-    for (const RegistryEntry& entry : entries)
-        instances.push_back({{"name", entry.name},
-                             {"folder", entry.folder},
-                             {"default_user", entry.default_user},
-                             {"state", state_name(entry.state)},
-                             {"made_folder", entry.made_folder}});
+    for (const RegistryEntry& entry : entries) {
+        json item = {{"name", entry.name},
+                     {"folder", entry.folder},
+                     {"default_user", entry.default_user},
+                     {"state", state_name(entry.state)},
+                     {"made_folder", entry.made_folder}};
+        if (!entry.target.empty())
+            item.update({{"target", entry.target}, {"target_made", entry.target_made}});
+        if (!entry.leftover.empty())
+            item.update({{"leftover", entry.leftover}, {"leftover_made", entry.leftover_made}});
+        instances.push_back(std::move(item));
+    }
     const json document = {{"version", kFormatVersion}, {"default", default_name}, {"instances", instances}};
     std::string text;
     try {
@@ -126,30 +145,8 @@ void Registry::save(const std::vector<RegistryEntry>& entries, const std::string
         throw RegistryError("the folder's name is not UTF-8; choose another one");
     }
 
-    const std::string aside = path_ + ".new";
-    auto fail = [&](const char* what) {
-        const std::string reason = std::strerror(errno);
-        ::unlink(aside.c_str());
-        throw RegistryError("cannot " + std::string(what) + " the registry " + path_ + ": " + reason);
-    };
-    UniqueFd file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file)
-        fail("write");
-    for (size_t written = 0; written < text.size();) {
-        const ssize_t count = ::write(file.get(), text.data() + written, text.size() - written);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            fail("write");
-        written += static_cast<size_t>(count);
-    }
-    if (::fsync(file.get()) != 0)
-        fail("write");
-    if (::rename(aside.c_str(), path_.c_str()) != 0)
-        fail("replace");
-    UniqueFd folder(::open(path_.substr(0, path_.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder)
-        ::fsync(folder.get());
+    if (const std::string problem = replace_file(path_, text); !problem.empty())
+        throw RegistryError("the registry cannot be saved: " + problem);
     entries_ = entries;
     default_name_ = default_name;
 }

@@ -63,7 +63,7 @@ class Lifetime(support.TestCase):
         self.home.environment["LXSS_GRACE"] = "0"
         self.home.run("--shutdown")
         for _ in range(100):
-            self.assertSuccess(self.home.run("--list"))
+            self.assertSuccess(self.home.run("--list", "--quiet"))
         for _ in range(10):
             self.assertSuccess(self.home.run("-e", "true"))
 
@@ -74,6 +74,57 @@ class Lifetime(support.TestCase):
             # It may run before, after, or be among what is terminated.
             self.assertIn(self.home.run("-e", "true").returncode, (0, 1, 128 + 15, 128 + 9))
             self.assertEqual(process.wait(20), 0)
+
+    def test_an_export_is_over_when_it_answers(self):
+        self.home.run("--terminate", "test")
+        for number in range(8):
+            archive = os.path.join(self.home.folder, f"copy-{number}.tar")
+            self.assertSuccess(self.home.run("--export", "test", archive))
+            self.assertNotEqual(self.state(), "Exporting")
+            self.assertSuccess(self.home.run("--manage", "test", "--rename", "test"))
+
+    def test_an_end_in_order(self):
+        """SIGTERM comes first, with time to act on it; --force gives none."""
+        marker = os.path.join(self.home.instance_folder("test"), "rootfs", "tmp", "ended")
+        for words, expected in ((("--terminate", "test"), True), (("--shutdown",), True), (("--shutdown", "--force"), False)):
+            process = self.home.start("-e", "bash", "-c", "trap 'sleep 0.3; echo >/tmp/ended; exit' TERM; echo ready; "
+                                      "while :; do sleep 0.02; done")
+            self.assertEqual(process.stdout.readline(), b"ready\n")
+            self.assertSuccess(self.home.run(*words))
+            process.communicate(timeout=20)
+            self.assertEqual(os.path.exists(marker), expected, words)
+            if expected:
+                os.unlink(marker)
+
+    def test_fifty_clients_at_once(self):
+        processes = [self.home.start("-e", "sh", "-c", f"cat; exit {i}") for i in range(50)]
+        for i, process in enumerate(processes):
+            output, error = process.communicate(b"%d" % i, timeout=120)
+            self.assertEqual((output, process.returncode), (b"%d" % i, i), error)
+
+    def test_clients_that_die_at_any_moment(self):
+        self.assertSuccess(self.home.run("-e", "true"))
+        manager = self.home.manager_pids()[-1]
+        before = len(os.listdir(f"/proc/{manager}/fd"))
+        for i in range(60):
+            process = self.home.start("-e", "sh", "-c", "cat; sleep 60")
+            time.sleep(0.001 * (i % 20))
+            process.kill()
+            process.communicate()
+        self.assertEqual(self.home.run("-e", "echo", "x").stdout, b"x\n")
+        self.assertEqual(self.home.manager_pids()[-1], manager)
+        # No session holds the instance, and no descriptor is left.
+        self.assertTrue(support.wait_until(lambda: self.state() in ("Stopped", None), 20))
+        self.assertTrue(support.wait_until(lambda: not support.process_is_alive(manager) or
+                                           len(os.listdir(f"/proc/{manager}/fd")) <= before))
+
+    def test_a_manager_waits_for_the_kernel_of_one_that_was_killed(self):
+        """That kernel ends its instance in order, which takes it a while."""
+        process = self.home.start("-e", "bash", "-c", "trap 'sleep 1; exit' TERM; echo ready; while :; do sleep 0.02; done")
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        os.kill(self.home.manager_pids()[-1], signal.SIGKILL)
+        self.assertSuccess(self.home.run("-e", "true"))
+        process.communicate(timeout=10)
 
     def test_terminate(self):
         process = self.start_sleep()
@@ -105,7 +156,7 @@ class Lifetime(support.TestCase):
         process = self.start_sleep()
         os.kill(self.kernel_pids()[-1], signal.SIGKILL)
         _, error = process.communicate(timeout=10)
-        self.assertEqual(process.returncode, 1)
+        self.assertEqual(process.returncode, support.FAILED)
         self.assertIn(b"killed by signal 9", error)
         self.assertIn(b"lxss.log", error)
         self.assertSuccess(self.home.run("-e", "true"))
@@ -115,7 +166,7 @@ class Lifetime(support.TestCase):
         kernel = self.kernel_pids()[-1]
         os.kill(self.home.manager_pids()[-1], signal.SIGKILL)
         _, error = process.communicate(timeout=10)
-        self.assertEqual(process.returncode, 1)
+        self.assertEqual(process.returncode, support.FAILED)
         self.assertIn(b"ended unexpectedly", error)
         self.assertTrue(support.wait_until(lambda: not support.process_is_alive(kernel)))
         self.assertSuccess(self.home.run("-e", "true"))
@@ -135,14 +186,14 @@ class Lifetime(support.TestCase):
             self.home.environment["FAKE_LXKERNEL"] = behaviour
             if text:
                 result = self.home.run("-e", "true")
-                self.assertEqual(result.returncode, 1)
+                self.assertEqual(result.returncode, support.FAILED)
                 self.assertIn(text, result.stderr)
                 self.assertIn(b"told to die", result.stderr)
             else:
                 process = self.home.start("-e", "true")
                 self.assertTrue(support.wait_until(lambda: self.state() == "Running"))
                 self.assertSuccess(self.home.run("--terminate", "test"))
-                self.assertEqual(process.wait(10), 1)
+                self.assertEqual(process.wait(10), support.FAILED)
                 process.communicate()
         self.home.run("--shutdown")
         self.home.environment["LXSS_KERNEL"] = "/no/such/kernel"
@@ -160,9 +211,9 @@ class Lifetime(support.TestCase):
             import fcntl
             fcntl.flock(lock, fcntl.LOCK_EX)
             result = self.home.run("-e", "true")
-            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.returncode, support.FAILED)
             self.assertIn(b"another lxss uses", result.stderr)
-            self.assertEqual(self.home.run("--unregister", "test").returncode, 1)
+            self.assertEqual(self.home.run("--unregister", "test").returncode, support.FAILED)
         self.assertSuccess(self.home.run("--unregister", "test"))
         self.assertFalse(os.path.exists(self.home.instance_folder("test")))
 
@@ -172,7 +223,7 @@ class Lifetime(support.TestCase):
         with open(registry, "w") as file:
             file.write("{ damaged")
         result = self.home.run("--list")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"registry.json is damaged", result.stderr)
         with open(registry) as file:
             self.assertEqual(file.read(), "{ damaged")
@@ -184,19 +235,19 @@ class Lifetime(support.TestCase):
         self.home.run("--shutdown")
         os.chmod(run, 0o755)
         result = self.home.run("--list")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"open to other users", result.stderr)
         os.chmod(run, 0o700)
         os.rename(run, run + "-real")
         os.symlink(run + "-real", run)
-        self.assertEqual(self.home.run("--list").returncode, 1)
+        self.assertEqual(self.home.run("--list").returncode, support.FAILED)
         os.unlink(run)
 
     def test_long_home(self):
         home = support.Home()
         self.addCleanup(home.close)
         home.environment["LXSS_HOME"] = os.path.join(home.folder, "x" * 120)
-        self.assertSuccess(home.run("--list"))
+        self.assertSuccess(home.run("--list", "--quiet"))
         self.assertSuccess(home.run("--shutdown"))
 
     def test_manager_that_is_missing(self):
@@ -206,5 +257,5 @@ class Lifetime(support.TestCase):
         shutil.copy(self.home.command()[0], copy)
         self.home.run("--shutdown")
         result = subprocess.run([copy + "/lxss", "--list"], env=self.home.environment, capture_output=True, timeout=20)
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"lxssd", result.stderr)

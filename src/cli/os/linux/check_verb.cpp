@@ -66,7 +66,7 @@ UniqueFd take_lock(const Found& instance) {
 
 std::string kernel_program() {
     const char* other = std::getenv("LXSS_KERNEL");
-    return other && *other ? other : program_folder() + "/lxkernel";
+    return other && *other ? other : program_file("lxkernel");
 }
 
 } // namespace
