@@ -2,6 +2,7 @@
 #include "cli/verbs.hpp"
 
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -12,8 +13,7 @@
 namespace lxss {
 
 // A session starts with an environment of its own, as in WSL: what describes the terminal passes, and what
-// WSLENV names (name[/flags]:name...; the path flags p and l need drives, and such a variable stays behind
-// until then).
+// WSLENV names (name[/flags]:name...), whose paths are translated inside.
 static std::vector<std::string> session_environment() {
     std::vector<std::string> environment;
     auto pass = [&](const std::string& name) {
@@ -22,6 +22,9 @@ static std::vector<std::string> session_environment() {
     };
     for (const char* name : {"TERM", "COLORTERM", "LANG"})
         pass(name);
+    char folder[PATH_MAX];
+    if (::getcwd(folder, sizeof folder))
+        environment.push_back(std::string("LXSS_CURRENT_FOLDER=") + folder);
     const char* list = std::getenv("WSLENV");
     if (!list)
         return environment;
@@ -31,7 +34,7 @@ static std::vector<std::string> session_environment() {
         rest.remove_prefix(std::min(item.size() + 1, rest.size()));
         const std::string_view name = item.substr(0, item.find('/'));
         const std::string_view flags = item.substr(name.size());
-        if (!name.empty() && flags.find_first_of("plw") == flags.npos)
+        if (!name.empty() && flags.find('w') == flags.npos)
             pass(std::string(name));
     }
     return environment;
@@ -44,12 +47,10 @@ static std::string joined(const std::vector<std::string>& words) {
     return line;
 }
 
-int run_command(const Arguments& arguments) {
-    Request request;
-    request.header.message = ClientMessage::Run;
+// The standard streams of lxss are those of the session. `no_input` holds a descriptor that the request uses.
+static void give_streams(Request& request, UniqueFd& no_input) {
     request.descriptors = {0, 1, 2};
     request.terminal = find_terminal();
-    UniqueFd no_input;
     if (request.terminal.descriptor >= 0) {
         for (int i = 0; i < 3; ++i)
             if (::isatty(i))
@@ -61,7 +62,45 @@ int run_command(const Arguments& arguments) {
     const WindowSize size = terminal_size();
     request.header.rows = size.rows;
     request.header.columns = size.columns;
+}
 
+static int exit_code(const Request& request) {
+    const int wait_status = static_cast<int>(converse(request).header.value);
+    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+int run_tool(const Arguments& arguments) {
+    Request request;
+    UniqueFd no_input;
+    request.header.message = ClientMessage::Tool;
+    give_streams(request, no_input);
+    request.environment = session_environment();
+    request.arguments = {arguments.instance};
+    switch (arguments.verb) {
+    case Verb::DebugShell:
+        request.arguments.push_back("debug-shell");
+        break;
+    case Verb::SystemInfo:
+        request.arguments.push_back("system-info");
+        break;
+    case Verb::Mount:
+        request.arguments.insert(request.arguments.end(),
+                                 {"mount", absolute_folder(arguments.folder), arguments.name, arguments.options});
+        break;
+    case Verb::Unmount:
+        request.arguments.insert(request.arguments.end(), {"unmount", arguments.name});
+        break;
+    default:
+        throw LauncherError("no tool of the instance");
+    }
+    return exit_code(request);
+}
+
+int run_command(const Arguments& arguments) {
+    Request request;
+    UniqueFd no_input;
+    request.header.message = ClientMessage::Run;
+    give_streams(request, no_input);
     UniqueFd trace;
     if (arguments.trace) {
         request.header.flags |= kClientTrace | (arguments.trace_summary ? kClientTraceSummary : 0);
@@ -77,16 +116,14 @@ int run_command(const Arguments& arguments) {
     request.arguments = {arguments.instance, arguments.user, arguments.folder};
     if (arguments.mode == RunMode::Login) {
         request.header.flags |= kClientRunLogin;
-    } else if (arguments.mode == RunMode::Shell) {
-        request.header.flags |= kClientRunShell;
+    } else if (arguments.mode != RunMode::Exec) {
+        request.header.flags |= kClientRunShell | (arguments.mode == RunMode::LoginShell ? kClientRunLogin : 0);
         request.arguments.push_back(joined(arguments.words));
     } else {
         request.arguments.insert(request.arguments.end(), arguments.words.begin(), arguments.words.end());
     }
     request.environment = session_environment();
-
-    const int wait_status = static_cast<int>(converse(request).header.value);
-    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+    return exit_code(request);
 }
 
 } // namespace lxss

@@ -1,7 +1,5 @@
 #include "manager/kernel_process.hpp"
 
-#include "manager/instance_folder.hpp"
-
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -34,14 +32,11 @@ static std::string host_resolver_configuration() {
     return result.size() <= 32 * 1024 ? result : std::string();
 }
 
-bool KernelProcess::start(const KernelOptions& options, Events events, std::string& error) {
+bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::string& error) {
     if (::access(options.program.c_str(), X_OK) != 0) {
         error = "cannot run the kernel " + options.program + ": " + std::strerror(errno);
         return false;
     }
-    UniqueFd lock = lock_instance_folder(options.folder, error);
-    if (!lock)
-        return false;
     const std::string log_path = options.folder + "/lxss.log";
     UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!log) {
@@ -86,11 +81,13 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
         ::signal(SIGPIPE, SIG_DFL);
         // lxkernel hands LXSS_* and WSL_* on to the instance's init; what is the manager's own stays here.
-        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE"})
+        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"})
             ::unsetenv(name);
         ::setenv("WSL_DISTRO_NAME", options.name.c_str(), 1);
         ::setenv("LXSS_RESOLV_CONF", resolver.c_str(), 1);
         ::setenv("LXSS_HOSTNAME", options.name.c_str(), 1);
+        ::setenv("LXSS_ROOTFS", (options.folder + "/rootfs").c_str(), 1);
+        ::setenv("LXSS_DRIVES", options.drives.c_str(), 1);
         // First above the numbers that are about to be filled, then into place.
         const int sources[6] = {
             ::open("/dev/null", O_RDONLY), log.get(), log.get(), kernel_end.get(), log.get(), lock.get()};
@@ -106,7 +103,6 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
     }
     name_ = options.name;
     folder_ = options.folder;
-    events_ = std::move(events);
     spdlog::info("instance {}: started {} as process {}{}", name_, options.program, pid_,
                  options.no_init ? " without init" : "");
     return true;

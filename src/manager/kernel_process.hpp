@@ -19,6 +19,7 @@ struct KernelOptions {
     std::string name;
     std::string folder; // of the instance; holds rootfs/, lock and lxss.log
     bool no_init = false;
+    std::string drives; // a line "name=host folder" for each that is to be mounted
 };
 
 struct RunCommand {
@@ -38,10 +39,13 @@ public:
         std::function<void(uint32_t session, int error_number, const std::string& text)> failed;
     };
 
-    // Starts lxkernel; it holds the folder's lock from then on. Returns false with a message for the user.
-    bool start(const KernelOptions& options, Events events, std::string& error);
+    // Requests may be made from here on; they wait.
+    void expect(Events events) { events_ = std::move(events); }
 
-    pid_t pid() const { return pid_; }
+    // Starts lxkernel; it holds the folder's lock from then on. Returns false with a message for the user.
+    bool start(const KernelOptions& options, UniqueFd lock, std::string& error);
+
+    pid_t pid() const { return pid_; } // -1 before start()
     int control() const { return control_.get(); }
     bool ready() const { return ready_; }
     bool wants_to_send() const { return control_ && ready_ && !outbox_.empty(); }

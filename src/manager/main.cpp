@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
 #include <string>
@@ -28,15 +29,14 @@ static void tell_starter(int descriptor, const std::string& line) {
     }
 }
 
-static std::chrono::milliseconds seconds_from_environment(const char* name,
-                                                          std::chrono::milliseconds fallback) {
+static std::optional<std::chrono::milliseconds> seconds_from_environment(const char* name) {
     const char* text = std::getenv(name);
     if (!text)
-        return fallback;
+        return std::nullopt;
     char* end = nullptr;
     const double seconds = std::strtod(text, &end);
     if (end == text || *end || !(seconds >= 0 && seconds < 1e9))
-        return fallback;
+        return std::nullopt;
     return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
@@ -45,8 +45,27 @@ static std::string from_environment(const char* name, std::string fallback) {
     return text && *text ? text : fallback;
 }
 
-// Exclusive while a manager lives. One that is about to end gets a moment to do so.
-static bool take_lock(int lock) {
+// The socket that systemd listens on for us (sd_listen_fds(3)), or -1. Its descriptors begin at 3.
+static int socket_of_service_manager() {
+    const char* process = std::getenv("LISTEN_PID");
+    const char* count = std::getenv("LISTEN_FDS");
+    const bool ours = process && count && std::atoi(process) == ::getpid() && std::strcmp(count, "1") == 0;
+    for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
+        ::unsetenv(name);
+    int type = 0, listening = 0;
+    socklen_t length = sizeof type;
+    if (!ours || ::getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_SEQPACKET ||
+        ::getsockopt(3, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0 || !listening)
+        return -1;
+    ::fcntl(3, F_SETFD, FD_CLOEXEC);
+    ::fcntl(3, F_SETFL, O_NONBLOCK);
+    return 3;
+}
+
+// Exclusive while a manager lives. One that is about to end gets a moment to do so; with `wait` all its time.
+static bool take_lock(int lock, bool wait) {
+    if (wait)
+        return ::flock(lock, LOCK_EX) == 0;
     for (int tries = 0; tries < 100; ++tries) {
         if (::flock(lock, LOCK_EX | LOCK_NB) == 0)
             return true;
@@ -97,7 +116,9 @@ int main(int argc, char** argv) {
         return 1;
     }
     UniqueFd lock(::openat(runtime.get(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!lock || !take_lock(lock.get())) {
+    // A manager that was started before systemd took the socket's name hears of no client any more, and ends.
+    const int activated = socket_of_service_manager();
+    if (!lock || !take_lock(lock.get(), activated >= 0)) {
         tell_starter(ready, "running");
         return 0;
     }
@@ -106,8 +127,11 @@ int main(int argc, char** argv) {
     options.kernel = from_environment("LXSS_KERNEL", programs + "/lxkernel");
     options.guest_dir =
         from_environment("LXSS_GUEST_DIR", programs.substr(0, programs.rfind('/')) + "/libexec/guest");
-    options.grace = seconds_from_environment("LXSS_GRACE", options.grace);
-    options.idle = seconds_from_environment("LXSS_IDLE", options.idle);
+    options.catalog =
+        from_environment("LXSS_CATALOG", programs.substr(0, programs.rfind('/')) + "/share/lxss/catalog.json");
+    options.configuration_file = configuration_file();
+    options.grace = seconds_from_environment("LXSS_GRACE");
+    options.idle = seconds_from_environment("LXSS_IDLE");
 
     try {
         auto logger = spdlog::basic_logger_mt("lxssd", options.data_folder + "/log/lxssd.log");
@@ -119,7 +143,10 @@ int main(int argc, char** argv) {
     }
 
     const int folder = runtime.get();
-    auto open_listener = [folder] {
+    struct stat bound {}; // our own socket's file, which another manager's may have replaced
+    auto open_listener = [folder, activated, &bound] {
+        if (activated >= 0)
+            return UniqueFd(::fcntl(activated, F_DUPFD_CLOEXEC, 0));
         UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         const sockaddr_un address = socket_address(folder);
         ::unlinkat(folder, kSocketName,
@@ -129,9 +156,15 @@ int main(int argc, char** argv) {
             ::listen(listener.get(), SOMAXCONN) != 0)
             throw std::runtime_error(std::string("cannot listen in the runtime folder: ") +
                                      std::strerror(errno));
+        ::fstatat(folder, kSocketName, &bound, AT_SYMLINK_NOFOLLOW);
         return listener;
     };
-    auto remove_listener = [folder] { ::unlinkat(folder, kSocketName, 0); };
+    auto remove_listener = [folder, &bound] {
+        struct stat now;
+        if (::fstatat(folder, kSocketName, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == bound.st_ino &&
+            now.st_dev == bound.st_dev)
+            ::unlinkat(folder, kSocketName, 0);
+    };
     try {
         Manager manager(options, open_listener, remove_listener);
         spdlog::info("lxssd {} serves {} as process {}", LXSS_VERSION, options.data_folder, ::getpid());

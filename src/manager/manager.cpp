@@ -27,6 +27,7 @@ Manager::Manager(ManagerOptions options, std::function<UniqueFd()> open_listener
     for (int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP})
         ::sigaddset(&set, number);
     signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    load_configuration();
     listener_ = open_listener_();
 }
 
@@ -40,10 +41,10 @@ void Manager::run() {
             break;
         if (busy)
             idle_deadline_.reset();
-        else if (!idle_deadline_)
-            idle_deadline_ =
-                Clock::now() + (served_ ? options_.idle : std::max(options_.idle, kFirstClientWait));
-        else if (Clock::now() >= *idle_deadline_) {
+        else if (!idle_deadline_) {
+            const auto idle = options_.idle.value_or(configuration_.manager_idle_timeout);
+            idle_deadline_ = Clock::now() + (served_ ? idle : std::max(idle, kFirstClientWait));
+        } else if (Clock::now() >= *idle_deadline_) {
             // Nobody can connect any more once the name is gone; serve those who still came in before.
             remove_listener_();
             accept_clients();
@@ -96,6 +97,7 @@ int Manager::poll_timeout() const {
     };
     earlier(accept_pause_);
     for (const InstancePointer& instance : instances_) {
+        earlier(instance->lock_retry);
         earlier(instance->start_deadline);
         earlier(instance->grace_deadline);
         earlier(instance->kill_deadline);
@@ -111,6 +113,9 @@ void Manager::check_deadlines() {
     if (accept_pause_ && now >= *accept_pause_)
         accept_pause_.reset();
     for (const InstancePointer& instance : std::vector(instances_)) {
+        std::string problem;
+        if (instance->lock_retry && now >= *instance->lock_retry && !try_start(instance, problem))
+            instance_gone(instance, problem);
         if (instance->start_deadline && now >= *instance->start_deadline) {
             instance->start_deadline.reset();
             spdlog::error("instance {}: its kernel did not become ready in time", instance->name);
@@ -119,7 +124,7 @@ void Manager::check_deadlines() {
         if (instance->grace_deadline && now >= *instance->grace_deadline) {
             instance->grace_deadline.reset();
             spdlog::info("instance {}: last client gone", instance->name);
-            stop_instance(instance, 3s);
+            stop_instance(instance, configuration_.stop_timeout);
         }
         if (instance->kill_deadline && now >= *instance->kill_deadline) {
             instance->kill_deadline.reset();
@@ -134,7 +139,7 @@ void Manager::handle_signals() {
     while (::read(signals_.get(), &information, sizeof information) == sizeof information) {
         if (information.ssi_signo != SIGCHLD) {
             spdlog::info("signal {}: ending", information.ssi_signo);
-            begin_shutdown();
+            begin_shutdown(false);
         }
     }
     reap_children();
@@ -167,59 +172,21 @@ void Manager::reap_children() {
     }
 }
 
-void Manager::begin_shutdown() {
+void Manager::begin_shutdown(bool force) {
     shutting_down_ = true;
     // From here on a launcher starts a new manager, which waits until this one has ended.
     remove_listener_();
     listener_.reset();
     for (const InstancePointer& instance : std::vector(instances_))
-        stop_instance(instance, instance->purpose == Purpose::Serve ? 3s : 0s);
+        stop_instance(instance, instance->purpose == Purpose::Serve && !force ? configuration_.stop_timeout : 0s);
 }
 
-void Manager::remove_entry(const std::string& name, std::function<void(const std::string&)> then) {
-    const RegistryEntry* entry = registry_.find(name);
-    if (!entry)
-        return then("");
-    const std::string folder = entry->folder;
-    const bool made_folder = entry->made_folder;
-    const pid_t pid = ::fork();
-    if (pid < 0)
-        return then(std::string("cannot start a process: ") + std::strerror(errno));
-    if (pid == 0) {
-        sigset_t none;
-        ::sigemptyset(&none);
-        ::sigprocmask(SIG_SETMASK, &none, nullptr);
-        ::setsid();
-        ::_exit(remove_instance_folder(folder, made_folder, 10));
-    }
-    helpers_[pid] = [this, name, folder, then = std::move(then)](int wait_status) {
-        const int failure = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EINTR;
-        std::string problem;
-        if (failure != 0) {
-            problem = "cannot remove " + folder + ": " +
-                      (failure == EBUSY ? "another lxss uses it" : std::strerror(failure)) +
-                      "; 'lxss --unregister " + name + "' tries again";
-        } else {
-            try {
-                registry_.remove(name);
-            } catch (const RegistryError& error) {
-                problem = error.what();
-            }
-        }
-        if (!problem.empty())
-            spdlog::error("instance {}: {}", name, problem);
-        then(problem);
-    };
-}
-
-// What a manager that was killed in the middle of an import or a removal has left.
-void Manager::recover() {
-    for (const RegistryEntry& entry : std::vector(registry_.entries())) {
-        if (entry.state == RegistryState::Installed)
-            continue;
-        spdlog::warn("instance {}: an interrupted import or removal is cleaned up", entry.name);
-        remove_entry(entry.name, [](const std::string&) {});
-    }
+void Manager::load_configuration() {
+    const std::vector<std::string> known = configuration_.problems;
+    configuration_ = read_configuration(options_.configuration_file, options_.data_folder + "/instances");
+    for (const std::string& problem : configuration_.problems)
+        if (std::find(known.begin(), known.end(), problem) == known.end())
+            spdlog::warn("{}", problem);
 }
 
 } // namespace lxss

@@ -13,6 +13,9 @@ namespace lxss {
 
 using namespace std::chrono_literals;
 
+// A kernel whose manager has died takes a while to end its instance in order.
+static constexpr std::chrono::milliseconds kLockPatience = 10s;
+
 Manager::InstancePointer Manager::find_instance(const std::string& name) const {
     for (const InstancePointer& instance : instances_)
         if (same_instance_name(instance->name, name))
@@ -40,13 +43,34 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
         if (auto self = weak.lock())
             session_ended(self, session, std::nullopt, text.empty() ? std::strerror(error_number) : text);
     };
-    const KernelOptions options{options_.kernel, options_.guest_dir, entry.name, entry.folder,
-                                purpose != Purpose::Serve};
-    if (!instance->kernel.start(options, std::move(events), error))
+    instance->kernel.expect(std::move(events));
+    load_configuration();
+    instance->lock_deadline = Clock::now() + kLockPatience;
+    if (!try_start(instance, error))
         return nullptr;
-    instance->start_deadline = Clock::now() + 60s;
     instances_.push_back(instance);
     return instance;
+}
+
+// True while there is hope: it has started, or will be tried again.
+bool Manager::try_start(const InstancePointer& instance, std::string& error) {
+    instance->lock_retry.reset();
+    bool held = false;
+    UniqueFd lock = lock_instance_folder(instance->folder, held, error);
+    if (!lock) {
+        const Clock::time_point now = Clock::now();
+        if (held && now < *instance->lock_deadline)
+            instance->lock_retry = now + 10ms;
+        return instance->lock_retry.has_value();
+    }
+    KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
+                          instance->purpose != Purpose::Serve, ""};
+    for (const auto& [name, folder] : configuration_.drives)
+        options.drives += name + "=" + folder + "\n";
+    if (!instance->kernel.start(options, std::move(lock), error))
+        return false;
+    instance->start_deadline = Clock::now() + 60s;
+    return true;
 }
 
 void Manager::start_session(const InstancePointer& instance, const ClientPointer& client, RunCommand command,
@@ -77,8 +101,9 @@ void Manager::consider_grace(const InstancePointer& instance) {
         return;
     const bool used = std::any_of(instance->sessions.begin(), instance->sessions.end(),
                                   [](const auto& item) { return item.second.client != nullptr; });
-    if (!used)
-        instance->grace_deadline = Clock::now() + options_.grace;
+    const auto grace = options_.grace.value_or(configuration_.idle_timeout_of(instance->name));
+    if (!used && grace.count() >= 0)
+        instance->grace_deadline = Clock::now() + grace;
 }
 
 void Manager::stop_instance(const InstancePointer& instance, std::chrono::milliseconds grace,
@@ -90,6 +115,8 @@ void Manager::stop_instance(const InstancePointer& instance, std::chrono::millis
     instance->phase = Phase::Stopping;
     instance->start_deadline.reset();
     instance->grace_deadline.reset();
+    if (instance->kernel.pid() < 0)
+        return instance_gone(instance, "the instance '" + instance->name + "' was terminated");
     if (!instance->kernel.ready()) {
         instance->kernel.kill();
         return;
@@ -116,7 +143,6 @@ std::string Manager::log_tail(const Instance& instance) const {
 }
 
 void Manager::instance_died(const InstancePointer& instance, int wait_status) {
-    std::erase(instances_, instance);
     const std::string how = WIFSIGNALED(wait_status)
                                 ? "was killed by signal " + std::to_string(WTERMSIG(wait_status))
                                 : "ended with status " + std::to_string(WEXITSTATUS(wait_status));
@@ -129,6 +155,11 @@ void Manager::instance_died(const InstancePointer& instance, int wait_status) {
             "the instance '" + instance->name + "' could not start: its kernel " + how + log_tail(*instance);
     else
         problem = "the instance '" + instance->name + "' has ended: its kernel " + how + log_tail(*instance);
+    instance_gone(instance, problem);
+}
+
+void Manager::instance_gone(const InstancePointer& instance, const std::string& problem) {
+    std::erase(instances_, instance);
     auto sessions = std::move(instance->sessions);
     instance->sessions.clear();
     for (auto& [number, session] : sessions)

@@ -27,6 +27,16 @@ std::string data_folder() {
     return "";
 }
 
+std::string configuration_file() {
+    if (std::string home = environment("LXSS_HOME"); !home.empty())
+        return home + "/lxss.conf";
+    if (std::string folder = environment("XDG_CONFIG_HOME"); folder.starts_with('/'))
+        return folder + "/lxss/lxss.conf";
+    if (std::string home = environment("HOME"); !home.empty())
+        return home + "/.config/lxss/lxss.conf";
+    return "";
+}
+
 std::string runtime_folder() {
     if (std::string home = environment("LXSS_HOME"); !home.empty())
         return home + "/run";

@@ -14,6 +14,10 @@ namespace lxss {
 // ~/.local/share/lxss. Empty when the environment names no home.
 std::string data_folder();
 
+// The user's settings, lxss.conf(5): $LXSS_HOME/lxss.conf, else $XDG_CONFIG_HOME/lxss/lxss.conf, else
+// ~/.config/lxss/lxss.conf. Empty when the environment names no home.
+std::string configuration_file();
+
 // Folder of the socket: $LXSS_HOME/run, else $XDG_RUNTIME_DIR/lxss if that is a folder of ours, else
 // /tmp/lxss-<uid>.
 std::string runtime_folder();
