@@ -266,6 +266,8 @@ Result<usize> stream_read(Handle stream, const abi::iovec* vectors, usize count)
 Result<usize> stream_write(Handle stream, const abi::iovec* vectors, usize count);
 Result<u64> stream_seek(Handle stream, i64 offset, i32 whence); // ESPIPE
 Result<u32> stream_bytes_available(Handle stream);
+// What a handle from outside may be used for: abi::O_RDONLY, O_WRONLY or O_RDWR.
+Result<u32> access_mode(Handle handle);
 
 // ---- waiting for handles ------------------------------------------------------------------------------------
 
@@ -308,6 +310,10 @@ Result<void> set_option(Handle socket, i32 level, i32 option, const void* value,
 // `message` and all it points to as in sendmsg(2); flags: abi::MSG_*, MSG_DONTWAIT implied.
 Result<usize> send_message(Handle socket, const abi::msghdr* message, i32 flags);
 Result<usize> receive_message(Handle socket, abi::msghdr* message, i32 flags);
+// A connection to a local service of the host, which may carry handles (SCM_RIGHTS) both ways. Linux: `name` is the
+// absolute name of a UNIX socket, or "@" and an abstract name; `type` is SOCK_STREAM or SOCK_SEQPACKET. EAGAIN when the
+// service has no room for another connection at present; ECONNREFUSED, ENOENT, EACCES, EPROTOTYPE as connect(2).
+Result<Handle> connect_local(const char* name, i32 type);
 // Interface and address queries (abi::SIOCGIF*, FIONREAD...) on a socket.
 Result<i32> socket_control(Handle socket, u32 request, void* argument);
 

@@ -3,6 +3,7 @@
 // Their open file descriptions are shared with programs outside, so O_NONBLOCK cannot be set on them. Readiness is
 // asked first instead, and a write to something that may block is kept to PIPE_BUF bytes, which a ready pipe or
 // terminal takes at once. (SIGPIPE is ignored in pico processes: EPIPE comes back as a value.)
+#include "abi/fcntl.hpp"
 #include "abi/ioctl.hpp"
 #include "abi/termios.hpp"
 #include "abi/poll.hpp"
@@ -60,6 +61,11 @@ Result<u32> stream_bytes_available(Handle stream) {
     i32 bytes = 0;
     TRY(checked_call(abi::SYS_ioctl, number(stream), abi::FIONREAD, address(&bytes)));
     return static_cast<u32>(bytes);
+}
+
+Result<u32> access_mode(Handle handle) {
+    const auto flags = TRY(checked_call(abi::SYS_fcntl, number(handle), abi::F_GETFL));
+    return static_cast<u32>(flags) & abi::O_ACCMODE;
 }
 
 } // namespace host

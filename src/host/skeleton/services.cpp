@@ -46,6 +46,9 @@ Result<u64> stream_seek(Handle, i64, i32) {
 Result<u32> stream_bytes_available(Handle) {
     return Errno::ENOSYS;
 }
+Result<u32> access_mode(Handle) {
+    return Errno::ENOSYS;
+}
 
 } // namespace host
 
