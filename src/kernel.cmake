@@ -25,6 +25,18 @@ file(GLOB LXSS_SKELETON_SOURCES CONFIGURE_DEPENDS host/skeleton/*.cpp)
 add_library(host_skeleton STATIC ${LXSS_SKELETON_SOURCES})
 target_link_libraries(host_skeleton PUBLIC lxss_freestanding)
 
+if(WIN32)
+  # An image of the NT host: no C runtime, one fixed base (base::kKernelBase) in every process, so that functions have the same
+  # addresses in all of them.
+  function(lxss_nt_image target)
+    target_link_libraries(${target} PRIVATE lxbase lxss_freestanding)
+    target_link_options(${target} PRIVATE -nostdlib -nostartfiles -Wl,--entry=lx_start -Wl,--image-base=0x620000000000
+      -Wl,--disable-dynamicbase -Wl,--disable-reloc-section -Wl,--subsystem=console -Wl,--stack=0x100000
+      -Wl,--gc-sections)
+    target_link_libraries(${target} PRIVATE kernel32 ntdll)
+  endfunction()
+endif()
+
 if(NOT WIN32)
   file(GLOB LXSS_HOST_SOURCES CONFIGURE_DEPENDS host/linux/*.cpp host/linux/*.S)
   file(GLOB LXSS_ENGINE_SOURCES CONFIGURE_DEPENDS engine/direct/*.cpp engine/direct/*.S)

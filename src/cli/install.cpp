@@ -1,14 +1,13 @@
 // --install and --list --online: distributions of the catalog.
 #include "cli/conversation.hpp"
-#include "cli/helper_process.hpp"
+#include "cli/os/helper_process.hpp"
+#include "cli/os/streams.hpp"
 #include "cli/verbs.hpp"
 #include "manager/instance_name.hpp"
+#include "manager/paths.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <unistd.h>
 
 namespace lxss {
 
@@ -46,17 +45,17 @@ std::string name_from_file(const std::string& file) {
 void make_instance(const Distribution& distribution, const std::string& name, const std::string& folder) {
     const std::string& source = distribution.source;
     if (source.starts_with("apt:")) {
-        HelperProcess packages({own_helper("debian-packages"), source.substr(4)});
+        HelperProcess packages({helper_program("debian-packages"), source.substr(4)});
         import_archive(name, folder, packages.output(), true);
         return packages.finish();
     }
     if (source.starts_with("/"))
         return import_file(name, folder, source);
     // With its checksum in the name, so that a file that is there already is the right one.
-    HelperProcess fetch({own_helper("lxss-fetch"), source, distribution.checksum, distribution.cache_file}, false);
+    HelperProcess fetch({helper_program("lxss-fetch"), source, distribution.checksum, distribution.cache_file}, false);
     fetch.finish();
     import_file(name, folder, distribution.cache_file);
-    ::unlink(distribution.cache_file.c_str());
+    remove_file(distribution.cache_file);
 }
 
 } // namespace
@@ -76,7 +75,7 @@ int list_online() {
 
 int install_instance(const Arguments& arguments) {
     std::string name = arguments.name;
-    const bool talks = ::isatty(STDERR_FILENO);
+    const bool talks = is_terminal(standard_stream(2));
     if (!arguments.file.empty()) {
         if (name.empty())
             name = name_from_file(arguments.file);
@@ -102,7 +101,7 @@ int install_instance(const Arguments& arguments) {
     }
     std::printf("Distribution successfully installed. It can be launched via 'lxss -d %s'\n", name.c_str());
     std::fflush(stdout);
-    if (arguments.no_launch || !::isatty(STDIN_FILENO) || !::isatty(STDOUT_FILENO))
+    if (arguments.no_launch || !is_terminal(standard_stream(0)) || !is_terminal(standard_stream(1)))
         return 0;
     std::printf("Launching %s...\n", name.c_str());
     std::fflush(stdout);

@@ -1,9 +1,9 @@
 #include "cli/verbs.hpp"
 
 #include "cli/conversation.hpp"
+#include "cli/os/streams.hpp"
 
 #include <cstdio>
-#include <sys/utsname.h>
 
 namespace lxss {
 
@@ -31,11 +31,11 @@ int simple_request(const Arguments& arguments) {
         break;
     case Verb::Move:
         request.header.message = ClientMessage::Move;
-        request.arguments.push_back(absolute_folder(arguments.folder));
+        request.arguments.push_back(whole_folder_name(arguments.folder));
         break;
     case Verb::ImportInPlace:
         request.header.message = ClientMessage::ImportInPlace;
-        request.arguments.push_back(absolute_folder(arguments.folder));
+        request.arguments.push_back(whole_folder_name(arguments.folder));
         break;
     default:
         throw LauncherError("not a simple request");
@@ -71,10 +71,7 @@ int print_status() {
 }
 
 int print_version() {
-    utsname host{};
-    ::uname(&host);
-    std::printf("lxss version: %s\nHost kernel: %s %s %s\n", LXSS_VERSION, host.sysname, host.release,
-                host.machine);
+    std::printf("lxss %s\n", LXSS_VERSION);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/arguments.hpp"
+#include "manager/unique_fd.hpp"
 
 namespace lxss {
 
@@ -28,10 +29,10 @@ int run_tool(const Arguments& arguments);
 
 // Makes an instance in `folder` ("": the user's folder for instances) from an open archive, or from a file, "-", or
 // the folder of an OCI image layout. With `set_up` the archive brings packages and a script that installs them.
-void import_archive(const std::string& name, const std::string& folder, int archive, bool set_up);
+void import_archive(const std::string& name, const std::string& folder, HostDescriptor archive, bool set_up);
 void import_file(const std::string& name, const std::string& folder, const std::string& file);
 
 // The absolute name of a folder whose parents may be missing too.
-std::string absolute_folder(std::string folder);
+std::string whole_folder_name(const std::string& folder);
 
 } // namespace lxss

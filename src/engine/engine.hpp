@@ -1,5 +1,5 @@
-// How guest code runs: what lxcore asks of an engine, and what an engine calls in lxcore.
-// Engines: direct/ (guest code runs as it is, call sites are patched) and, later, translate/ (code cache).
+// How guest code runs: what lxcore and hosts ask of an engine, and what an engine calls in lxcore.
+// Engines: direct/ (guest code runs as it is, call sites are patched) and translate/ (code cache). A kernel is linked with one.
 #pragma once
 
 #include "base/result.hpp"
@@ -52,6 +52,18 @@ u64 executable_rip(u64 rip);
 // The guest set its GS base (arch_prctl): from now on this process's calls come in by the slow way only.
 void guest_owns_gs(u64 base);
 
+// ---- asked of the engine by the host ----
+
+// What a host gives to guest memory that shall have `protection` (abi::PROT_*): a translating engine never executes it in place.
+u32 host_protection(u32 protection);
+// The host has changed what [address, address + length) holds, or who may access it. Called with Mm::lock held; may be
+// called for ranges that hold no code.
+void code_changed(u64 address, u64 length);
+// Around the host's copy of the calling process: between the two the engine's private state is consistent. The second is called
+// in the parent, and in the child if the engine's data has been copied to it.
+void before_fork();
+void after_fork();
+
 // ---- called by the engine, implemented by lxcore ----
 
 // The hardware exceptions that guest code can raise, by x86 trap number.
@@ -68,9 +80,19 @@ struct TextPlace {
     u64 text_start; // address of the text's mapping
 };
 
+// What an address is as code.
+struct CodeRange {
+    u64 start, end; // of one mapping with equal properties
+    bool may_change; // the guest, or somebody through another mapping, can write it
+};
+
 } // namespace engine
 
 extern "C" {
+// Whether the current process may execute `address`, and what is around it.
+bool lxcore_find_code(u64 address, engine::CodeRange* range);
+// Calls visit(context, block) for every thread block, but the caller's, that runs in the current address space.
+void lxcore_visit_other_threads(void (*visit)(void* context, host::ThreadBlock& block), void* context);
 // The text or trampolines of the current process at `address`; false when it lies in neither.
 bool lxcore_find_text(u64 address, engine::TextPlace* place);
 // The call site whose syscall instruction ends at `address` has trapped: tells the engine, and maps its copy of the text, or a

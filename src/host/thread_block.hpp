@@ -47,7 +47,7 @@ struct ThreadBlock {
     u64 frame;                     // 0x08: address of the Frame
     u64 guest_rsp;                 // 0x10: scratch of the entry code
     std::atomic<u32> work;         // 0x18
-    u32 text_generation;           // 0x1c: engine: patches applied when the thread entered the kernel
+    std::atomic<u32> in_translation; // 0x1c: translating engine: the thread may be in translated code
     u64 entry;                     // 0x20: where trampolines jump
     u64 guest_gs_base;             // 0x28
     u64 canary;                    // 0x30: at the end of the Task area, against stack overflow
@@ -61,10 +61,12 @@ struct ThreadBlock {
     u32 uses_guest_gs;             // 0x5c: the guest owns GS: entry by the slow way only
     u64 host_private;              // 0x60
     u64 fork_fs_base;              // 0x68: FS base with which a new thread starts
+    u64 guest_fs_base;             // 0x70: where FS is not the guest's own: engine/translate/slots.hpp
+    u64 engine_slots[8];           // 0x78: translating engine: see there
 
     Frame& guest_frame() { return *reinterpret_cast<Frame*>(frame); }
 };
-static_assert(sizeof(ThreadBlock) <= 0x80);
+static_assert(sizeof(ThreadBlock) <= 0xc0);
 
 // The running thread's block.
 inline ThreadBlock* current_block() {

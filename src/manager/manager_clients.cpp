@@ -3,14 +3,10 @@
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
-#include "manager/paths.hpp"
+#include "manager/os/files.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 
 namespace lxss {
 
@@ -24,22 +20,22 @@ static constexpr uint32_t kRunFlags = kClientTerminalMask | kClientTrace | kClie
 
 void Manager::accept_clients() {
     for (;;) {
-        UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket) {
-            if (errno == EMFILE || errno == ENFILE) {
-                spdlog::warn("no descriptors left for another client");
-                accept_pause_ = Clock::now() + 100ms;
-            }
-            if (errno == EINTR || errno == ECONNABORTED)
-                continue;
+        Connection connection;
+        switch (listener_.accept(connection)) {
+        case Listener::Status::None:
             return;
-        }
-        if (!peer_is_same_user(socket.get())) {
+        case Listener::Status::OutOfDescriptors:
+            spdlog::warn("no descriptors left for another client");
+            accept_pause_ = Clock::now() + 100ms;
+            return;
+        case Listener::Status::OtherUser:
             spdlog::warn("a client of another user was turned away");
             continue;
+        case Listener::Status::Accepted:
+            break;
         }
         auto client = std::make_shared<Client>();
-        client->socket = std::move(socket);
+        client->connection = std::move(connection);
         clients_.push_back(client);
         served_ = true;
         serve_client(client); // its request is usually there already
@@ -47,12 +43,13 @@ void Manager::accept_clients() {
 }
 
 void Manager::serve_client(const ClientPointer& client) {
-    while (client->socket) {
+    while (client->connection) {
         Packet packet;
-        switch (receive_packet(client->socket.get(), packet)) {
+        switch (client->connection.receive(packet)) {
         case ReceiveStatus::WouldBlock:
             return;
         case ReceiveStatus::Closed:
+        case ReceiveStatus::Broken:
             return close_client(client);
         case ReceiveStatus::Received:
             break;
@@ -67,9 +64,9 @@ void Manager::serve_client(const ClientPointer& client) {
 }
 
 void Manager::close_client(const ClientPointer& client) {
-    if (!client->socket)
+    if (!client->connection)
         return;
-    client->socket.reset();
+    client->connection.reset();
     std::erase(clients_, client);
     if (InstancePointer instance = client->session ? find_instance(client->instance) : nullptr) {
         auto session = instance->sessions.find(client->session);
@@ -84,24 +81,24 @@ void Manager::close_client(const ClientPointer& client) {
 }
 
 void Manager::reply(const ClientPointer& client, ClientMessage message, uint32_t value) {
-    if (!client->socket)
+    if (!client->connection)
         return;
     ClientHeader header{};
     header.message = message;
     header.value = value;
-    send_client_packet(client->socket.get(), header, {});
+    send_client_packet(client->connection, header, {});
     client->gone = nullptr;
     client->session = 0;
     close_client(client);
 }
 
 void Manager::fail(const ClientPointer& client, const std::string& text, int exit_code) {
-    if (!client->socket)
+    if (!client->connection)
         return;
     ClientHeader header{};
     header.message = ClientMessage::Error;
     header.value = static_cast<uint32_t>(exit_code);
-    send_client_packet(client->socket.get(), header, {text});
+    send_client_packet(client->connection, header, {text});
     client->gone = nullptr;
     client->session = 0;
     close_client(client);
@@ -111,7 +108,7 @@ void Manager::handle_request(const ClientPointer& client, ClientPacket packet) {
     if (packet.header.version != kClientProtocolVersion)
         return fail(client,
                     "this lxss and the running lxssd are of different versions; end lxssd with 'kill " +
-                        std::to_string(::getpid()) + "' and try again");
+                        std::to_string(own_process_id()) + "' and try again");
     if (client->asked) {
         InstancePointer instance = client->session ? find_instance(client->instance) : nullptr;
         if (!instance)
@@ -176,8 +173,8 @@ void Manager::handle_request(const ClientPointer& client, ClientPacket packet) {
 void Manager::item(const ClientPointer& client, const std::vector<std::string>& strings) {
     ClientHeader header{};
     header.message = ClientMessage::Item;
-    if (client->socket)
-        send_client_packet(client->socket.get(), header, strings);
+    if (client->connection)
+        send_client_packet(client->connection, header, strings);
 }
 
 const RegistryEntry* Manager::require_installed(const ClientPointer& client, const std::string& name) {
@@ -213,7 +210,7 @@ const RegistryEntry* Manager::require_stopped(const ClientPointer& client, const
         return entry;
     if (instance->phase == Phase::Stopping)
         stop_instance(instance, 0s, [client, again] {
-            if (client->socket)
+            if (client->connection)
                 again();
         });
     else
@@ -238,7 +235,7 @@ bool Manager::check_new_name(const ClientPointer& client, const std::string& nam
 }
 
 bool Manager::check_new_folder(const ClientPointer& client, const std::string& folder) {
-    if (!folder.starts_with('/')) {
+    if (!is_absolute_path(folder)) {
         fail(client, "the folder's name must be absolute");
         return false;
     }
@@ -263,7 +260,7 @@ void Manager::run_for_client(const ClientPointer& client, const std::string& nam
         auto waiting = std::make_shared<std::pair<RunCommand, std::vector<UniqueFd>>>(std::move(command),
                                                                                       std::move(descriptors));
         return stop_instance(instance, 0s, [this, client, name, waiting] {
-            if (!client->socket)
+            if (!client->connection)
                 return;
             if (shutting_down_)
                 return fail(client, "lxssd is ending; try again");
@@ -382,7 +379,7 @@ void Manager::request_status(const ClientPointer& client) {
     item(client, {"Instance Folder", configuration_.instance_folder});
     item(client, {"Instance Idle Timeout",
                   milliseconds(options_.grace.value_or(configuration_.idle_timeout))});
-    item(client, {"Manager", "lxssd " LXSS_VERSION ", process " + std::to_string(::getpid())});
+    item(client, {"Manager", "lxssd " LXSS_VERSION ", process " + std::to_string(own_process_id())});
     for (const std::string& problem : configuration_.problems)
         item(client, {"Warning", problem});
     reply(client, ClientMessage::Done);
@@ -516,7 +513,7 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     start_session(
         instance, client, std::move(command), std::move(packet.descriptors),
         [this, client, instance, outcome](std::optional<int> wait_status, const std::string& problem) {
-            if (!client->socket)
+            if (!client->connection)
                 *outcome = "its client has gone";
             else if (!wait_status)
                 *outcome = problem;
@@ -536,7 +533,7 @@ void Manager::request_export(const ClientPointer& client, ClientPacket packet) {
     if (instance && instance->phase == Phase::Stopping) {
         auto waiting = std::make_shared<ClientPacket>(std::move(packet));
         return stop_instance(instance, 0s, [this, client, waiting] {
-            if (client->socket)
+            if (client->connection)
                 request_export(client, std::move(*waiting));
         });
     }

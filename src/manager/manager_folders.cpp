@@ -1,37 +1,28 @@
 // What happens to instances' folders: removal and move, and what a manager that was killed has left of them.
+#include "manager/folder_helper.hpp"
 #include "manager/instance_folder.hpp"
 #include "manager/manager.hpp"
+#include "manager/paths.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace lxss {
 
-static constexpr int kLockSeconds = 10;
-// Exit statuses of helpers of a move beside errno values, which are smaller: it had to copy; it was undone.
-static constexpr int kMovedByCopy = 250;
-static constexpr int kUndone = 251;
-
-int Manager::start_helper(std::function<int()> work, std::function<void(int)> then) {
-    const pid_t pid = ::fork();
-    if (pid < 0)
-        return errno;
-    if (pid == 0) {
-        sigset_t none;
-        ::sigemptyset(&none);
-        ::sigprocmask(SIG_SETMASK, &none, nullptr);
-        ::setsid();
-        ::_exit(work());
-    }
-    helpers_[pid] = [then = std::move(then)](int wait_status) {
-        then(WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EINTR);
+std::string Manager::start_helper(const std::vector<std::string>& words, std::function<void(int)> then) {
+    auto helper = std::make_unique<Helper>();
+    std::vector<std::string> command = {program_path()};
+    command.insert(command.end(), words.begin(), words.end());
+    std::string error;
+    if (!helper->process.start(command, error))
+        return error;
+    helper->then = [then = std::move(then)](const ExitStatus& status) {
+        then(status.was_killed ? EINTR : status.code);
     };
-    return 0;
+    helpers_.push_back(std::move(helper));
+    return "";
 }
 
 static std::string reason(int failure) {
@@ -58,21 +49,16 @@ void Manager::remove_entry(const std::string& name, std::function<void(const std
             spdlog::error("instance {}: {}", name, problem);
         then(problem);
     };
-    const int failure = start_helper(
-        [folder = entry->folder, made_folder = entry->made_folder] {
-            return remove_instance_folder(folder, made_folder, kLockSeconds);
-        },
-        finish);
-    if (failure)
-        then(std::string("cannot start a process: ") + std::strerror(failure));
+    const std::string error = start_helper(remove_words(entry->folder, entry->made_folder), finish);
+    if (!error.empty())
+        then(error);
 }
 
 void Manager::remove_leftover(const std::string& name) {
     const RegistryEntry* entry = registry_.find(name);
     if (!entry || entry->leftover.empty())
         return;
-    start_helper([folder = entry->leftover,
-                  made = entry->leftover_made] { return remove_instance_folder(folder, made, 0); },
+    start_helper(remove_words(entry->leftover, entry->leftover_made),
                  [this, name, folder = entry->leftover](int failure) {
                      const RegistryEntry* now = registry_.find(name);
                      if (failure)
@@ -136,26 +122,16 @@ void Manager::request_move(const ClientPointer& client, const std::string& name,
         return;
     if (!is_free_folder(folder))
         return fail(client, folder + " is not empty; name a folder that is empty or does not exist");
-    struct stat status;
     RegistryEntry moving = *entry;
     moving.state = RegistryState::Converting;
     moving.target = folder;
-    moving.target_made = ::lstat(folder.c_str(), &status) != 0;
+    moving.target_made = !std::filesystem::exists(folder);
     try {
         registry_.put(moving);
     } catch (const RegistryError& error) {
         return fail(client, error.what());
     }
     spdlog::info("instance {}: move from {} to {}", moving.name, moving.folder, folder);
-    auto work = [from = moving.folder, folder] {
-        bool held = false, copied = false;
-        std::string error;
-        const UniqueFd lock = lock_instance_folder(from, held, error);
-        if (!lock)
-            return held ? EBUSY : EIO;
-        const int failure = move_instance_folder(from, folder, copied);
-        return failure == 0 && copied ? kMovedByCopy : failure;
-    };
     auto finish = [this, client, name = moving.name, folder](int failure) {
         if (failure != 0 && failure != kMovedByCopy) {
             undo_move(name);
@@ -166,9 +142,10 @@ void Manager::request_move(const ClientPointer& client, const std::string& name,
             problem.empty() ? reply(client, ClientMessage::Done) : fail(client, problem);
         });
     };
-    if (const int failure = start_helper(work, finish)) {
+    const std::string error = start_helper(move_words(moving.folder, folder), finish);
+    if (!error.empty()) {
         undo_move(moving.name);
-        fail(client, std::string("cannot start a process: ") + std::strerror(failure));
+        fail(client, error);
     }
 }
 
@@ -186,21 +163,7 @@ void Manager::recover() {
         }
         // The helper of the move may have outlived its manager; it holds the lock until it is done.
         spdlog::warn("instance {}: an interrupted move is cleaned up", entry.name);
-        auto work = [from = entry.folder, to = entry.target, made = entry.target_made] {
-            bool held = true;
-            std::string error;
-            struct stat status;
-            for (int tries = 0; ::lstat((from + "/rootfs").c_str(), &status) == 0; ++tries) {
-                const UniqueFd lock = lock_instance_folder(from, held, error);
-                if (lock && ::lstat((from + "/rootfs").c_str(), &status) == 0)
-                    return remove_instance_folder(to, made, 0) == 0 ? kUndone : EIO;
-                if (!held || tries > 20 * 600)
-                    return EBUSY;
-                ::usleep(50'000);
-            }
-            return 0;
-        };
-        start_helper(work, [this, name = entry.name](int result) {
+        start_helper(resume_move_words(entry.folder, entry.target, entry.target_made), [this, name = entry.name](int result) {
             if (result == 0)
                 finish_move(name, false, [](const std::string&) {});
             else if (result == kUndone)

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <fstream>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
 
 namespace lxss {
 
@@ -115,7 +114,7 @@ void Manager::stop_instance(const InstancePointer& instance, std::chrono::millis
     instance->phase = Phase::Stopping;
     instance->start_deadline.reset();
     instance->grace_deadline.reset();
-    if (instance->kernel.pid() < 0)
+    if (!instance->kernel.started())
         return instance_gone(instance, "the instance '" + instance->name + "' was terminated");
     if (!instance->kernel.ready()) {
         instance->kernel.kill();
@@ -142,10 +141,8 @@ std::string Manager::log_tail(const Instance& instance) const {
     return text;
 }
 
-void Manager::instance_died(const InstancePointer& instance, int wait_status) {
-    const std::string how = WIFSIGNALED(wait_status)
-                                ? "was killed by signal " + std::to_string(WTERMSIG(wait_status))
-                                : "ended with status " + std::to_string(WEXITSTATUS(wait_status));
+void Manager::instance_died(const InstancePointer& instance, const ExitStatus& status) {
+    const std::string how = status.text();
     spdlog::info("instance {}: its kernel {}", instance->name, how);
     std::string problem;
     if (instance->phase == Phase::Stopping)

@@ -22,6 +22,11 @@ void guest_owns_gs(u64 base) {
     block.work.fetch_or(host::kWorkFullReturn, std::memory_order_relaxed);
 }
 
+u32 host_protection(u32 protection) { return protection; }
+void code_changed(u64, u64) {}
+void before_fork() {}
+void after_fork() {}
+
 } // namespace engine
 
 void lx_trapped_system_call(host::Frame* frame) {

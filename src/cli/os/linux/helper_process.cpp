@@ -1,7 +1,6 @@
-#include "cli/helper_process.hpp"
+#include "cli/os/helper_process.hpp"
 
 #include "cli/connection.hpp"
-#include "manager/paths.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -57,11 +56,6 @@ void HelperProcess::finish() {
         throw LauncherError(program_ + (WIFSIGNALED(wait_status)
                                             ? " was ended by signal " + std::to_string(WTERMSIG(wait_status))
                                             : " failed with status " + std::to_string(WEXITSTATUS(wait_status))));
-}
-
-std::string own_helper(const std::string& name) {
-    const std::string programs = program_folder();
-    return programs.substr(0, programs.rfind('/')) + "/libexec/lxss/" + name;
 }
 
 } // namespace lxss

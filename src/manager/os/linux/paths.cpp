@@ -2,12 +2,9 @@
 
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace lxss {
 
@@ -48,52 +45,37 @@ std::string runtime_folder() {
     return "/tmp/lxss-" + std::to_string(::geteuid());
 }
 
-UniqueFd open_runtime_folder(std::string& error) {
-    const std::string folder = runtime_folder();
-    const bool below_home = !environment("LXSS_HOME").empty();
-    if ((below_home ? !make_folders(folder) : ::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)) {
-        error = "cannot make " + folder + ": " + std::strerror(errno);
-        return {};
-    }
-    UniqueFd descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    struct stat status;
-    if (!descriptor || ::fstat(descriptor.get(), &status) != 0) {
-        error = "cannot open " + folder + ": " + std::strerror(errno) +
-                (errno == ENOTDIR || errno == ELOOP ? " (it must be a folder, not a link)" : "");
-        return {};
-    }
-    if (status.st_uid != ::geteuid()) {
-        error = folder + " belongs to another user; set XDG_RUNTIME_DIR to a folder of your own";
-        return {};
-    }
-    if (status.st_mode & 077) {
-        error = folder + " is open to other users; run 'chmod 700 " + folder + "' if you trust what is in it";
-        return {};
-    }
-    return descriptor;
-}
-
-sockaddr_un socket_address(int runtime_folder_descriptor) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", runtime_folder_descriptor,
-                  kSocketName);
-    return address;
-}
-
-bool peer_is_same_user(int socket) {
-    ucred peer{};
-    socklen_t length = sizeof peer;
-    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == ::geteuid();
+std::string program_path() {
+    char path[PATH_MAX];
+    const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+    return length <= 0 ? "." : std::string(path, static_cast<size_t>(length));
 }
 
 std::string program_folder() {
-    char path[PATH_MAX];
-    const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-    if (length <= 0)
-        return ".";
-    const std::string program(path, static_cast<size_t>(length));
+    const std::string program = program_path();
     return program.substr(0, program.rfind('/'));
+}
+
+// The folder that holds bin/, libexec/ and share/.
+static std::string installation() {
+    const std::string programs = program_folder();
+    return programs.substr(0, programs.rfind('/'));
+}
+
+std::string guest_programs_folder() {
+    return installation() + "/libexec/guest";
+}
+
+std::string shared_file(const char* name) {
+    return installation() + "/share/lxss/" + name;
+}
+
+std::string helper_program(const char* name) {
+    return installation() + "/libexec/lxss/" + name;
+}
+
+std::string program_file(const char* name) {
+    return program_folder() + "/" + name;
 }
 
 bool make_folders(const std::string& folder) {

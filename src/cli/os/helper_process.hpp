@@ -28,7 +28,4 @@ private:
     UniqueFd output_;
 };
 
-// Name of one of lxss's own helper programs.
-std::string own_helper(const std::string& name);
-
 } // namespace lxss

@@ -1,0 +1,27 @@
+#include "host/nt/engine_port.hpp"
+
+#include "engine/translate/host_hooks.hpp"
+#include "host/nt/internal.hpp"
+
+namespace host::nt {
+
+bool runs_guest_code(u64 rip) { return engine::translate::holds(rip); }
+
+void prepare_engine() {
+    // An exception writes its CONTEXT, with the vector state, and the dispatcher's frames below rsp.
+    engine::translate::set_options({.rewrite_fs = true, .stack_bias = 16 * 1024});
+    const engine::translate::Region region = engine::translate::code_region();
+    void* base = reinterpret_cast<void*>(region.start);
+    SIZE_T size = region.end - region.start;
+    ULONG old;
+    if (NtProtectVirtualMemory(this_process(), &base, &size, PAGE_EXECUTE_READWRITE, &old) < 0)
+        LXSS_PANIC("the code cache cannot be made executable");
+}
+
+} // namespace host::nt
+
+namespace engine {
+
+void return_to_guest(host::ThreadBlock& block) { lx_return_to_guest(block.frame); }
+
+} // namespace engine
