@@ -61,13 +61,16 @@ int debug_shell(void);
 int system_info(void);
 int mount_host_folder(int argc, char** argv);
 int unmount_host_folder(int argc, char** argv);
-int interop_server(int argc, char** argv);
 
 // Programs that users call by name.
 int wslpath(int argc, char** argv);
 int host_command(int argc, char** argv);  // lxss-host
 int open_on_host(int argc, char** argv);  // lxss-open: browser
 int edit_on_host(int argc, char** argv);  // lxss-edit
+
+// Runs a program of the host with this process's streams; returns what lxss-host's exit code is to be, with a complaint
+// where that is due. Ends the process by the signal that ended the program.
+int run_on_host(char** words);
 
 // The commands' folder with its links; where lxss's programs can be reached.
 void make_commands(void);

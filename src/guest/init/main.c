@@ -78,8 +78,6 @@ int main(int argc, char** argv) {
         return boot(argc - 2, argv + 2);
     if (strcmp(task, "--session") == 0)
         return session(argc - 2, argv + 2);
-    if (strcmp(task, "--interop") == 0)
-        return interop_server(argc - 2, argv + 2);
     if (strcmp(task, "--debug-shell") == 0)
         return debug_shell();
     if (strcmp(task, "--system-info") == 0)
@@ -91,6 +89,6 @@ int main(int argc, char** argv) {
     complain(0, "usage: init --boot [--hostname=NAME]\n"
                 "       init --session [--user=USER] [--default-user=USER] [--cd=DIR] [--login] [--shell] -- "
                 "WORDS...\n"
-                "       init --interop | --debug-shell | --system-info | --mount FOLDER NAME OPTIONS | --unmount NAME");
+                "       init --debug-shell | --system-info | --mount FOLDER NAME OPTIONS | --unmount NAME");
     return 2;
 }
