@@ -1,4 +1,5 @@
 #include "cli/conversation.hpp"
+#include "cli/os/display.hpp"
 #include "cli/os/streams.hpp"
 #include "cli/verbs.hpp"
 
@@ -23,6 +24,8 @@ static std::vector<std::string> session_environment() {
     const std::string folder = std::filesystem::current_path(failure).string();
     if (!failure)
         environment.push_back("LXSS_CURRENT_FOLDER=" + folder);
+    for (std::string& display : display_environment())
+        environment.push_back(std::move(display));
     const char* list = std::getenv("WSLENV");
     if (!list)
         return environment;

@@ -2,9 +2,11 @@
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
+#include "manager/paths.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <spdlog/spdlog.h>
 
@@ -51,6 +53,19 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
     return instance;
 }
 
+// Programs of the host are started by a process of its own, which the instance reaches through a socket in its folder.
+bool Manager::start_interop_of(const InstancePointer& instance) {
+    auto host_side = std::make_unique<Helper>();
+    std::string error;
+    if (!start_interop(helper_program("lxss-interop"), instance->folder, host_side->process, instance->interop, error)) {
+        spdlog::error("instance {}: no interop: {}", instance->name, error);
+        return false;
+    }
+    host_side->then = [](const ExitStatus&) {};
+    helpers_.push_back(std::move(host_side));
+    return true;
+}
+
 // True while there is hope: it has started, or will be tried again.
 bool Manager::try_start(const InstancePointer& instance, std::string& error) {
     instance->lock_retry.reset();
@@ -63,9 +78,12 @@ bool Manager::try_start(const InstancePointer& instance, std::string& error) {
         return instance->lock_retry.has_value();
     }
     KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
-                          instance->purpose != Purpose::Serve, ""};
+                          instance->purpose != Purpose::Serve, "", ""};
     for (const auto& [name, folder] : configuration_.drives)
         options.drives += name + "=" + folder + "\n";
+    if (instance->purpose == Purpose::Serve && configuration_.of_instance(instance->name).interop &&
+        start_interop_of(instance))
+        options.interop = interop_name(instance->folder);
     if (!instance->kernel.start(options, std::move(lock), error))
         return false;
     instance->start_deadline = Clock::now() + 60s;
@@ -157,6 +175,11 @@ void Manager::instance_died(const InstancePointer& instance, const ExitStatus& s
 
 void Manager::instance_gone(const InstancePointer& instance, const std::string& problem) {
     std::erase(instances_, instance);
+    if (instance->interop) {
+        instance->interop.reset();
+        std::error_code ignored;
+        std::filesystem::remove(interop_name(instance->folder), ignored);
+    }
     auto sessions = std::move(instance->sessions);
     instance->sessions.clear();
     for (auto& [number, session] : sessions)

@@ -178,6 +178,9 @@ int boot(int argc, char** argv) {
     mount_drives(&configuration);
     if (configuration.mount_fstab)
         mount_fstab();
+    const char* interop = getenv("LXSS_INTEROP");
+    if (configuration.interop_enabled && interop && *interop && !mount_host_socket(interop, INTEROP_SOCKET))
+        complain(errno, "cannot show the host's %s as " INTEROP_SOCKET, interop);
     if (*configuration.network_hostname)
         hostname = configuration.network_hostname;
     if (hostname && *hostname && sethostname(hostname, strlen(hostname)) != 0)
@@ -190,6 +193,7 @@ int boot(int argc, char** argv) {
     unsetenv("LXSS_RESOLV_CONF");
     unsetenv("LXSS_ROOTFS");
     unsetenv("LXSS_DRIVES");
+    unsetenv("LXSS_INTEROP");
 
     // The kernel lets clients in once this is closed.
     if (ready >= 0)

@@ -16,7 +16,8 @@ enum { kLxssFailed = 255 };
 #define RUN_FOLDER "/run/lxss"
 #define TOOLS_FOLDER RUN_FOLDER "/tools"       // the programs shipped into instances
 #define COMMANDS_FOLDER RUN_FOLDER "/bin"      // their names for users
-#define INTEROP_SOCKET RUN_FOLDER "/interop"
+#define INTEROP_SOCKET RUN_FOLDER "/interop"   // lxss-interop's
+#define HOST_FOLDER RUN_FOLDER "/host"         // sockets of the host's display and sound
 #define ROOTFS_FILE RUN_FOLDER "/rootfs"       // host folder of the instance's root
 #define WARNINGS_FILE RUN_FOLDER "/warnings"   // for the first session on a terminal
 #define MOUNTS_FILE RUN_FOLDER "/mounts"       // names that `lxss --mount` has made, one a line
@@ -61,6 +62,14 @@ int debug_shell(void);
 int system_info(void);
 int mount_host_folder(int argc, char** argv);
 int unmount_host_folder(int argc, char** argv);
+
+// Shows a UNIX socket of the host as `path`, which is made if need be. Does nothing when it is there already. As root.
+// False with errno.
+bool mount_host_socket(const char* host_name, const char* path);
+
+// Shows the sockets of the host's display and sound (LXSS_X11 and others in the environment, from lxss) in the instance,
+// and sets DISPLAY and its like. As root, before the account is taken.
+void show_displays(const struct account* account);
 
 // Programs that users call by name.
 int wslpath(int argc, char** argv);

@@ -54,8 +54,6 @@ static void set_environment(const struct account* account) {
     snprintf(path, sizeof path, "%s%s", account->uid == 0 ? kRootPath : kUserPath,
              has_commands ? ":" COMMANDS_FOLDER : "");
     setenv("PATH", path, 1);
-    if (access(INTEROP_SOCKET, F_OK) == 0)
-        setenv("WSL_INTEROP", INTEROP_SOCKET, 1);
     setenv("LXSS", "1", 1);
     set_language();
 }
@@ -116,6 +114,9 @@ static void change_folder(const struct account* account, const char* folder) {
         complain(errno, "cannot enter /");
 }
 
+// From lxss and lxssd, for init alone.
+static const char* const kInternal[] = {"LXSS_X11", "LXSS_XAUTHORITY", "LXSS_WAYLAND", "LXSS_PULSE"};
+
 // What the start of the instance had to say, once, to whoever comes first.
 static void print_warnings(void) {
     if (!isatty(STDERR_FILENO))
@@ -158,8 +159,8 @@ int session(int argc, char** argv) {
     }
 
     struct wsl_configuration configuration;
+    read_wsl_configuration(&configuration, NULL);
     if (!user) {
-        read_wsl_configuration(&configuration, NULL);
         if (*configuration.user_default)
             user = configuration.user_default;
         else
@@ -171,6 +172,12 @@ int session(int argc, char** argv) {
         return kLxssFailed;
     }
     print_warnings();
+    if (configuration.interop_enabled && access(INTEROP_SOCKET, F_OK) == 0) {
+        setenv("WSL_INTEROP", INTEROP_SOCKET, 1);
+        show_displays(&account);
+    }
+    for (size_t k = 0; k < sizeof kInternal / sizeof *kInternal; ++k)
+        unsetenv(kInternal[k]);
     const int failure = become_account(&account);
     if (failure) {
         complain(failure, "cannot become the user '%s'", account.name);
