@@ -161,6 +161,8 @@ bool start_interop(const std::string& program, const std::string& folder, ChildP
         error = std::string(what) + ": " + std::strerror(errno);
         return false;
     };
+    if (::access(program.c_str(), X_OK) != 0)
+        return fail(("cannot run " + program).c_str());
     // The folder may have a longer name than fits into a socket's address.
     const UniqueFd place(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     const UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
