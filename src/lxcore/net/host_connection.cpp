@@ -223,10 +223,10 @@ abi::ucred HostConnection::peer_credentials() const {
     return credentials;
 }
 
-Result<Errno> HostConnection::take_error() {
+Result<i32> HostConnection::take_error() {
     i32 error = 0;
     TRY(host::get_option(m_handle, abi::SOL_SOCKET, abi::SO_ERROR, &error, sizeof(error)));
-    return static_cast<Errno>(error);
+    return error;
 }
 
 Result<i64> HostConnection::control(u32 request, u64 argument) {

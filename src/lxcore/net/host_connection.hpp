@@ -36,7 +36,7 @@ public:
     Result<void> shutdown(i32 how) { return host::shutdown(m_handle, how); }
     // The other side as the host knows it: its process and user numbers are the host's.
     abi::ucred peer_credentials() const;
-    Result<Errno> take_error();
+    Result<i32> take_error(); // SO_ERROR
     Result<i64> control(u32 request, u64 argument);
     host::Handle handle() const { return m_handle; }
 

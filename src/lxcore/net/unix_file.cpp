@@ -417,7 +417,7 @@ Result<u32> UnixSocketFile::get_option(i32 level, i32 option, void* value, u32 c
     i32 number = 0;
     switch (option) {
     case abi::SO_ERROR:
-        number = static_cast<i32>(host ? TRY(host->take_error()) : std::exchange(self.error, Errno::OK));
+        number = host ? TRY(host->take_error()) : static_cast<i32>(std::exchange(self.error, Errno::OK));
         break;
     case abi::SO_ACCEPTCONN: number = self.state == UnixSocket::State::Listening; break;
     case abi::SO_PASSCRED: number = self.pass_credentials; break;
