@@ -269,6 +269,14 @@ Result<u32> stream_bytes_available(Handle stream);
 // What a handle from outside may be used for: abi::O_RDONLY, O_WRONLY or O_RDWR.
 Result<u32> access_mode(Handle handle);
 
+// A file of memory without a name, as memfd_create(2) makes it: open for reading and writing, gone with its last handle
+// and mapping. `name` is for people. flags: abi::MFD_ALLOW_SEALING, NOEXEC_SEAL, EXEC. EOPNOTSUPP where the host has no such
+// files: lxcore keeps them in the arena then, and they cannot be handed to programs of the host.
+Result<Handle> create_memory_file(const char* name, u32 flags);
+// abi::F_SEAL_*: EPERM, EBUSY, EINVAL.
+Result<void> add_seals(Handle file, u32 seals);
+Result<u32> get_seals(Handle file);
+
 // ---- waiting for handles ------------------------------------------------------------------------------------
 
 struct PollItem { // laid out as struct pollfd

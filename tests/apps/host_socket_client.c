@@ -99,6 +99,8 @@ static void echo(const char* path) {
             received += (size_t)count;
         }
     }
+    struct pollfd last = {fd, POLLIN, 0};
+    CHECK(poll(&last, 1, 30000));
     printf("%zu %s, then %zd\n", received, same ? "same" : "different", read(fd, in, 1));
 }
 
@@ -148,7 +150,8 @@ static void receive(const char* path) {
         }
     }
     // More than there is room for.
-    const int second = receive_fds(fd, fds, 1, &flags);
+    int more[16];
+    const int second = receive_fds(fd, more, 1, &flags);
     printf("%d, %s\n", second, flags & MSG_CTRUNC ? "cut short" : "whole");
     // The mapping of a shared file is seen by the host.
     char* shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
