@@ -267,6 +267,25 @@ class Paths(unittest.TestCase):
             self.assertTrue(errors)
 
 
+class ForeignPrograms(unittest.TestCase):
+    def test_a_file_of_the_instance_by_its_name_here(self):
+        # The instance's program as a process of the host.
+        result = sh("cd /usr/bin && lxss-run ./readlink /proc/self/exe; echo $?")
+        self.assertEqual(result.stdout.decode(), f"{INSTANCE}/rootfs/usr/bin/readlink\n0\n", result.stderr)
+
+    def test_a_windows_program_goes_to_the_host(self):
+        # Whether the host can run it is the host's affair; this one nobody can.
+        result = sh("printf 'MZ%0100d' 0 >/root/broken.exe; chmod +x /root/broken.exe; /root/broken.exe; echo $?; "
+                    "rm /root/broken.exe")
+        self.assertIn(result.stdout, (b"126\n", b"1\n"))
+        self.assertIn(f"{INSTANCE}/rootfs/root/broken.exe".encode(), result.stderr)
+
+    def test_a_portable_script_is_left_to_the_shell(self):
+        result = sh("printf \"MZqFpD='\\n'\\necho script\\n\" >/root/portable; chmod +x /root/portable; sh -c /root/portable; "
+                    "rm /root/portable")
+        self.assertEqual(result.stdout, b"script\n", result.stderr)
+
+
 class Helpers(HostFolder):
     def test_the_browser(self):
         opener = self.folder / "xdg-open"

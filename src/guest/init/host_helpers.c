@@ -10,6 +10,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// ---- lxss-run
+
+int run_host_file(int argc, char** argv) {
+    char path[PATH_MAX];
+    if (argc < 2) {
+        dprintf(STDERR_FILENO, "Usage: lxss-run FILE [ARGUMENT...]\nRuns a program of the host by its name in the instance.\n");
+        return kLxssFailed;
+    }
+    if (!host_path(argv[1], path)) {
+        dprintf(STDERR_FILENO, "lxss-run: %s: %s\n", argv[1],
+                access(argv[1], F_OK) == 0 ? "the host does not see this file" : strerror(errno));
+        return kLxssFailed;
+    }
+    argv[1] = path;
+    return run_on_host(argv + 1);
+}
+
 // ---- lxss-open, wslview
 
 int open_on_host(int argc, char** argv) {

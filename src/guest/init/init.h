@@ -76,6 +76,7 @@ int wslpath(int argc, char** argv);
 int host_command(int argc, char** argv);  // lxss-host
 int open_on_host(int argc, char** argv);  // lxss-open: browser
 int edit_on_host(int argc, char** argv);  // lxss-edit
+int run_host_file(int argc, char** argv); // lxss-run: what the kernel starts for a program in the host's format
 
 // Runs a program of the host with this process's streams; returns what lxss-host's exit code is to be, with a complaint
 // where that is due. Ends the process by the signal that ended the program.

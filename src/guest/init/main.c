@@ -56,6 +56,7 @@ static const struct {
 } kCommands[] = {
     {"wslpath", wslpath},       {"lxss-host", host_command}, {"lxss-open", open_on_host},
     {"wslview", open_on_host},  {"lxss-edit", edit_on_host},
+    {"lxss-run", run_host_file},
 };
 
 void make_commands(void) {
