@@ -12,6 +12,26 @@ inline constexpr uint32_t XATTR_NAME_MAX = 255;
 inline constexpr uint32_t XATTR_SIZE_MAX = 65536;
 inline constexpr uint32_t XATTR_LIST_MAX = 65536;
 
+// POSIX ACLs, acl(5), as the values of these two attributes: a header and entries sorted by tag.
+inline constexpr char XATTR_NAME_POSIX_ACL_ACCESS[] = "system.posix_acl_access";
+inline constexpr char XATTR_NAME_POSIX_ACL_DEFAULT[] = "system.posix_acl_default";
+inline constexpr uint32_t POSIX_ACL_XATTR_VERSION = 2;
+inline constexpr uint16_t ACL_USER_OBJ = 0x01;
+inline constexpr uint16_t ACL_USER = 0x02;
+inline constexpr uint16_t ACL_GROUP_OBJ = 0x04;
+inline constexpr uint16_t ACL_GROUP = 0x08;
+inline constexpr uint16_t ACL_MASK = 0x10;
+inline constexpr uint16_t ACL_OTHER = 0x20;
+inline constexpr uint32_t ACL_UNDEFINED_ID = ~uint32_t{0};
+struct posix_acl_xattr_entry {
+    uint16_t e_tag;
+    uint16_t e_perm;
+    uint32_t e_id;  // of ACL_USER and ACL_GROUP
+};
+struct posix_acl_xattr_header {
+    uint32_t a_version;
+};
+
 struct __attribute__((packed)) lxattrb {
     uint16_t flags;
     uint16_t version;  // LXATTRB_VERSION

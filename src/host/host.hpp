@@ -259,6 +259,32 @@ Result<void> remove_attribute(Handle file, const char* name);
 
 Result<abi::statfs> file_system_info(Handle file);
 
+// ---- drives: the host's own folders, which the host's programs change at any time ---------------------------
+
+// A new handle of the folder that `place` names in the way of the host's user: a drive "C:", a folder in it
+// "C:\Users\me" (or with slashes), an absolute path of a host that has such, a share "\\server\share". ENODEV when there
+// is no such drive, or no such kind of name; ENOENT, ENOTDIR, EACCES.
+Result<Handle> open_drive(std::string_view place);
+// abi::R_OK, W_OK and X_OK bits: what the host's user may do with such a file, as far as its attributes tell.
+u32 user_rights(const FileInfo& info);
+// As get_attribute(), of a file that need not be opened. ENODATA, also where the host user may not look.
+Result<usize> get_attribute_at(Handle directory, std::string_view name, const char* attribute, void* value,
+                               usize capacity);
+
+// A watcher hears of changes that any program of the host makes to files it watches: inotify(7) as a portable notion. A
+// host without such gives EOPNOTSUPP.
+Result<Handle> create_watcher();
+// Watches a file or directory, or changes what is watched of it; the number that its events carry. events: abi::IN_*.
+Result<i32> watch(Handle watcher, Handle file, u32 events);
+void unwatch(Handle watcher, i32 number);
+struct WatchEvent {
+    i32 number; // -1: events were lost (IN_Q_OVERFLOW)
+    u32 events, cookie;
+    std::string_view name; // in a directory
+};
+// Waits until something happens and passes it on.
+Result<void> read_watcher(Handle watcher, void (*visit)(void* context, const WatchEvent& event), void* context);
+
 // ---- streams: what a client passed in as standard input, output, error --------------------------------------
 
 // Reads and writes at the stream's own position; EAGAIN instead of blocking.

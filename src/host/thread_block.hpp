@@ -63,6 +63,7 @@ struct ThreadBlock {
     u64 fork_fs_base;              // 0x68: FS base with which a new thread starts
     u64 guest_fs_base;             // 0x70: where FS is not the guest's own: engine/translate/slots.hpp
     u64 engine_slots[8];           // 0x78: translating engine: see there
+    u64 host_file_calls;           // 0xb8: how often this thread has asked the host about files; the host counts
 
     Frame& guest_frame() { return *reinterpret_cast<Frame*>(frame); }
 };

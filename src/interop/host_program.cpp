@@ -149,7 +149,7 @@ bool HostProgram::start(HostProgramStart start, HostProgramEnds& ends, int& exit
         exit_code = missing ? kNotFound : kNotExecutable;
         error = start.words[0] + ": " +
                 (failure == ENOENT && start.words[0].find('/') == std::string::npos
-                     ? "there is no such command on the host"
+                     ? "command not found on the host"
                      : std::string(std::strerror(failure)) + " (on the host)");
         return false;
     }

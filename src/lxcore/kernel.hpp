@@ -24,6 +24,7 @@ struct TimerState;     // time/timer.hpp
 struct SocketState;    // net/
 struct TtyState;       // tty/
 struct DeviceState;    // devfs/
+struct DriveState;     // drivefs/
 struct IpcState;       // ipc/
 struct InotifyState;   // fs/inotify.cpp
 struct FileLockState;  // fs/file_locks.cpp
@@ -44,6 +45,7 @@ struct KernelState {
     SocketState* sockets;
     TtyState* ttys;
     DeviceState* devices;
+    DriveState* drives;
     IpcState* ipc;
     InotifyState* inotify;
     FileLockState* file_locks;

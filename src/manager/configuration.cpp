@@ -76,8 +76,19 @@ private:
         if (section.starts_with("instance."))
             return take_instance(configuration_.instances[section.substr(9)], key, name, value);
         if (section == "drives")
-            return take_folder(name, value, configuration_.drives[key]);
+            return take_drive(key, name, value);
         problem("there is no section [" + section + "]");
+    }
+
+    void take_drive(const std::string& key, const std::string& name, const std::string& value) {
+        std::string folder;
+        if (key.find_first_of("/=\n") != key.npos || key == "." || key == "..")
+            return problem("'" + name + "' cannot be the name of a drive");
+        if (value == "off") {
+            configuration_.drives.erase(key);
+        } else if (take_folder(name, value, folder); !folder.empty()) {
+            configuration_.drives[key] = folder;
+        }
     }
 
     void take_general(const std::string& key, const std::string& name, const std::string& value) {
@@ -173,8 +184,8 @@ std::chrono::milliseconds Configuration::idle_timeout_of(const std::string& name
 Configuration read_configuration(const std::string& path, const std::string& default_instance_folder) {
     Configuration configuration;
     configuration.instance_folder = default_instance_folder;
+    configuration.drives["c"] = "/";
     Reader(path, configuration).read();
-    std::erase_if(configuration.drives, [](const auto& drive) { return drive.second.empty(); });
     return configuration;
 }
 

@@ -51,7 +51,7 @@ class Programs(HostFolder):
     def test_what_cannot_be_run(self):
         result = guest.run("lxss-host", "no-such-program")
         self.assertEqual(result.returncode, 127)
-        self.assertIn(b"no such command on the host", result.stderr)
+        self.assertIn(b"command not found on the host", result.stderr)
         self.assertEqual(guest.run("lxss-host", "/etc/passwd").returncode, 126)
         self.assertEqual(guest.run("lxss-host").returncode, 255)
 

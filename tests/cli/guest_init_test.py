@@ -1,5 +1,6 @@
 """init --boot, run natively as pid 1 of its own namespaces: what Linux itself makes of it. Needs root."""
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -49,6 +50,42 @@ class Boot(unittest.TestCase):
         self.assertIn("my own hosts", result.stdout)
         self.assertIn("my own resolv.conf", result.stdout)
         self.assertIn("/etc/wsl.conf:8: this is neither", result.stderr)
+
+    def test_mistakes_are_said_once_with_their_line(self):
+        text = ("[user]\n[network]\ngenerateHosts = perhaps\nhostname = bad_name!\nspeed = 9\n[nosuch]\nx = 1\n"
+                "[automount]\nroot = mnt\nenabled = 0\nldconfig = false\n[interop]\nenabled = maybe\n"
+                f"[boot]\nsystemd = false\ncommand = {'x' * 300}\n")
+        result = self.boot(text)
+        for line, complaint in ((3, "generateHosts is true or false, not 'perhaps'"), (4, "'bad_name!' cannot be a host name"),
+                                (5, "there is no setting speed in [network]"), (7, "there is no setting x in [nosuch]"),
+                                (9, "root is the absolute name"), (13, "enabled is true or false, not 'maybe'"),
+                                (16, "the line is longer than")):
+            self.assertEqual(result.stderr.count(f"/etc/wsl.conf:{line}: {complaint}"), 1, result.stderr)
+        self.assertNotIn("ldconfig", result.stderr)
+        self.assertNotIn("systemd", result.stderr)
+        # The start went on, with what is set when nothing is said.
+        self.assertIn("HOSTNAME box", result.stdout)
+        self.assertIn("127.0.1.1\tbox", result.stdout)
+
+    def test_quotes_and_comments(self):
+        result = self.boot('[network]\nhostname = "quoted" \ngenerateHosts = no # mine\n')
+        self.assertIn("HOSTNAME quoted", result.stdout)
+        self.assertNotIn("127.0.1.1", result.stdout)
+
+    def test_fstab(self):
+        folder = os.path.join(self.root, "srv")
+        os.mkdir(folder)
+        for name in ("mount", "umount"):
+            shutil.copy(shutil.which(name), os.path.join(self.root, "usr/bin", name))
+        libraries = subprocess.run(["ldd", shutil.which("mount")], capture_output=True, text=True).stdout
+        for library in re.findall(r"=> (/\S+)", libraries):
+            target = os.path.join(self.root, "usr/lib/x86_64-linux-gnu", os.path.basename(library))
+            if not os.path.exists(target):
+                shutil.copy(library, target)
+        with open(os.path.join(self.root, "etc/fstab"), "w") as file:
+            file.write("# comment\ntmpfs /srv tmpfs size=1m 0 0\n")
+        self.assertRegex(self.boot().stdout, r"tmpfs /srv tmpfs .*size=1024k")
+        self.assertNotIn(" /srv ", self.boot("[automount]\nmountFsTab = false\n").stdout)
 
     def test_resolv_conf_link_is_replaced(self):
         os.symlink("../run/nowhere/resolv.conf", os.path.join(self.root, "etc/resolv.conf"))

@@ -75,6 +75,57 @@ class Lifetime(support.TestCase):
             self.assertIn(self.home.run("-e", "true").returncode, (0, 1, 128 + 15, 128 + 9))
             self.assertEqual(process.wait(20), 0)
 
+    def test_an_export_is_over_when_it_answers(self):
+        self.home.run("--terminate", "test")
+        for number in range(8):
+            archive = os.path.join(self.home.folder, f"copy-{number}.tar")
+            self.assertSuccess(self.home.run("--export", "test", archive))
+            self.assertNotEqual(self.state(), "Exporting")
+            self.assertSuccess(self.home.run("--manage", "test", "--rename", "test"))
+
+    def test_an_end_in_order(self):
+        """SIGTERM comes first, with time to act on it; --force gives none."""
+        marker = os.path.join(self.home.instance_folder("test"), "rootfs", "tmp", "ended")
+        for words, expected in ((("--terminate", "test"), True), (("--shutdown",), True), (("--shutdown", "--force"), False)):
+            process = self.home.start("-e", "bash", "-c", "trap 'sleep 0.3; echo >/tmp/ended; exit' TERM; echo ready; "
+                                      "while :; do sleep 0.02; done")
+            self.assertEqual(process.stdout.readline(), b"ready\n")
+            self.assertSuccess(self.home.run(*words))
+            process.communicate(timeout=20)
+            self.assertEqual(os.path.exists(marker), expected, words)
+            if expected:
+                os.unlink(marker)
+
+    def test_fifty_clients_at_once(self):
+        processes = [self.home.start("-e", "sh", "-c", f"cat; exit {i}") for i in range(50)]
+        for i, process in enumerate(processes):
+            output, error = process.communicate(b"%d" % i, timeout=120)
+            self.assertEqual((output, process.returncode), (b"%d" % i, i), error)
+
+    def test_clients_that_die_at_any_moment(self):
+        self.assertSuccess(self.home.run("-e", "true"))
+        manager = self.home.manager_pids()[-1]
+        before = len(os.listdir(f"/proc/{manager}/fd"))
+        for i in range(60):
+            process = self.home.start("-e", "sh", "-c", "cat; sleep 60")
+            time.sleep(0.001 * (i % 20))
+            process.kill()
+            process.communicate()
+        self.assertEqual(self.home.run("-e", "echo", "x").stdout, b"x\n")
+        self.assertEqual(self.home.manager_pids()[-1], manager)
+        # No session holds the instance, and no descriptor is left.
+        self.assertTrue(support.wait_until(lambda: self.state() in ("Stopped", None), 20))
+        self.assertTrue(support.wait_until(lambda: not support.process_is_alive(manager) or
+                                           len(os.listdir(f"/proc/{manager}/fd")) <= before))
+
+    def test_a_manager_waits_for_the_kernel_of_one_that_was_killed(self):
+        """That kernel ends its instance in order, which takes it a while."""
+        process = self.home.start("-e", "bash", "-c", "trap 'sleep 1; exit' TERM; echo ready; while :; do sleep 0.02; done")
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        os.kill(self.home.manager_pids()[-1], signal.SIGKILL)
+        self.assertSuccess(self.home.run("-e", "true"))
+        process.communicate(timeout=10)
+
     def test_terminate(self):
         process = self.start_sleep()
         self.assertSuccess(self.home.run("--terminate", "test"))

@@ -29,6 +29,10 @@ class Home:
         self.path = os.path.join(self.folder, "home")
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith(("LXSS", "FAKE_", "WSL"))}
+        # Without drives a command starts in its home, wherever the tests run.
+        os.mkdir(self.path)
+        with open(os.path.join(self.path, "lxss.conf"), "w") as file:
+            file.write("[drives]\nc = off\n")
         self.environment.update(LXSS_HOME=self.path, LXSS_KERNEL=kernel, LXSS_GRACE="0.5", LXSS_IDLE="0.5", **variables)
 
     def command(self, *words):

@@ -17,6 +17,7 @@ inline u64 address(const void* pointer) { return reinterpret_cast<u64>(pointer);
 
 // The result or its Errno; calls that the kernel broke off are made again.
 inline Result<u64> checked_call(u64 call, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0, u64 f = 0) {
+    ++current_block()->host_file_calls;
     for (;;) {
         const i64 result = host_call(call, a, b, c, d, e, f);
         if (result >= 0) [[likely]]

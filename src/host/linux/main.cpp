@@ -3,6 +3,7 @@
 #include "abi/signal.hpp"
 #include "abi/sched.hpp"
 #include "host/linux/control.hpp"
+#include "host/linux/drives.hpp"
 #include "host/linux/internal.hpp"
 #include "host/linux/start.hpp"
 #include "lxcore/boot.hpp"
@@ -38,6 +39,7 @@ i32 parse_number(std::string_view text) {
 
 constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR --control-fd=N [--log-fd=N] [--name=NAME] [--hostname=NAME] [--no-init]\n"
+    "                [--drive=LETTER=DIR]...\n"
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n";
 
 void parse_options(i32 count, char** arguments) {
@@ -61,7 +63,10 @@ void parse_options(i32 count, char** arguments) {
             g_options.name = text;
         else if (const char* text = value_of(argument, "--hostname="))
             g_options.hostname = text;
-        else if (argument == "--no-init")
+        else if (const char* text = value_of(argument, "--drive=")) {
+            if (text[0] == 0 || text[1] != '=' || !add_drive(text[0], text + 2))
+                fail(argument, "--drive wants LETTER=FOLDER, an absolute path");
+        } else if (argument == "--no-init")
             g_options.no_init = true;
         else if (argument == "--help" || argument == "-h") {
             complain(kUsage);
@@ -73,6 +78,7 @@ void parse_options(i32 count, char** arguments) {
         fail("missing options", "--root, --guest-dir and --control-fd are needed (see --help)");
     if (g_options.hostname.empty())
         g_options.hostname = g_options.name;
+    prepare_drives();
     g_state.root = open_folder(root);
     g_state.guest_tools = open_folder(tools);
 }

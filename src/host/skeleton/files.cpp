@@ -108,4 +108,24 @@ u64 handle_limit() {
     return 0;
 }
 
+Result<Handle> open_drive(std::string_view) {
+    return Errno::ENODEV;
+}
+u32 user_rights(const FileInfo&) {
+    return 0;
+}
+Result<usize> get_attribute_at(Handle, std::string_view, const char*, void*, usize) {
+    return Errno::ENODATA;
+}
+Result<Handle> create_watcher() {
+    return Errno::EOPNOTSUPP;
+}
+Result<i32> watch(Handle, Handle, u32) {
+    return Errno::EOPNOTSUPP;
+}
+void unwatch(Handle, i32) {}
+Result<void> read_watcher(Handle, void (*)(void*, const WatchEvent&), void*) {
+    return Errno::EOPNOTSUPP;
+}
+
 } // namespace host

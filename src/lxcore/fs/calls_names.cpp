@@ -152,7 +152,7 @@ Result<void> sys_symlinkat(UserCString user_target, DirFd dirfd, UserCString use
     Inode& directory = name.parent.inode();
     LockGuard guard(directory.lock);
     RefPtr<Dentry> dentry = TRY(free_name(name));
-    const NewOwner owner = owner_of_new(directory, abi::S_IFLNK | abi::S_IRWXUGO);
+    const NewOwner owner = TRY(owner_of_new(directory, abi::S_IFLNK | abi::S_IRWXUGO));
     const NameChange change(*dentry);
     RefPtr<Inode> inode = TRY(directory.make_symlink(name.view(), target.view(), owner.uid, owner.gid));
     dentry_instantiate(*dentry, std::move(inode));

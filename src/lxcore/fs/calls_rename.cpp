@@ -82,8 +82,11 @@ Result<void> rename_names(ParentName& from, ParentName& to, u32 flags) {
         if (replaced && replaced->is_directory() && is_same_or_below(*from.parent.dentry, *replaced))
             return is_exchange ? Errno::EINVAL : Errno::ENOTEMPTY;
     }
-    if (moved == replaced)
-        return {}; // two names of one file
+    if (moved == replaced) {
+        if (!same_directory || is_exchange || !old_directory.is_other_spelling(from.view(), to.view()))
+            return {}; // two names of one file
+        replaced.reset();
+    }
     TRY(may_delete(from.parent, *source, moves_directory));
     if (!replaced)
         TRY(may_create_in(to.parent));
@@ -96,11 +99,18 @@ Result<void> rename_names(ParentName& from, ParentName& to, u32 flags) {
         TRY(check_permission(*replaced, abi::W_OK));
 
     const NameChange source_change(*source), target_change(*target);
-    TRY(old_directory.rename(from.view(), *moved, new_directory, to.view(), replaced.get(), flags));
+    TRY(old_directory.rename(from.view(), *moved, new_directory, to.view(), replaced.get(),
+                             flags & ~abi::RENAME_WHITEOUT));
     if (is_exchange)
         dentry_exchanged(*source, *target);
     else
         dentry_moved(*source, *to.parent.dentry, to.view(), target.get());
+    if (flags & abi::RENAME_WHITEOUT) {
+        // A device 0:0, by which an overlay's upper layer says that the name is gone. It is no device to anybody else,
+        // and thus needs no capability. A kill before it is there leaves the file moved and the old name free.
+        const NewOwner owner = TRY(owner_of_new(old_directory, abi::S_IFCHR));
+        TRY(old_directory.create(from.view(), owner.mode, owner.uid, owner.gid, 0));
+    }
     locks.release();
     notify_move(old_directory, from.view(), new_directory, to.view(), *moved);
     if (is_exchange)
@@ -114,9 +124,9 @@ Result<void> rename_names(ParentName& from, ParentName& to, u32 flags) {
 
 Result<void> sys_renameat2(DirFd old_dirfd, UserCString old_user_path, DirFd new_dirfd, UserCString new_user_path,
                            HexFlags flags) {
-    // RENAME_WHITEOUT is for file systems that can be an overlay's upper layer; none here can.
-    if ((flags & ~u64{abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE}) ||
-        flags == (abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE))
+    if (flags & ~u64{abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE | abi::RENAME_WHITEOUT})
+        return Errno::EINVAL;
+    if ((flags & abi::RENAME_EXCHANGE) && flags != abi::RENAME_EXCHANGE)
         return Errno::EINVAL;
     ParentName from, to;
     {

@@ -73,8 +73,17 @@ void list_dentry(Dentry& dentry) {
         dentry.is_cached = true;
         cache.cached.push_back(dentry);
         cache.count.fetch_add(1, std::memory_order_relaxed);
+        dentry.is_counted_negative = dentry.is_negative();
+        if (dentry.is_negative())
+            cache.negative_count.fetch_add(1, std::memory_order_relaxed);
     }
     hash_insert(dentry);
+}
+
+// With DentryCache::lock held: `dentry` is no absence any more, or leaves the cache.
+void uncount_negative(Dentry& dentry) {
+    if (std::exchange(dentry.is_counted_negative, false))
+        dentry_cache().negative_count.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // Makes a dentry found that is not, be it hidden by a NameChange or in no list.
@@ -95,6 +104,7 @@ void show_dentry(Dentry& dentry) {
         return false;
     dentry.cached_node.unlink();
     dentry_cache().count.fetch_sub(1, std::memory_order_relaxed);
+    uncount_negative(dentry);
     dentry.is_cached = false;
     return true;
 }
@@ -117,10 +127,18 @@ void drop_victims(Dentry** victims, usize count) {
         victims[i]->unref();
 }
 
-// Lets go of a few of the oldest dentries that nobody uses. A second chance goes to those found since the last scan.
-void trim_cache() {
+// How many names are kept: a sixteenth of the usual number once the arena is seven eighths full.
+u32 present_limit(const DentryCache& cache) {
+    const ArenaStatistics arena = arena_statistics();
+    return arena.used_pages < arena.total_pages / 8 * 7 ? cache.limit : cache.limit / 16;
+}
+
+} // namespace
+
+// A second chance goes to those found since the last scan.
+void trim_dentries() {
     DentryCache& cache = dentry_cache();
-    if (cache.count.load(std::memory_order_relaxed) <= cache.limit)
+    if (cache.count.load(std::memory_order_relaxed) <= present_limit(cache))
         return;
     constexpr usize kVictims = 32, kScan = 128;
     Dentry* victims[kVictims];
@@ -147,12 +165,15 @@ void trim_cache() {
             victims[count++] = dentry;
         }
     }
+    cache.evicted.fetch_add(count, std::memory_order_relaxed);
     drop_victims(victims, count);
 }
 
+namespace {
+
 // Whether a found name holds without asking the file system: it is the cache's own, or a mount point.
 bool may_trust(const Dentry& dentry) {
-    return dentry.is_cached || dentry.mounted.load(std::memory_order_relaxed) != 0;
+    return (dentry.is_cached && !dentry.is_asked) || dentry.mounted.load(std::memory_order_relaxed) != 0;
 }
 
 Result<RefPtr<Dentry>> new_dentry(Dentry& parent, std::string_view name, RefPtr<Inode> inode) {
@@ -160,6 +181,7 @@ Result<RefPtr<Dentry>> new_dentry(Dentry& parent, std::string_view name, RefPtr<
     TRY(dentry->name.assign(name));
     dentry->parent = RefPtr<Dentry>(&parent);
     dentry->super_block = parent.super_block;
+    dentry->is_asked = parent.super_block->asks_always;
     dentry->inode = std::move(inode);
     return dentry;
 }
@@ -322,7 +344,7 @@ Result<RefPtr<Dentry>> lookup_dentry(Dentry& parent, std::string_view name) {
     if (found && (may_trust(*found)))
         return found;
     found.reset();
-    trim_cache();
+    trim_dentries();
     LockGuard guard(parent.inode->lock);
     return lookup_dentry_locked(parent, name);
 }
@@ -342,13 +364,18 @@ Result<RefPtr<Dentry>> lookup_dentry_locked(Dentry& parent, std::string_view nam
     if (found && (found->inode == inode || (found->inode && inode && found->inode->is_same_file(*inode))))
         return found; // still the same file
     RefPtr<Dentry> dentry = TRY(new_dentry(parent, name, std::move(inode)));
+    bool drop_found = false;
     LockGuard guard(dentry_cache().lock);
     if (found) {
-        found->is_deleted = found->is_deleted || dentry->is_negative();
-        (void)unlist_dentry(*found); // not the cache's: nothing to drop
+        // Where others change names, what was here may live on elsewhere.
+        found->is_deleted = found->is_deleted || (dentry->is_negative() && !found->is_asked);
+        drop_found = unlist_dentry(*found);
     }
     if (!dentry->is_negative() || parent.inode->may_cache_name(nullptr))
         list_dentry(*dentry);
+    guard.unlock();
+    if (drop_found)
+        found->unref();
     return dentry;
 }
 
@@ -370,6 +397,7 @@ NameChange::~NameChange() {
 void dentry_instantiate(Dentry& negative, RefPtr<Inode> inode) {
     LockGuard guard(dentry_cache().lock);
     negative.inode = std::move(inode);
+    uncount_negative(negative);
     show_dentry(negative);
 }
 

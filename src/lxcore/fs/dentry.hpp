@@ -4,7 +4,8 @@
 // The cache owns a reference to each dentry that it lists, so that a count of one means "nobody uses it": the oldest
 // of these go when there are too many. Dentries of file systems that others may change (may_cache_names() is false)
 // are listed without a reference: they are found again only while somebody uses them, and never believed without
-// asking the file system.
+// asking the file system. Where asking is cheap when the inode is there still (DriveFs, `asks_always`), they are kept as
+// others are, and asked for all the same.
 #pragma once
 
 #include "lxcore/fs/inode.hpp"
@@ -46,7 +47,9 @@ public:
     bool is_deleted = false;
     bool is_hashed = false;
     bool is_cached = false;         // the cache holds a reference
+    bool is_counted_negative = false; // in DentryCache::negative_count
     bool is_recently_used = false;  // since the last scan for victims
+    bool is_asked = false;          // never believed without asking: SuperBlock::asks_always
 
     // Odd while name and parent change; moves on whenever they have.
     std::atomic<u32> sequence{0};
@@ -69,6 +72,8 @@ struct DentryCache : ArenaObject {
     Mutex lock;
     base::List<Dentry, &Dentry::cached_node> cached;
     std::atomic<u32> count{0};
+    std::atomic<u32> negative_count{0}; // of them, absences
+    std::atomic<u64> evicted{0};        // since the start
     u32 limit = 0;
     struct Bucket {
         Mutex lock;
@@ -116,6 +121,9 @@ RefPtr<Dentry> dentry_parent(Dentry& dentry);
 bool is_same_or_below(const Dentry& dentry, const Inode& ancestor);
 // Keeps a dentry findable that is a mount point.
 void dentry_pin_name(Dentry& dentry);
+// Lets go of some of the oldest names that nobody uses when there are too many, or when memory is short. Without locks of
+// inodes held.
+void trim_dentries();
 // Drops cached dentries below `root` that nobody uses (umount, memory pressure); everywhere when it is null.
 void shrink_dentries(Dentry* root);
 

@@ -34,10 +34,7 @@ Result<void> File::truncate(u64 length) {
     return truncate_inode(inode(), length);
 }
 
-Result<u64> File::seek(i64 offset, i32 whence) {
-    if (!is_seekable())
-        return Errno::ESPIPE;
-    LockGuard guard(position_lock);
+Result<u64> seek_target(i64 offset, i32 whence, u64 position, u64 size) {
     i64 target = offset;
     switch (static_cast<u32>(whence)) {
     case abi::SEEK_SET: break;
@@ -46,25 +43,30 @@ Result<u64> File::seek(i64 offset, i32 whence) {
             return Errno::EOVERFLOW;
         break;
     case abi::SEEK_END:
-        TRY(inode().refresh());
-        if (__builtin_add_overflow(static_cast<i64>(inode().size), offset, &target))
+        if (__builtin_add_overflow(static_cast<i64>(size), offset, &target))
             return Errno::EOVERFLOW;
-        break;
-    case abi::SEEK_DATA: // a file without holes but the one at its end
-        if (offset < 0 || static_cast<u64>(offset) >= inode().size)
-            return Errno::ENXIO;
-        break;
-    case abi::SEEK_HOLE:
-        if (offset < 0 || static_cast<u64>(offset) >= inode().size)
-            return Errno::ENXIO;
-        target = static_cast<i64>(inode().size);
         break;
     default: return Errno::EINVAL;
     }
     if (target < 0)
         return Errno::EINVAL;
-    position = static_cast<u64>(target);
-    return position;
+    return static_cast<u64>(target);
+}
+
+Result<u64> File::seek(i64 offset, i32 whence) {
+    if (!is_seekable())
+        return Errno::ESPIPE;
+    LockGuard guard(position_lock);
+    if (static_cast<u32>(whence) == abi::SEEK_END)
+        TRY(inode().refresh());
+    const u64 size = inode().size;
+    if (static_cast<u32>(whence) == abi::SEEK_DATA || static_cast<u32>(whence) == abi::SEEK_HOLE) {
+        // A file without holes but the one at its end.
+        if (offset < 0 || static_cast<u64>(offset) >= size)
+            return Errno::ENXIO;
+        return position = static_cast<u32>(whence) == abi::SEEK_DATA ? static_cast<u64>(offset) : size;
+    }
+    return position = TRY(seek_target(offset, whence, position, size));
 }
 
 Result<usize> read_kernel(File& file, void* buffer, usize length, u64 offset) {

@@ -39,6 +39,9 @@ protected:
 
 inline constexpr i64 kCurrentPosition = -1;
 
+// Where SEEK_SET, SEEK_CUR and SEEK_END lead. EINVAL, EOVERFLOW.
+Result<u64> seek_target(i64 offset, i32 whence, u64 position, u64 size);
+
 class File : public SharedObject {
 public:
     Path path; // what was opened; pipes and the like have a detached dentry

@@ -1,45 +1,48 @@
-// Regular files over a handle of the host that is no file system's: memory files (memfd_create(2)), and files that
-// programs of the host have passed.
+// What open files whose bytes are a host file's have in common: moving bytes without a copy, and positions.
 #pragma once
 
 #include "lxcore/fs/file.hpp"
+#include "lxcore/fs/handle_slot.hpp"
 
 namespace lxcore {
 
-class HostFileInode final : public Inode {
-public:
-    explicit HostFileInode(host::Handle handle) : m_handle(handle) {}
-    ~HostFileInode() override { host::close(m_handle); }
+// Calls transfer(vectors, count, offset) -> Result<usize> until the buffer is through or a call comes back short.
+template <typename Transfer>
+Result<usize> transfer_all(IoBuffer& buffer, u64 offset, bool stop_when_short, Transfer&& transfer) {
+    constexpr usize kVectors = 8;
+    usize done = 0;
+    while (buffer.left() != 0) {
+        abi::iovec vectors[kVectors];
+        Result<usize> count = buffer.ranges(vectors, kVectors, usize{1} << 30);
+        if (count.is_error())
+            return done ? Result<usize>(done) : count;
+        usize wanted = 0;
+        for (usize i = 0; i < count.value(); ++i)
+            wanted += vectors[i].iov_len;
+        Result<usize> moved = transfer(vectors, count.value(), offset + done);
+        if (moved.is_error())
+            return done ? Result<usize>(done) : moved;
+        buffer.advance(moved.value());
+        done += moved.value();
+        if (moved.value() == 0 || (stop_when_short && moved.value() < wanted))
+            break;
+    }
+    return done;
+}
 
-    Result<RefPtr<File>> open(const Path& path, u32 flags) override;
-    // Size and times are the host's: others may change the file.
-    Result<void> refresh() override;
-    Result<void> set_attributes(const AttributeChange& change) override;
-    host::Handle handle() const { return m_handle; }
-
-private:
-    const host::Handle m_handle;
-};
-
-class HostFile final : public File {
-public:
-    explicit HostFile(RefPtr<HostFileInode> inode) : m_inode(std::move(inode)) {}
-
-    bool is_seekable() const override { return true; }
-    Result<usize> read(IoBuffer& buffer, i64 offset) override;
-    Result<usize> write(IoBuffer& buffer, i64 offset) override;
-    Result<u64> seek(i64 offset, i32 whence) override;
-    Result<void> truncate(u64 length) override;
-    Result<void> allocate(i32 mode, u64 offset, u64 length) override;
-    Result<void> sync(bool data_only) override { return host::sync(m_inode->handle(), data_only); }
-    host::Handle host_handle() override { return m_inode->handle(); }
-    HostFileInode& host_inode() const { return *m_inode; }
-
-private:
-    RefPtr<HostFileInode> m_inode;
-};
-
-// Takes the handle over, also on failure. The file has no place yet. access_mode: abi::O_RDONLY, O_WRONLY, O_RDWR.
-Result<RefPtr<HostFile>> make_host_file(host::Handle handle, u32 access_mode);
+// lseek(2) of a file of `size` bytes; position_lock is held. pin() -> Result<HandlePin> is asked for data and holes.
+template <typename Pin>
+Result<u64> seek_host_file(File& file, i64 offset, i32 whence, u64 size, Pin&& pin) {
+    if (whence != static_cast<i32>(abi::SEEK_DATA) && whence != static_cast<i32>(abi::SEEK_HOLE))
+        return file.position = TRY(seek_target(offset, whence, file.position, size));
+    if (file.inode().is_directory())
+        return Errno::EINVAL;
+    if (offset < 0 || static_cast<u64>(offset) >= size)
+        return Errno::ENXIO;
+    HandlePin pinned = TRY(pin());
+    const auto from = static_cast<u64>(offset);
+    return file.position = TRY(whence == static_cast<i32>(abi::SEEK_DATA) ? host::seek_data(pinned.handle(), from)
+                                                                         : host::seek_hole(pinned.handle(), from));
+}
 
 } // namespace lxcore

@@ -4,6 +4,7 @@
 #include "abi/fcntl.hpp"
 #include "abi/mount.hpp"
 #include "abi/prctl.hpp"
+#include "lxcore/fs/acl.hpp"
 #include "lxcore/fs/dentry.hpp"
 #include "lxcore/fs/file.hpp"
 #include "lxcore/fs/file_locks.hpp"
@@ -139,16 +140,21 @@ bool is_owner_or_capable(const Inode& inode) {
 
 namespace {
 
-Result<void> check_bits(const Inode& inode, u32 access, u32 uid, bool in_group, u64 capabilities) {
+Result<void> check_bits(const Inode& inode, u32 access, const AclSubject& subject, u64 capabilities) {
     const u32 mode = inode.mode;
-    u32 granted;
-    if (uid == inode.uid)
-        granted = mode >> 6;
-    else if (in_group)
-        granted = mode >> 3;
-    else
-        granted = mode;
-    if ((access & ~granted & 7) == 0)
+    const auto granted = [&]() -> bool {
+        if (subject.uid == inode.uid)
+            return (access & ~(mode >> 6) & 7) == 0;
+        // A mask that grants nothing makes the list count for nothing, as on Linux.
+        if ((inode.acl_kinds & static_cast<u8>(AclKind::Access)) && (mode & abi::S_IRWXG)) {
+            const Result<void> checked = check_acl(inode, access & 7, subject);
+            if (checked.is_ok() || checked.error() != Errno::EAGAIN)
+                return checked.is_ok();
+        }
+        const bool in_group = ((mode ^ (mode >> 3)) & access & 7) != 0 && subject.is_in_group(inode.gid);
+        return (access & ~(in_group ? mode >> 3 : mode) & 7) == 0;
+    };
+    if (granted())
         return {};
     const auto has = [&](u32 capability) { return ((capabilities >> capability) & 1) != 0; };
     if (inode.is_directory()) {
@@ -170,23 +176,17 @@ Result<void> check_bits(const Inode& inode, u32 access, u32 uid, bool in_group, 
 
 Result<void> check_permission_as(const Inode& inode, u32 access, const Credentials& credentials, bool real_ids) {
     if (!real_ids)
-        return check_bits(inode, access, credentials.fsuid,
-                          credentials.fsuid != inode.uid && credentials.is_in_group(inode.gid),
-                          credentials.effective);
+        return check_bits(inode, access, {credentials.fsuid, credentials, false}, credentials.effective);
     // access(2): what the real user could do. Its capabilities are all permitted ones for root, none for others.
-    bool in_group = credentials.gid == inode.gid;
-    if (!in_group)
-        for (u32 group : credentials.groups)
-            in_group = in_group || group == inode.gid;
     u64 capabilities = credentials.effective;
     if (!(credentials.securebits & abi::SECBIT_NO_SETUID_FIXUP))
         capabilities = credentials.uid == 0 ? credentials.permitted : 0;
-    return check_bits(inode, access, credentials.uid, in_group, capabilities);
+    return check_bits(inode, access, {credentials.uid, credentials, true}, capabilities);
 }
 
 Result<void> check_permission(const Inode& inode, u32 access) {
     // Everybody may: the common case of a search through /usr/lib.
-    if ((access & ~(inode.mode & (inode.mode >> 3) & (inode.mode >> 6)) & 7) == 0)
+    if (!inode.acl_kinds && (access & ~(inode.mode & (inode.mode >> 3) & (inode.mode >> 6)) & 7) == 0)
         return {};
     return check_permission_as(inode, access, *current().credentials, false);
 }

@@ -62,8 +62,12 @@ public:
     bool is_temporary = false;             // O_TMPFILE: may be linked although `links` is 0
     RefPtr<PipeState> fifo;           // an open FIFO's pipe
     RefPtr<SharedObject> socket;      // a bound UNIX socket
+    // POSIX ACLs (fs/acl.hpp): which kinds there are, or may be, and the lists once they were read (guarded by `lock`).
+    u8 acl_kinds = 0;
+    RefPtr<SharedObject> access_acl, default_acl;
     FileLocks* file_locks = nullptr;
     InotifyMarks* marks = nullptr;
+    bool is_watched_by_host = false; // its inotify events come from the host
 
     Inode();
     ~Inode() override;
@@ -101,6 +105,13 @@ public:
     // As a directory: whether the name that `found` has here (null: an absence) may be kept as a dentry without asking
     // again. Default: the super block's may_cache_names().
     virtual bool may_cache_name(const Inode* found) const;
+    // Called when the first inotify watch comes, and after the last has gone: where the host's programs change files as well, the
+    // host tells of all changes, and the generic layer's own hooks keep quiet (true).
+    virtual bool watch_host() { return false; }
+    virtual void unwatch_host() {}
+    // As a directory that compares names its own way: whether the two are the same name spelt differently, so that a
+    // rename changes the spelling.
+    virtual bool is_other_spelling(std::string_view, std::string_view) const { return false; }
     // Whether `other`, which a later lookup of the same name has made, stands for the same file.
     virtual bool is_same_file(const Inode& other) const { return this == &other; }
     // Brings the cached attributes up to date where somebody else may change them (DriveFs, procfs). Default: nothing.
@@ -122,11 +133,14 @@ public:
     const char* type_name = "";
     RefPtr<Dentry> root;
     Mutex rename_lock; // cross-directory renames
+    bool asks_always = false; // names are kept, for their inodes' sake, but looked up each time: somebody else changes them
     bool has_fixed_names = false; // nothing can be created in it: ENOENT before all other checks (proc)
     std::atomic<u32> mount_count{0};
 
     SuperBlock();
     ~SuperBlock() override;
+    // Whether `name`, of the namespace "system.", is an attribute of this file system's own.
+    virtual bool has_system_attribute(std::string_view) const { return false; }
     // Whether looked-up names (and absences) may be kept as dentries without asking again.
     virtual bool may_cache_names() const { return true; }
     virtual Result<abi::statfs> statistics();
@@ -136,6 +150,8 @@ public:
     virtual void unmounted();
     // MS_REMOUNT. flags: the new MS_* bits of the file system. The default accepts and stores them.
     virtual Result<void> remount(u32 flags, std::string_view data);
+    // What it keeps in memory, as lines "name number" for /proc/lxss/caches.
+    virtual void print_caches(base::Writer&) {}
     // Mount options as /proc/mounts shows them, each with a leading comma.
     virtual void print_options(base::Writer&) const {}
 };
@@ -151,7 +167,7 @@ void fill_statx(const Inode& inode, abi::statx& out);
 // Whether the current task is the owner or has CAP_FOWNER.
 bool is_owner_or_capable(const Inode& inode);
 
-// DAC check of the current task's fs ids and capabilities for abi::R_OK|W_OK|X_OK bits: EACCES.
+// DAC check (mode and ACL) of the current task's fs ids and capabilities for abi::R_OK|W_OK|X_OK bits: EACCES.
 Result<void> check_permission(const Inode& inode, u32 access);
 Result<void> check_permission_as(const Inode& inode, u32 access, const Credentials& credentials, bool real_ids);
 

@@ -89,8 +89,14 @@ void detach(InotifyWatch& watch, DeadWatches& dead) {
 }
 
 void bury(DeadWatches& dead) {
-    while (InotifyWatch* watch = dead.pop_front())
+    while (InotifyWatch* watch = dead.pop_front()) {
+        Inode& inode = *watch->inode;
+        if (inode.is_watched_by_host && inode.marks && inode.marks->watches.is_empty()) {
+            inode.is_watched_by_host = false;
+            inode.unwatch_host();
+        }
         delete watch;
+    }
 }
 
 void deliver(InotifyMarks& marks, u32 mask, std::string_view name, u32 cookie, bool is_unlinked, DeadWatches& dead) {
@@ -235,6 +241,17 @@ Result<void> initialize_inotify() {
 }
 
 void notify_event_slow(Inode& inode, u32 mask, std::string_view name, u32 cookie) {
+    if (!inode.is_watched_by_host)
+        notify_host_event(inode, mask, name, cookie);
+}
+
+void notify_lost_events() {
+    LockGuard guard(state().lock);
+    for (InotifyFile& file : state().files)
+        file.queue(-1, abi::IN_Q_OVERFLOW, 0, {});
+}
+
+void notify_host_event(Inode& inode, u32 mask, std::string_view name, u32 cookie) {
     DeadWatches dead;
     {
         LockGuard guard(state().lock);
@@ -261,9 +278,9 @@ void notify_dentry_slow(Dentry& dentry, u32 mask) {
     DeadWatches dead;
     {
         LockGuard guard(state().lock);
-        if (length != 0 && parent->inode->marks)
+        if (length != 0 && parent->inode->marks && !parent->inode->is_watched_by_host)
             deliver(*parent->inode->marks, mask, {name, length}, 0, is_unlinked, dead);
-        if (inode && inode->marks)
+        if (inode && inode->marks && !inode->is_watched_by_host)
             deliver(*inode->marks, mask, {}, 0, is_unlinked, dead);
     }
     bury(dead);
@@ -387,7 +404,11 @@ Result<i32> sys_inotify_add_watch(Fd fd, UserCString path, HexFlags mask) {
     file->watches.push_back(*watch);
     inode.marks->watches.push_back(*watch);
     ++state().watch_count;
-    return watch->wd;
+    const i32 number = watch->wd;
+    guard.unlock();
+    if (!inode.is_watched_by_host)
+        inode.is_watched_by_host = inode.watch_host();
+    return number;
 }
 
 Result<void> sys_inotify_rm_watch(Fd fd, i32 wd) {

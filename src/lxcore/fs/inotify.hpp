@@ -23,6 +23,11 @@ inline void notify_event(Inode& inode, u32 mask, std::string_view name = {}, u32
         notify_event_slow(inode, mask, name, cookie);
 }
 
+// An event that the host has seen on an inode that it watches (Inode::watch_host).
+void notify_host_event(Inode& inode, u32 mask, std::string_view name, u32 cookie);
+// The host has lost events: every instance hears of it (IN_Q_OVERFLOW).
+void notify_lost_events();
+
 // IN_ACCESS, MODIFY, ATTRIB, OPEN, CLOSE_*: for the object and, by its name, for its parent directory. IN_ISDIR is
 // added here.
 void notify_dentry_slow(Dentry& dentry, u32 mask);

@@ -223,6 +223,7 @@ Result<Path> resolve_user(i32 dirfd, UserCString path, u32 flags) {
 }
 
 Result<void> resolve_parent(i32 dirfd, std::string_view path, ParentName& out) {
+    trim_dentries(); // what follows may add a name
     Walker walker(0);
     TRY(walker.start(dirfd, path));
     return walker.run(&out);
@@ -263,18 +264,34 @@ Result<void> may_delete(const Path& parent, const Dentry& victim, bool as_direct
 
 u32 current_umask() { return current().fs->umask; }
 
-NewOwner owner_of_new(const Inode& parent, u32 mode) {
+Result<NewOwner> owner_of_new(const Inode& parent, u32 mode) {
     const Credentials& credentials = *current().credentials;
-    NewOwner owner{mode, credentials.fsuid, credentials.fsgid};
-    if (!(parent.mode & abi::S_ISGID))
-        return owner;
-    owner.gid = parent.gid;
-    if (abi::S_ISDIR(mode))
-        owner.mode |= abi::S_ISGID;
-    else if ((mode & (abi::S_ISGID | abi::S_IXGRP)) == (abi::S_ISGID | abi::S_IXGRP) &&
-             !credentials.is_in_group(owner.gid) && !credentials.has_capability(abi::CAP_FSETID))
-        owner.mode &= ~abi::S_ISGID;
+    NewOwner owner{0, credentials.fsuid, credentials.fsgid,
+                   TRY(inherited_acl(parent, mode, abi::S_ISLNK(mode) ? 0 : current_umask()))};
+    u32& new_mode = owner.acl.mode;
+    if (parent.mode & abi::S_ISGID) {
+        owner.gid = parent.gid;
+        if (abi::S_ISDIR(mode))
+            new_mode |= abi::S_ISGID;
+        else if ((new_mode & (abi::S_ISGID | abi::S_IXGRP)) == (abi::S_ISGID | abi::S_IXGRP) &&
+                 !credentials.is_in_group(owner.gid) && !credentials.has_capability(abi::CAP_FSETID))
+            new_mode &= ~abi::S_ISGID;
+    }
+    // The bits of the group are a mask once there is a list; without it they would be a grant.
+    owner.mode = owner.acl.list ? new_mode & ~u32{abi::S_IRWXG} : new_mode;
     return owner;
+}
+
+Result<RefPtr<Inode>> make_node(Inode& directory, std::string_view name, const NewOwner& owner, u64 device) {
+    RefPtr<Inode> inode = TRY(directory.create(name, owner.mode, owner.uid, owner.gid, device));
+    const Result<void> applied = apply_inherited_acl(*inode, owner.acl);
+    if (applied.is_ok())
+        return inode;
+    if (inode->is_directory())
+        (void)directory.remove_directory(name, *inode);
+    else
+        (void)directory.unlink(name, *inode);
+    return applied.error();
 }
 
 Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device) {
@@ -291,9 +308,9 @@ Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device)
     if (name.trailing_slash && !is_directory)
         return Errno::ENOENT;
     TRY(may_create_in(name.parent));
-    const NewOwner owner = owner_of_new(directory, mode & ~current_umask());
+    const NewOwner owner = TRY(owner_of_new(directory, mode));
     const NameChange change(*dentry);
-    RefPtr<Inode> inode = TRY(directory.create(name.view(), owner.mode, owner.uid, owner.gid, device));
+    RefPtr<Inode> inode = TRY(make_node(directory, name.view(), owner, device));
     dentry_instantiate(*dentry, std::move(inode));
     guard.unlock();
     notify_event(directory, abi::IN_CREATE | (is_directory ? abi::IN_ISDIR : 0), name.view());

@@ -1,6 +1,7 @@
 // Path resolution: path_resolution(7).
 #pragma once
 
+#include "lxcore/fs/acl.hpp"
 #include "lxcore/fs/file.hpp"
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/task/task.hpp"
@@ -49,11 +50,15 @@ Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device)
 // The rules of rename(2), link(2), unlink(2)... for callers that hold the parent's inode lock.
 Result<void> may_create_in(const Path& parent);
 Result<void> may_delete(const Path& parent, const Dentry& victim, bool as_directory);
-// Mode, gid and setgid inheritance of a new inode below `parent` (inode_init_owner; umask already applied).
+// Mode, owner and ACLs of a new inode below `parent`: the umask or the default ACL, set-group-id inheritance.
 struct NewOwner {
     u32 mode, uid, gid;
+    InheritedAcl acl; // its `mode` is the one that holds in the end
 };
-NewOwner owner_of_new(const Inode& parent, u32 mode);
+// `mode` as the caller asked for it, type included.
+Result<NewOwner> owner_of_new(const Inode& parent, u32 mode);
+// Makes a file or directory whose name is free, ACLs included. `directory`'s lock is held.
+Result<RefPtr<Inode>> make_node(Inode& directory, std::string_view name, const NewOwner& owner, u64 device);
 u32 current_umask();
 
 // The permission and type rules of open(2), without opening. flags: abi::O_*.

@@ -49,7 +49,7 @@ Result<RefPtr<File>> open_data(const Path& path, u32 flags, bool is_new) {
         TRY(add_writer(inode));
     const bool keeps = writes && (flags & abi::O_ACCMODE) != abi::O_RDONLY;
     auto opened = [&]() -> Result<RefPtr<File>> {
-        if ((flags & abi::O_TRUNC) && !is_new && inode.size != 0) {
+        if ((flags & abi::O_TRUNC) && !is_new) { // of an empty file, too: its times move
             TRY(truncate_inode(inode, 0));
             notify_dentry(*path.dentry, abi::IN_MODIFY);
         }
@@ -94,11 +94,12 @@ Result<RefPtr<File>> open_checked(const Path& path, u32 flags, bool is_new) {
 Result<RefPtr<File>> open_temporary(const Path& directory, u32 flags, u32 mode) {
     Inode& parent = directory.inode();
     TRY(may_create_in(directory));
-    const NewOwner owner = owner_of_new(parent, abi::S_IFREG | (mode & abi::S_IALLUGO & ~current_umask()));
+    const NewOwner owner = TRY(owner_of_new(parent, abi::S_IFREG | (mode & abi::S_IALLUGO)));
     RefPtr<Inode> inode;
     {
         LockGuard guard(parent.lock);
         inode = TRY(parent.create_anonymous(owner.mode, owner.uid, owner.gid));
+        TRY(apply_inherited_acl(*inode, owner.acl));
     }
     inode->is_temporary = !(flags & abi::O_EXCL);
     base::FixedWriter<32> name;
@@ -127,10 +128,9 @@ Result<RefPtr<File>> open_or_create(i32 dirfd, std::string_view path, u32 flags,
             dentry = TRY(lookup_dentry_locked(*name.parent.dentry, name.view()));
             if (dentry->is_negative()) {
                 TRY(may_create_in(name.parent));
-                const NewOwner owner =
-                    owner_of_new(directory, abi::S_IFREG | (mode & abi::S_IALLUGO & ~current_umask()));
+                const NewOwner owner = TRY(owner_of_new(directory, abi::S_IFREG | (mode & abi::S_IALLUGO)));
                 const NameChange change(*dentry);
-                RefPtr<Inode> inode = TRY(directory.create(name.view(), owner.mode, owner.uid, owner.gid, 0));
+                RefPtr<Inode> inode = TRY(make_node(directory, name.view(), owner, 0));
                 dentry_instantiate(*dentry, std::move(inode));
                 guard.unlock();
                 notify_event(directory, abi::IN_CREATE, name.view());

@@ -2,6 +2,7 @@
 #include "abi/xattr.hpp"
 
 #include "abi/prctl.hpp"
+#include "lxcore/fs/acl.hpp"
 #include "lxcore/fs/calls_extra.hpp"
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/fs/inotify.hpp"
@@ -51,7 +52,8 @@ Result<void> check_namespace(const Inode& inode, std::string_view name, u32 acce
             return Errno::EPERM;
         return check_permission(inode, access);
     }
-    // POSIX ACLs would have to be enforced, and are not.
+    if (is_in("system.") && inode.super_block && inode.super_block->has_system_attribute(name))
+        return writes && !is_owner_or_capable(inode) ? Result<void>(Errno::EPERM) : Result<void>();
     return name == "security." || name == "trusted." || name == "user." ? Errno::EINVAL : Errno::EOPNOTSUPP;
 }
 
@@ -72,8 +74,12 @@ Result<void> set_xattr(const Path& path, UserCString user_name, u64 value, u64 s
     Inode& inode = path.inode();
     {
         LockGuard guard(inode.lock);
-        TRY(check_namespace(inode, name.view(), abi::W_OK));
-        TRY(inode.set_xattr(name.view(), buffer.data(), size, static_cast<i32>(flags)));
+        if (AclKind kind; is_acl_name(name.view(), kind)) {
+            TRY(set_acl(inode, kind, buffer.data(), size));
+        } else {
+            TRY(check_namespace(inode, name.view(), abi::W_OK));
+            TRY(inode.set_xattr(name.view(), buffer.data(), size, static_cast<i32>(flags)));
+        }
     }
     notify_dentry(*path.dentry, abi::IN_ATTRIB);
     return {};
@@ -83,20 +89,26 @@ Result<u64> get_xattr(const Path& path, UserCString user_name, u64 value, u64 si
     AttributeName name;
     TRY(name.copy(user_name));
     Inode& inode = path.inode();
-    TRY(check_namespace(inode, name.view(), abi::R_OK));
+    AclKind kind;
+    const bool is_acl = is_acl_name(name.view(), kind);
+    if (!is_acl)
+        TRY(check_namespace(inode, name.view(), abi::R_OK));
+    const auto get = [&](void* to, usize room) {
+        return is_acl ? get_acl(inode, kind, to, room) : inode.get_xattr(name.view(), to, room);
+    };
     if (size == 0)
-        return TRY(inode.get_xattr(name.view(), nullptr, 0));
+        return TRY(get(nullptr, 0));
     const usize capacity = base::min<u64>(size, abi::XATTR_SIZE_MAX);
     char small[256];
     if (capacity <= sizeof(small)) {
-        const usize length = TRY(inode.get_xattr(name.view(), small, capacity));
+        const usize length = TRY(get(small, capacity));
         TRY(copy_to_user(value, small, length));
         return length;
     }
     PageBuffer buffer(base::page_ceil(capacity) / base::kPageSize);
     if (!buffer)
         return Errno::ENOMEM;
-    const usize length = TRY(inode.get_xattr(name.view(), buffer.data(), capacity));
+    const usize length = TRY(get(buffer.data(), capacity));
     TRY(copy_to_user(value, buffer.data(), length));
     return length;
 }
@@ -142,8 +154,12 @@ Result<void> remove_xattr(const Path& path, UserCString user_name) {
     Inode& inode = path.inode();
     {
         LockGuard guard(inode.lock);
-        TRY(check_namespace(inode, name.view(), abi::W_OK));
-        TRY(inode.remove_xattr(name.view()));
+        if (AclKind kind; is_acl_name(name.view(), kind)) {
+            TRY(set_acl(inode, kind, nullptr, 0));
+        } else {
+            TRY(check_namespace(inode, name.view(), abi::W_OK));
+            TRY(inode.remove_xattr(name.view()));
+        }
     }
     notify_dentry(*path.dentry, abi::IN_ATTRIB);
     return {};

@@ -104,6 +104,12 @@ public:
         m_capacity = capacity;
         return {};
     }
+    // As resize(), for what grows bit by bit: takes memory for more than is asked for.
+    Result<void> grow(usize size) {
+        if (size > m_capacity)
+            TRY(reserve(size > m_capacity * 2 ? size : m_capacity * 2));
+        return resize(size);
+    }
     // New elements are zero.
     Result<void> resize(usize size) {
         TRY(reserve(size));

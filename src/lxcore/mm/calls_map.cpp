@@ -1,5 +1,6 @@
 // mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), pkeys(7).
 #include "lxcore/fs/fd_table.hpp"
+#include "lxcore/fs/namei.hpp"
 #include "lxcore/mm/calls.hpp"
 #include "lxcore/mm/mm.hpp"
 
@@ -43,7 +44,11 @@ Result<u64> sys_mmap(u64 address, u64 length, MapProtection protection, MapFlags
         if ((how & abi::MAP_SHARED) || !is_anonymous)
             return Errno::EINVAL;
     }
-    return current().mm->map(address, length, protection, how, std::move(file), is_anonymous ? 0 : offset);
+    const u64 mapped = TRY(current().mm->map(address, length, protection, how, file, is_anonymous ? 0 : offset));
+    // To map a file is to read it, as far as its access time goes.
+    if (file && file->path && file->inode().is_regular() && !(file->flags.load() & abi::O_NOATIME))
+        touch_accessed(file->path);
+    return mapped;
 }
 
 Result<void> sys_munmap(u64 address, u64 length) { return current().mm->unmap(address, length); }

@@ -1,5 +1,5 @@
 // Files for handles that come in messages from the host.
-#include "lxcore/fs/host_file.hpp"
+#include "lxcore/fs/handle_file.hpp"
 #include "lxcore/ipc/stream_file.hpp"
 #include "lxcore/net/host_connection.hpp"
 
@@ -12,8 +12,8 @@ Result<RefPtr<File>> make_received_file(host::Handle handle) {
         switch (info.value().type) {
         case host::FileType::Regular: {
             // Most often a memfd: a compositor's keymap, a buffer.
-            RefPtr<HostFile> file = TRY(make_host_file(handle, mode.value()));
-            TRY(attach_anonymous_inode(*file, "host", abi::S_IFREG | 0600, RefPtr<Inode>(&file->host_inode())));
+            RefPtr<HandleFile> file = TRY(make_handle_file(handle, mode.value()));
+            TRY(attach_anonymous_inode(*file, "host", abi::S_IFREG | 0600, RefPtr<Inode>(&file->handle_inode())));
             return RefPtr<File>(std::move(file));
         }
         case host::FileType::Fifo:

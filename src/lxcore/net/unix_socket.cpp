@@ -158,7 +158,8 @@ Result<void> UnixSocket::bind_abstract(RefPtr<UnixAddress> name) {
 }
 
 Result<void> UnixSocket::bind_path(RefPtr<UnixAddress> name) {
-    auto created = create_node(abi::AT_FDCWD, path_of(*name), abi::S_IFSOCK | 0777, 0);
+    // The umask counts for sockets even where a default ACL would stand in for it.
+    auto created = create_node(abi::AT_FDCWD, path_of(*name), abi::S_IFSOCK | (0777 & ~current_umask()), 0);
     if (created.is_error())
         return created.error() == Errno::EEXIST ? Errno::EADDRINUSE : created.error();
     {

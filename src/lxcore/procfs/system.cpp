@@ -183,6 +183,22 @@ Result<void> print_arena(base::Writer& writer, const Node&) {
     return {};
 }
 
+// What file systems keep in memory, and up to how much.
+Result<void> print_caches(base::Writer& writer, const Node&) {
+    DentryCache& cache = dentry_cache();
+    base::print(writer, "dentries {}\ndentry_limit {}\nnegative_dentries {}\nevicted_dentries {}\n",
+                cache.count.load(std::memory_order_relaxed), cache.limit,
+                cache.negative_count.load(std::memory_order_relaxed), cache.evicted.load(std::memory_order_relaxed));
+    current_root().mount->super_block->print_caches(writer);
+    return {};
+}
+
+// How often the calling thread has asked the host about files, names and attributes.
+Result<void> print_host_file_calls(base::Writer& writer, const Node&) {
+    base::print(writer, "{}\n", current().host_file_calls);
+    return {};
+}
+
 // System calls that programs have asked for in vain since boot.
 Result<void> print_missing_calls(base::Writer& writer, const Node&) {
     for (u32 number = 0; number < 64 * base::array_size(kernel().missing_call_logged); ++number)
@@ -217,7 +233,9 @@ constexpr GeneratedRow kRows[] = {
     {.path = "loadavg", .mode = kFile | 0444, .print = print_load},
     {.path = "locks", .mode = kFile | 0444, .print = print_constant, .argument = ""},
     {.path = "lxss/arena", .mode = kFile | 0444, .print = print_arena},
+    {.path = "lxss/caches", .mode = kFile | 0444, .print = print_caches},
     {.path = "lxss/calls", .mode = kFile | 0444, .print = print_missing_calls},
+    {.path = "lxss/host_file_calls", .mode = kFile | 0444, .print = print_host_file_calls},
     {.path = "meminfo", .mode = kFile | 0444, .print = print_memory},
     {.path = "misc", .mode = kFile | 0444, .print = print_constant, .argument = ""},
     {.path = "modules", .mode = kFile | 0444, .print = print_constant, .argument = ""},

@@ -5,6 +5,7 @@
 #include "abi/mount.hpp"
 #include "engine/engine.hpp"
 #include "lxcore/devfs/device.hpp"
+#include "lxcore/drivefs/drivefs.hpp"
 #include "lxcore/fs/file_locks.hpp"
 #include "lxcore/fs/init.hpp"
 #include "lxcore/fs/inotify.hpp"
@@ -137,6 +138,7 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
     TRY(initialize_devices());
     TRY(initialize_procfs());
     TRY(initialize_sysfs());
+    TRY(initialize_drivefs());
     TRY(initialize_ttys());
     TRY(initialize_sessions());
     const u64 budget = base::min<u64>(kRootHandleBudget, host::handle_limit() / 4);
@@ -149,6 +151,7 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
 Result<void> start_kernel_threads() {
     TRY(create_kernel_thread(timer_thread));
     TRY(create_kernel_thread(cleaner_thread));
+    TRY(create_kernel_thread(drive_watch_thread));
     return {};
 }
 

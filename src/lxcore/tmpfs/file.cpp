@@ -54,38 +54,19 @@ Result<u64> TmpfsFile::seek(i64 offset, i32 whence) {
     MaybeLockGuard guard(position_lock);
     MaybeLockGuard inode_guard(m_inode->lock);
     const u64 size = m_inode->size;
-    i64 target;
-    switch (static_cast<u32>(whence)) {
-    case abi::SEEK_SET: target = offset; break;
-    case abi::SEEK_CUR:
-        if (__builtin_add_overflow(static_cast<i64>(position), offset, &target))
-            return Errno::EOVERFLOW;
-        break;
-    case abi::SEEK_END:
-        if (__builtin_add_overflow(static_cast<i64>(size), offset, &target))
-            return Errno::EOVERFLOW;
-        break;
-    case abi::SEEK_DATA:
-    case abi::SEEK_HOLE: {
-        if (m_inode->is_directory())
-            return Errno::EINVAL;
-        if (offset < 0 || static_cast<u64>(offset) >= size)
-            return Errno::ENXIO;
-        const u64 index = static_cast<u64>(offset) / base::kPageSize;
-        const bool data = whence == static_cast<i32>(abi::SEEK_DATA);
-        const u64 found = data ? m_inode->pages().next_present(index) : m_inode->pages().next_absent(index);
-        u64 at = base::max(found * base::kPageSize, static_cast<u64>(offset));
-        if (data && (found == PageTree::kIndexLimit || at >= size))
-            return Errno::ENXIO;
-        target = static_cast<i64>(base::min(at, size));
-        break;
-    }
-    default: return Errno::EINVAL;
-    }
-    if (target < 0)
+    const bool data = whence == static_cast<i32>(abi::SEEK_DATA);
+    if (!data && whence != static_cast<i32>(abi::SEEK_HOLE))
+        return position = TRY(seek_target(offset, whence, position, size));
+    if (m_inode->is_directory())
         return Errno::EINVAL;
-    position = static_cast<u64>(target);
-    return position;
+    if (offset < 0 || static_cast<u64>(offset) >= size)
+        return Errno::ENXIO;
+    const u64 index = static_cast<u64>(offset) / base::kPageSize;
+    const u64 found = data ? m_inode->pages().next_present(index) : m_inode->pages().next_absent(index);
+    const u64 at = base::max(found * base::kPageSize, static_cast<u64>(offset));
+    if (data && (found == PageTree::kIndexLimit || at >= size))
+        return Errno::ENXIO;
+    return position = base::min(at, size);
 }
 
 Result<void> TmpfsFile::read_directory(DirectoryVisitor& visitor) {
@@ -150,14 +131,6 @@ Result<void> TmpfsFile::map(MapRequest& request) {
     if (request.vma)
         request.vma->file = RefPtr<File>(std::move(mapping));
     return {};
-}
-
-Result<void> TmpfsFile::truncate(u64 length) {
-    MaybeLockGuard guard(m_inode->lock);
-    AttributeChange change;
-    change.valid = kChangeSize;
-    change.size = length;
-    return m_inode->set_attributes(change);
 }
 
 Result<void> TmpfsFile::allocate(i32 mode, u64 offset, u64 length) {

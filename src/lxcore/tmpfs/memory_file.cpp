@@ -1,7 +1,7 @@
 // Files that live in no directory: memfd_create(2).
 #include "lxcore/fs/calls_extra.hpp"
 #include "lxcore/fs/fd_table.hpp"
-#include "lxcore/fs/host_file.hpp"
+#include "lxcore/fs/handle_file.hpp"
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/tmpfs/tmpfs_inode.hpp"
 
@@ -56,8 +56,8 @@ inline constexpr u32 kAllSeals = abi::F_SEAL_SEAL | abi::F_SEAL_SHRINK | abi::F_
 static Result<RefPtr<File>> create_host_memfd(const char* name, std::string_view shown, u32 flags) {
     const host::Handle handle =
         TRY(host::create_memory_file(name, flags & (abi::MFD_ALLOW_SEALING | abi::MFD_NOEXEC_SEAL | abi::MFD_EXEC)));
-    RefPtr<HostFile> file = TRY(make_host_file(handle, abi::O_RDWR));
-    HostFileInode& inode = file->host_inode();
+    RefPtr<HandleFile> file = TRY(make_handle_file(handle, abi::O_RDWR));
+    HandleInode& inode = file->handle_inode();
     const Credentials& credentials = *current().credentials;
     inode.super_block = kernel().memory_files->host_super_block;
     inode.number = next_unique_id();

@@ -1,23 +1,11 @@
 // The tmpfs super block and its mount options, tmpfs(5).
 #include "abi/mount.hpp"
+#include "lxcore/fs/mount_options.hpp"
 #include "lxcore/tmpfs/tmpfs_inode.hpp"
 
 namespace lxcore {
 
 namespace {
-
-Result<u64> parse_number(std::string_view text, u32 radix) {
-    if (text.empty())
-        return Errno::EINVAL;
-    u64 value = 0;
-    for (char character : text) {
-        const auto digit = static_cast<u32>(character - '0');
-        if (digit >= radix || value > ~u64{0} / 16)
-            return Errno::EINVAL;
-        value = value * radix + digit;
-    }
-    return value;
-}
 
 // With a suffix k, m, g, t, or (`percent_of` > 0) %.
 Result<u64> parse_size(std::string_view text, u64 percent_of) {
@@ -32,10 +20,10 @@ Result<u64> parse_size(std::string_view text, u64 percent_of) {
     case '%':
         if (percent_of == 0)
             return Errno::EINVAL;
-        return percent_of / 100 * TRY(parse_number(text.substr(0, text.size() - 1), 10));
-    default: return parse_number(text, 10);
+        return percent_of / 100 * TRY(parse_option_number(text.substr(0, text.size() - 1), 10));
+    default: return parse_option_number(text, 10);
     }
-    return TRY(parse_number(text.substr(0, text.size() - 1), 10)) << shift;
+    return TRY(parse_option_number(text.substr(0, text.size() - 1), 10)) << shift;
 }
 
 } // namespace
@@ -51,15 +39,8 @@ TmpfsOptions TmpfsOptions::defaults() {
 Result<TmpfsOptions> TmpfsOptions::parse(std::string_view text, const TmpfsOptions& defaults) {
     TmpfsOptions options = defaults;
     const u64 total_bytes = host::memory_status().total_bytes;
-    while (!text.empty()) {
-        const usize comma = text.find(',');
-        const std::string_view option = text.substr(0, comma);
-        text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-        if (option.empty())
-            continue;
-        const usize equals = option.find('=');
-        const std::string_view key = option.substr(0, equals);
-        const std::string_view value = equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
+    for (MountOption option; next_mount_option(text, option);) {
+        const std::string_view key = option.key, value = option.value;
         if (key == "size")
             options.max_pages = base::page_ceil(TRY(parse_size(value, total_bytes))) / base::kPageSize;
         else if (key == "nr_blocks")
@@ -67,11 +48,11 @@ Result<TmpfsOptions> TmpfsOptions::parse(std::string_view text, const TmpfsOptio
         else if (key == "nr_inodes")
             options.max_inodes = TRY(parse_size(value, 0));
         else if (key == "mode")
-            options.mode = static_cast<u32>(TRY(parse_number(value, 8))) & 07777;
+            options.mode = static_cast<u32>(TRY(parse_option_number(value, 8))) & 07777;
         else if (key == "uid")
-            options.uid = static_cast<u32>(TRY(parse_number(value, 10)));
+            options.uid = static_cast<u32>(TRY(parse_option_number(value, 10)));
         else if (key == "gid")
-            options.gid = static_cast<u32>(TRY(parse_number(value, 10)));
+            options.gid = static_cast<u32>(TRY(parse_option_number(value, 10)));
         else if (key == "huge" || key == "mpol" || key == "inode64" || key == "inode32" || key == "noswap")
             continue; // how Linux places the memory: nothing to be done here
         else

@@ -142,7 +142,6 @@ public:
     Result<void> read_directory(DirectoryVisitor& visitor) override;
     u32 poll(PollTable* table) override;
     Result<void> map(MapRequest& request) override;
-    Result<void> truncate(u64 length) override;
     Result<void> allocate(i32 mode, u64 offset, u64 length) override;
     Result<void> sync(bool) override { return {}; }
 

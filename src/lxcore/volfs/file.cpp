@@ -1,38 +1,10 @@
 // Open VolFs files: reading, writing, mapping. Bytes go between the host and guest memory without a copy here.
 #include "abi/mman.hpp"
+#include "lxcore/fs/host_file.hpp"
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
 
 namespace lxcore {
-
-namespace {
-
-inline constexpr usize kVectors = 8;
-
-// Calls transfer(vectors, count, offset) -> Result<usize> until the buffer is through or a call comes back short.
-template <typename Transfer>
-Result<usize> transfer_all(IoBuffer& buffer, u64 offset, bool stop_when_short, Transfer&& transfer) {
-    usize done = 0;
-    while (buffer.left() != 0) {
-        abi::iovec vectors[kVectors];
-        Result<usize> count = buffer.ranges(vectors, kVectors, usize{1} << 30);
-        if (count.is_error())
-            return done ? Result<usize>(done) : count;
-        usize wanted = 0;
-        for (usize i = 0; i < count.value(); ++i)
-            wanted += vectors[i].iov_len;
-        Result<usize> moved = transfer(vectors, count.value(), offset + done);
-        if (moved.is_error())
-            return done ? Result<usize>(done) : moved;
-        buffer.advance(moved.value());
-        done += moved.value();
-        if (moved.value() == 0 || (stop_when_short && moved.value() < wanted))
-            break;
-    }
-    return done;
-}
-
-} // namespace
 
 VolfsFile::VolfsFile(VolfsInode& inode) : m_inode(&inode) {
     inode.open_files.fetch_add(1, std::memory_order_acq_rel);
@@ -103,36 +75,7 @@ Result<usize> VolfsFile::write(IoBuffer& buffer, i64 offset) {
 Result<u64> VolfsFile::seek(i64 offset, i32 whence) {
     MaybeLockGuard guard(position_lock);
     const u64 size = __atomic_load_n(&m_inode->size, __ATOMIC_RELAXED);
-    i64 target;
-    switch (static_cast<u32>(whence)) {
-    case abi::SEEK_SET: target = offset; break;
-    case abi::SEEK_CUR:
-        if (__builtin_add_overflow(static_cast<i64>(position), offset, &target))
-            return Errno::EOVERFLOW;
-        break;
-    case abi::SEEK_END:
-        if (__builtin_add_overflow(static_cast<i64>(size), offset, &target))
-            return Errno::EOVERFLOW;
-        break;
-    case abi::SEEK_DATA:
-    case abi::SEEK_HOLE: {
-        if (m_inode->is_directory())
-            return Errno::EINVAL;
-        if (offset < 0 || static_cast<u64>(offset) >= size)
-            return Errno::ENXIO;
-        HandlePin pinned = TRY(m_inode->pin(false));
-        const auto from = static_cast<u64>(offset);
-        target = static_cast<i64>(TRY(whence == static_cast<i32>(abi::SEEK_DATA)
-                                          ? host::seek_data(pinned.handle(), from)
-                                          : host::seek_hole(pinned.handle(), from)));
-        break;
-    }
-    default: return Errno::EINVAL;
-    }
-    if (target < 0)
-        return Errno::EINVAL;
-    position = static_cast<u64>(target);
-    return position;
+    return seek_host_file(*this, offset, whence, size, [&] { return m_inode->pin(false); });
 }
 
 u32 VolfsFile::poll(PollTable*) {
@@ -143,14 +86,6 @@ Result<void> VolfsFile::map(MapRequest& request) {
     if ((request.flags & abi::MAP_TYPE) != abi::MAP_PRIVATE && is_writable())
         m_inode->mark_mapped_writable(); // its times change without a call
     return Errno::ENODEV;                // nothing special: the address space maps host_handle()
-}
-
-Result<void> VolfsFile::truncate(u64 length) {
-    MaybeLockGuard guard(m_inode->lock);
-    AttributeChange change;
-    change.valid = kChangeSize;
-    change.size = length;
-    return m_inode->set_attributes(change);
 }
 
 Result<void> VolfsFile::allocate(i32 mode, u64 offset, u64 length) {

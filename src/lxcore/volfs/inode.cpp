@@ -7,13 +7,17 @@
 
 namespace lxcore {
 
-VolfsInode::VolfsInode(VolfsSuperBlock& volfs) : m_volfs(&volfs) { super_block = RefPtr<SuperBlock>(&volfs); }
+VolfsInode::VolfsInode(VolfsSuperBlock& volfs) : m_volfs(&volfs) {
+    super_block = RefPtr<SuperBlock>(&volfs);
+    volfs.inode_count.fetch_add(1, std::memory_order_relaxed);
+}
 
-VolfsInode::~VolfsInode() = default;
+VolfsInode::~VolfsInode() { m_volfs->inode_count.fetch_sub(1, std::memory_order_relaxed); }
 
 void VolfsInode::destroy() {
     m_volfs->forget(*this);
     m_volfs->handles_closing(*this);
+    m_volfs->keep_listing(*this, nullptr);
     if (m_staged_name.length() != 0) {
         Result<host::Handle> staging = m_volfs->staging();
         if (staging.is_ok())

@@ -5,22 +5,34 @@
 
 namespace lxcore {
 
-namespace {
+RefPtr<DirectoryListing> VolfsSuperBlock::kept_listing(VolfsInode& inode) {
+    LockGuard guard(m_listing_lock);
+    if (!inode.m_listing)
+        return nullptr;
+    m_listings.remove(inode);
+    m_listings.push_back(inode);
+    return inode.m_listing;
+}
 
-// Larger listings are not kept with the inode after their readers have gone.
-inline constexpr usize kKeptBytes = 32 * 1024;
-
-} // namespace
-
-Result<void> VolfsListing::add(u64 inode, u8 type, std::string_view name) {
-    const usize at_offset = records.size();
-    TRY(records.resize(at_offset + bytes(name.size())));
-    Record* record = at(at_offset);
-    record->inode = inode;
-    record->type = type;
-    record->length = static_cast<u8>(name.size());
-    __builtin_memcpy(record->name, name.data(), name.size());
-    return {};
+void VolfsSuperBlock::keep_listing(VolfsInode& inode, RefPtr<DirectoryListing> listing) {
+    RefPtr<DirectoryListing> dropped[16]; // after the lock
+    usize count = 0;
+    LockGuard guard(m_listing_lock);
+    const auto take = [&](VolfsInode& from) {
+        m_listings.remove(from);
+        m_listing_bytes -= from.m_listing->records.size();
+        dropped[count++] = std::move(from.m_listing);
+    };
+    if (inode.m_listing)
+        take(inode);
+    // One directory gets no more than a quarter: reading a huge one must not drive all others out.
+    if (!listing || listing->records.size() > m_listing_limit / 4)
+        return;
+    m_listing_bytes += listing->records.size();
+    inode.m_listing = std::move(listing);
+    m_listings.push_back(inode);
+    while (m_listing_bytes > m_listing_limit && count < base::array_size(dropped) && m_listings.first() != &inode)
+        take(*m_listings.first());
 }
 
 u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
@@ -49,18 +61,18 @@ u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
     return abi::mode_to_dt(stored.mode);
 }
 
-Result<RefPtr<VolfsListing>> VolfsInode::listing() {
+Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
     MaybeLockGuard guard(lock);
     if (m_is_listing_old.exchange(false, std::memory_order_acq_rel))
-        m_listing.reset();
-    if (m_listing)
-        return m_listing;
-    RefPtr<VolfsListing> fresh = TRY(make_ref<VolfsListing>());
+        m_volfs->keep_listing(*this, nullptr);
+    else if (RefPtr<DirectoryListing> kept = m_volfs->kept_listing(*this))
+        return kept;
+    RefPtr<DirectoryListing> fresh = TRY(make_ref<DirectoryListing>());
     // Directories have one handle, whose position only this function uses, under the lock.
     HandlePin pinned = TRY(pin(false));
     struct Context {
         VolfsInode& directory;
-        VolfsListing& listing;
+        DirectoryListing& listing;
         HandlePin& pin;
         Errno error;
     } context{*this, *fresh, pinned, Errno::OK};
@@ -81,31 +93,14 @@ Result<RefPtr<VolfsListing>> VolfsInode::listing() {
         &context));
     if (context.error != Errno::OK)
         return context.error;
-    if (fresh->records.size() <= kKeptBytes)
-        m_listing = fresh;
+    m_volfs->keep_listing(*this, fresh);
     return fresh;
 }
 
 Result<void> VolfsFile::read_directory(DirectoryVisitor& visitor) {
-    if (position == 0 || !m_listing) {
-        m_listing = TRY(m_inode->listing());
-        m_next_record = position == 0 ? 0 : ~u64{0};
-    }
-    Vector<char>& records = m_listing->records;
-    if (position != m_next_record) {
-        // lseek() to a place that telldir() gave, or to nonsense: the first record from there on.
-        u64 at = 0;
-        while (at < records.size() && at < position)
-            at += VolfsListing::bytes(m_listing->at(at)->length);
-        m_next_record = at;
-    }
-    while (m_next_record < records.size()) {
-        const VolfsListing::Record* record = m_listing->at(m_next_record);
-        const u64 next = m_next_record + VolfsListing::bytes(record->length);
-        if (!visitor.visit({record->name, record->length}, record->inode, record->type, next))
-            return {};
-        m_next_record = next;
-    }
+    if (position == 0 || !m_listing_reader.has_listing())
+        m_listing_reader.start(TRY(m_inode->listing()));
+    m_listing_reader.read(position, visitor);
     return {};
 }
 

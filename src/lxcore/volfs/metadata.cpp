@@ -1,5 +1,6 @@
 // Linux attributes of VolFs files: LXATTRB, permissions of the host file, extended attributes.
 // The rules are in docs/decisions/volfs-metadata.md.
+#include "lxcore/fs/acl.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
 
 namespace lxcore {
@@ -83,11 +84,16 @@ Result<void> VolfsInode::load_attributes(host::Handle handle) {
             at += name.size() + 1;
             if (name == kLxattrbName)
                 has_lxattrb = true;
-            else if (name.starts_with(kXattrPrefix))
+            else if (name.starts_with(kXattrPrefix)) {
                 m_xattrs = Xattrs::Some;
+                if (AclKind kind; is_acl_name(name.substr(kXattrPrefix.size()), kind))
+                    acl_kinds |= static_cast<u8>(kind);
+            }
         }
     } else if (listed.error() == Errno::EOPNOTSUPP) {
         return {}; // a host without extended attributes: the file speaks for itself
+    } else {
+        acl_kinds = static_cast<u8>(AclKind::Access) | static_cast<u8>(AclKind::Default); // more than fit: maybe
     }
     if (!has_lxattrb)
         return {};

@@ -106,7 +106,7 @@ Result<void> VolfsInode::rename(std::string_view old_name, Inode& target_old, In
     if (m_volfs->is_read_only())
         return Errno::EROFS;
     if (flags & ~(abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE))
-        return Errno::EINVAL; // no whiteouts
+        return Errno::EINVAL;
     auto& to = static_cast<VolfsInode&>(new_parent);
     auto& moved = static_cast<VolfsInode&>(target_old);
     auto* replaced = static_cast<VolfsInode*>(target_new);

@@ -4,6 +4,12 @@
 
 namespace lxcore {
 
+namespace {
+
+inline constexpr u64 kMostListingBytes = 16 << 20;
+
+} // namespace
+
 Result<RefPtr<SuperBlock>> create_volfs(host::Handle root, u32 handle_budget, bool read_only) {
     RefPtr<VolfsSuperBlock> volfs = TRY(make_ref<VolfsSuperBlock>(root, handle_budget, read_only));
     TRY(volfs->initialize());
@@ -17,6 +23,7 @@ VolfsSuperBlock::VolfsSuperBlock(host::Handle root, u32 handle_budget, bool read
     magic = 0x53464846; // wslfs, by which programs know the place
     type_name = "wslfs";
     flags = read_only ? abi::MS_RDONLY : 0;
+    m_listing_limit = base::min<u64>(arena_statistics().total_pages * base::kPageSize / 64, kMostListingBytes);
 }
 
 VolfsSuperBlock::~VolfsSuperBlock() {
@@ -69,6 +76,15 @@ Result<void> VolfsSuperBlock::sync() {
     if (m_is_read_only)
         return {};
     return host::sync_file_system(m_root);
+}
+
+void VolfsSuperBlock::print_caches(base::Writer& writer) {
+    const u64 kilobyte = 1024;
+    base::print(writer, "inodes {}\nhost_handles {}\nhost_handle_limit {}\n",
+                inode_count.load(std::memory_order_relaxed), m_open_count.load(std::memory_order_relaxed), m_budget);
+    LockGuard guard(m_listing_lock);
+    base::print(writer, "listings_kb {}\nlistings_limit_kb {}\n", (m_listing_bytes + kilobyte - 1) / kilobyte,
+                m_listing_limit / kilobyte);
 }
 
 // ---- the table of inodes ----

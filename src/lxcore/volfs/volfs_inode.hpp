@@ -4,7 +4,9 @@
 #include "abi/dirent.hpp"
 #include "abi/xattr.hpp"
 #include "lxcore/fs/dentry.hpp"
+#include "lxcore/fs/directory_listing.hpp"
 #include "lxcore/fs/file.hpp"
+#include "lxcore/fs/handle_slot.hpp"
 #include "lxcore/fs/maybe_lock.hpp"
 #include "lxcore/volfs/volfs.hpp"
 
@@ -12,91 +14,6 @@ namespace lxcore {
 
 class VolfsInode;
 class VolfsSuperBlock;
-
-// One cached host handle of an inode, with the number of its present users. Looking up an open handle is one atomic
-// addition; a handle that somebody uses cannot be closed by the eviction.
-class HandleSlot {
-public:
-    // Counts a user; kNoHandle (and nothing counted) when no handle is open.
-    host::Handle try_pin() {
-        if (static_cast<u32>(m_word.load(std::memory_order_relaxed)) == 0)
-            return host::kNoHandle;
-        const u64 word = m_word.fetch_add(kOneUser, std::memory_order_acquire);
-        if (static_cast<u32>(word) == 0) {
-            unpin();
-            return host::kNoHandle;
-        }
-        return static_cast<host::Handle>(static_cast<u32>(word) - 1);
-    }
-    void unpin() { m_word.fetch_sub(kOneUser, std::memory_order_release); }
-    // Puts `handle` in, with the caller as a user; false when there already is one.
-    bool install(host::Handle handle) {
-        u64 word = m_word.load(std::memory_order_relaxed);
-        do {
-            if (static_cast<u32>(word) != 0)
-                return false;
-        } while (!m_word.compare_exchange_weak(word, word + kOneUser + static_cast<u32>(handle) + 1,
-                                               std::memory_order_acq_rel));
-        return true;
-    }
-    // Takes the handle out when nobody uses it.
-    host::Handle take_idle() {
-        u64 word = m_word.load(std::memory_order_relaxed);
-        if (word == 0 || word >= kOneUser)
-            return host::kNoHandle;
-        if (!m_word.compare_exchange_strong(word, 0, std::memory_order_acq_rel))
-            return host::kNoHandle;
-        return static_cast<host::Handle>(static_cast<u32>(word) - 1);
-    }
-    // At the inode's end, whatever a killed process left counted.
-    host::Handle take() { return static_cast<host::Handle>(static_cast<u32>(m_word.exchange(0)) - 1); }
-    bool is_open() const { return static_cast<u32>(m_word.load(std::memory_order_relaxed)) != 0; }
-
-private:
-    static constexpr u64 kOneUser = u64{1} << 32;
-    std::atomic<u64> m_word{0}; // handle + 1 below the number of users
-};
-
-// The use of a host handle for the length of a scope.
-class HandlePin {
-public:
-    HandlePin() = default;
-    HandlePin(HandleSlot& slot, host::Handle handle) : m_slot(&slot), m_handle(handle) {}
-    HandlePin(HandlePin&& other) noexcept : m_slot(std::exchange(other.m_slot, nullptr)), m_handle(other.m_handle) {}
-    HandlePin& operator=(HandlePin&& other) noexcept {
-        std::swap(m_slot, other.m_slot);
-        std::swap(m_handle, other.m_handle);
-        return *this;
-    }
-    ~HandlePin() {
-        if (m_slot)
-            m_slot->unpin();
-    }
-    explicit operator bool() const { return m_slot != nullptr; }
-    host::Handle handle() const { return m_handle; }
-
-private:
-    HandleSlot* m_slot = nullptr;
-    host::Handle m_handle = host::kNoHandle;
-};
-
-// Names, inode numbers and types of one directory as they were at one moment. Immutable once built.
-class VolfsListing final : public SharedObject {
-public:
-    // A position is the offset of a record in `records`; 0 is the first.
-    struct Record {
-        u64 inode;
-        u8 type; // abi::DT_*
-        u8 length;
-        char name[];
-    };
-    static constexpr usize kHead = 10;
-    Vector<char> records;
-
-    Result<void> add(u64 inode, u8 type, std::string_view name);
-    Record* at(usize position) { return reinterpret_cast<Record*>(records.data() + position); }
-    static usize bytes(usize length) { return base::align_up(kHead + length, 8); }
-};
 
 // Linux attributes that LXATTRB may have to hold.
 struct VolfsMetadata {
@@ -138,7 +55,7 @@ public:
     // The host handle for reading (any type but native symlinks), or for writing (regular host files).
     Result<HandlePin> pin(bool writable);
     // The listing of this directory; `lock` is not held.
-    Result<RefPtr<VolfsListing>> listing();
+    Result<RefPtr<DirectoryListing>> listing();
     // The host's attributes have changed by an operation of ours: the next refresh() asks for times and blocks.
     void mark_stale() { m_is_stale.store(true, std::memory_order_release); }
     void mark_mapped_writable() { m_is_mapped_writable.store(true, std::memory_order_release); }
@@ -188,7 +105,8 @@ private:
     String m_name;
     String m_staged_name; // an anonymous file on a host without such: its name in the staging folder
     String m_link_target; // of a symlink, once read
-    RefPtr<VolfsListing> m_listing; // of a directory, when it is small; guarded by `lock`
+    RefPtr<DirectoryListing> m_listing; // of a directory; guarded by VolfsSuperBlock::m_listing_lock
+    base::ListNode m_listing_node;      // in VolfsSuperBlock::m_listings, while there is one
     std::atomic<bool> m_is_listing_old{false};
 
 protected:
@@ -224,6 +142,13 @@ public:
     // host::open_at and host::reopen that make room when the host is out of handles.
     Result<host::Handle> open_host(host::Handle folder, std::string_view name, u32 mode, u32 permissions);
     Result<host::Handle> reopen_host(host::Handle handle, u32 mode);
+
+    // Directory listings that are kept, up to a number of bytes; the one that was read longest ago goes first.
+    RefPtr<DirectoryListing> kept_listing(VolfsInode& inode);
+    void keep_listing(VolfsInode& inode, RefPtr<DirectoryListing> listing); // null: forgets it
+
+    void print_caches(base::Writer& writer) override;
+    std::atomic<u64> inode_count{0}; // inodes in memory
 
     // Names by which inodes are opened again.
     struct Location {
@@ -280,6 +205,9 @@ private:
     Mutex m_open_lock; // guards m_open
     base::List<VolfsInode, &VolfsInode::m_open_node> m_open;
     std::atomic<u32> m_open_count{0}; // inodes in m_open
+    Mutex m_listing_lock; // guards m_listings and the next two
+    base::List<VolfsInode, &VolfsInode::m_listing_node> m_listings; // read longest ago first
+    u64 m_listing_bytes = 0, m_listing_limit = 0;
     Mutex m_location_lock;
     std::atomic<u64> m_move_count{0};
     std::atomic<u32> m_moves_under_way{0};
@@ -300,7 +228,6 @@ public:
     Result<void> read_directory(DirectoryVisitor& visitor) override;
     u32 poll(PollTable* table) override;
     Result<void> map(MapRequest& request) override;
-    Result<void> truncate(u64 length) override;
     Result<void> allocate(i32 mode, u64 offset, u64 length) override;
     Result<void> sync(bool data_only) override;
     host::Handle host_handle() override;
@@ -309,8 +236,7 @@ private:
     RefPtr<VolfsInode> m_inode;
     Mutex m_exposed_lock;
     HandlePin m_exposed;            // taken by host_handle(): keeps the handle from being closed
-    RefPtr<VolfsListing> m_listing; // of a directory; guarded by position_lock, as is the next
-    u64 m_next_record = 0;          // the position that is known to be one
+    ListingReader m_listing_reader; // of a directory; guarded by position_lock
 };
 
 // volfs/metadata.cpp

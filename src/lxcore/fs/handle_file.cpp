@@ -1,57 +1,30 @@
+#include "lxcore/fs/handle_file.hpp"
+
 #include "lxcore/fs/host_file.hpp"
 
 namespace lxcore {
 
-namespace {
-
-inline constexpr usize kVectors = 8;
-
-// Calls step(vectors, count, offset) -> Result<usize> until the buffer is through or a call comes back short.
-template <typename Step>
-Result<usize> transfer(IoBuffer& buffer, u64 offset, Step&& step) {
-    usize done = 0;
-    while (buffer.left() != 0) {
-        abi::iovec vectors[kVectors];
-        auto count = buffer.ranges(vectors, kVectors, usize{1} << 30);
-        if (count.is_error())
-            return done ? Result<usize>(done) : count;
-        usize wanted = 0;
-        for (usize i = 0; i < count.value(); ++i)
-            wanted += vectors[i].iov_len;
-        Result<usize> moved = step(vectors, count.value(), offset + done);
-        if (moved.is_error())
-            return done ? Result<usize>(done) : moved;
-        buffer.advance(moved.value());
-        done += moved.value();
-        if (moved.value() < wanted)
-            break;
-    }
-    return done;
-}
-
-} // namespace
-
-Result<RefPtr<HostFile>> make_host_file(host::Handle handle, u32 access_mode) {
-    auto made = make_ref<HostFileInode>(handle);
+Result<RefPtr<HandleFile>> make_handle_file(host::Handle handle, u32 access_mode) {
+    auto made = make_ref<HandleInode>(handle);
     if (made.is_error()) {
         host::close(handle);
         return made.error();
     }
-    RefPtr<HostFileInode> inode = made.release_value();
+    RefPtr<HandleInode> inode = made.release_value();
     TRY(inode->refresh());
-    RefPtr<HostFile> file = TRY(make_ref<HostFile>(std::move(inode)));
+    RefPtr<HandleFile> file = TRY(make_ref<HandleFile>(std::move(inode)));
     file->flags.store(access_mode | abi::O_LARGEFILE, std::memory_order_relaxed);
     return file;
 }
 
-Result<RefPtr<File>> HostFileInode::open(const Path& path, u32 flags) {
-    RefPtr<HostFile> file = TRY(make_ref<HostFile>(RefPtr<HostFileInode>(this)));
+Result<RefPtr<File>> HandleInode::open(const Path& path, u32 flags) {
+    RefPtr<HandleFile> file = TRY(make_ref<HandleFile>(RefPtr<HandleInode>(this)));
     file->path = path;
     file->flags.store(flags, std::memory_order_relaxed);
     return RefPtr<File>(std::move(file));
 }
 
-Result<void> HostFileInode::refresh() {
+Result<void> HandleInode::refresh() {
     const host::FileInfo info = TRY(host::file_info(m_handle));
     size = info.size;
     blocks = info.blocks;
@@ -60,7 +33,7 @@ Result<void> HostFileInode::refresh() {
     return {};
 }
 
-Result<void> HostFileInode::set_attributes(const AttributeChange& change) {
+Result<void> HandleInode::set_attributes(const AttributeChange& change) {
     // A sealed file refuses what its seals say.
     if (change.valid & kChangeMode)
         TRY(host::set_permissions(m_handle, change.mode & 0777));
@@ -69,20 +42,20 @@ Result<void> HostFileInode::set_attributes(const AttributeChange& change) {
     return Inode::set_attributes(change);
 }
 
-Result<usize> HostFile::read(IoBuffer& buffer, i64 offset) {
+Result<usize> HandleFile::read(IoBuffer& buffer, i64 offset) {
     return at_position(offset, [&](u64 from) {
-        return transfer(buffer, from, [this](const abi::iovec* vectors, usize count, u64 at) {
+        return transfer_all(buffer, from, true, [this](const abi::iovec* vectors, usize count, u64 at) {
             return host::read_at(host_handle(), vectors, count, at);
         });
     });
 }
 
-Result<usize> HostFile::write(IoBuffer& buffer, i64 offset) {
+Result<usize> HandleFile::write(IoBuffer& buffer, i64 offset) {
     if (flags.load(std::memory_order_relaxed) & abi::O_APPEND) {
         LockGuard position_guard(position_lock);
         LockGuard guard(m_inode->lock);
         u64 end = TRY(host::file_info(host_handle())).size;
-        auto done = transfer(buffer, end, [this](const abi::iovec* vectors, usize count, u64 at) {
+        auto done = transfer_all(buffer, end, true, [this](const abi::iovec* vectors, usize count, u64 at) {
             return host::write_at(host_handle(), vectors, count, at);
         });
         if (done.is_ok() && offset == kCurrentPosition)
@@ -90,13 +63,13 @@ Result<usize> HostFile::write(IoBuffer& buffer, i64 offset) {
         return done;
     }
     return at_position(offset, [&](u64 from) {
-        return transfer(buffer, from, [this](const abi::iovec* vectors, usize count, u64 at) {
+        return transfer_all(buffer, from, true, [this](const abi::iovec* vectors, usize count, u64 at) {
             return host::write_at(host_handle(), vectors, count, at);
         });
     });
 }
 
-Result<u64> HostFile::seek(i64 offset, i32 whence) {
+Result<u64> HandleFile::seek(i64 offset, i32 whence) {
     const auto kind = static_cast<u32>(whence);
     if (kind != abi::SEEK_DATA && kind != abi::SEEK_HOLE)
         return File::seek(offset, whence);
@@ -108,7 +81,7 @@ Result<u64> HostFile::seek(i64 offset, i32 whence) {
     return position;
 }
 
-Result<void> HostFile::truncate(u64 length) {
+Result<void> HandleFile::truncate(u64 length) {
     LockGuard guard(m_inode->lock);
     AttributeChange change;
     change.valid = kChangeSize;
@@ -116,7 +89,7 @@ Result<void> HostFile::truncate(u64 length) {
     return m_inode->set_attributes(change);
 }
 
-Result<void> HostFile::allocate(i32 mode, u64 offset, u64 length) {
+Result<void> HandleFile::allocate(i32 mode, u64 offset, u64 length) {
     LockGuard guard(m_inode->lock);
     TRY(host::allocate(host_handle(), mode, offset, length));
     return m_inode->refresh();
