@@ -164,3 +164,7 @@ class Off(support.TestCase):
             file.write("[instance.one]\ninterop = false\n")
         self.home.run("--shutdown")
         self.assertEqual(self.home.run(*show).stdout, b"none\n")
+        if not support.kernel_is_fake:
+            # Not even root inside reaches a socket of the host.
+            result = self.home.run("-e", "bash", "-c", "[[ $(</proc/filesystems) != *hostsocket* ]]")
+            self.assertEqual(result.returncode, 0)

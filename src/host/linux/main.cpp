@@ -19,6 +19,7 @@ struct Options {
     std::string_view hostname;
     i32 control = -1;
     bool no_init = false;
+    bool host_sockets = false;
     char** environment = nullptr;
 };
 
@@ -39,7 +40,7 @@ i32 parse_number(std::string_view text) {
 
 constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR --control-fd=N [--log-fd=N] [--name=NAME] [--hostname=NAME] [--no-init]\n"
-    "                [--drive=LETTER=DIR]...\n"
+    "                [--drive=LETTER=DIR]... [--host-sockets]\n"
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n";
 
 void parse_options(i32 count, char** arguments) {
@@ -68,6 +69,8 @@ void parse_options(i32 count, char** arguments) {
                 fail(argument, "--drive wants LETTER=FOLDER, an absolute path");
         } else if (argument == "--no-init")
             g_options.no_init = true;
+        else if (argument == "--host-sockets")
+            g_options.host_sockets = true;
         else if (argument == "--help" || argument == "-h") {
             complain(kUsage);
             (void)host_call(abi::SYS_exit_group, 0);
@@ -111,7 +114,8 @@ void start_kernel_thread(void (*entry)(ThreadBlock&), std::string_view what) {
 // On the kernel stack of the first thread.
 [[noreturn]] void run_instance() {
     prepare_thread(*g_first_block);
-    const lxcore::BootOptions options{g_state.arena_bytes, g_options.hostname, g_options.name};
+    const lxcore::BootOptions options{g_state.arena_bytes, g_options.hostname, g_options.name,
+                                      g_options.host_sockets};
     const auto booted = lxcore::boot(options, *g_first_block);
     if (booted.is_error())
         fail("start of the kernel", abi::errno_text(booted.error()));

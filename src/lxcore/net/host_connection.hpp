@@ -17,7 +17,7 @@ struct HostSocketName final : public SharedObject {
 
 // The name behind an inode that is the root of a hostsocket mount; null for any other inode.
 RefPtr<HostSocketName> host_socket_name(const Inode& inode);
-// Called by boot().
+// Called by boot() where interop is on: mount(2) knows the type from then on.
 Result<void> register_host_socket_type();
 
 class HostConnection final : public SharedObject {

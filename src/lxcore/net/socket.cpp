@@ -3,7 +3,6 @@
 #include "lxcore/net/socket.hpp"
 
 #include "lxcore/ipc/poll.hpp"
-#include "lxcore/net/host_connection.hpp"
 #include "lxcore/net/sockets.hpp"
 #include "lxcore/signal/signal_state.hpp"
 #include "lxcore/task/task.hpp"
@@ -12,7 +11,7 @@ namespace lxcore {
 
 Result<void> initialize_sockets() {
     kernel().sockets = TRY(make<SocketState>());
-    return register_host_socket_type();
+    return {};
 }
 
 Result<RefPtr<Socket>> make_socket(i32 family, i32 type, i32 protocol) {
