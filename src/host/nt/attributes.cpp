@@ -140,7 +140,7 @@ void open_store() {
     files().escapes_case = wants_escapes;
     if (store.is_worth_compacting())
         compact_store(log, flags);
-    const Result<Handle> handle = adopt(log.release(), {HandleKind::File, true});
+    const Result<Handle> handle = adopt(log.release(), {HandleKind::File, true, 0, 0, 0, true});
     if (handle.is_error())
         fail("the metadata store", "no handle left");
     files().store = handle.value();
