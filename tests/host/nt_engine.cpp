@@ -88,5 +88,7 @@ void lx_test_enter(host::Frame* frame) {
         frame->original_rax = number;
         lxcore_system_call(frame);
     }
+    // The tests' code has no stack, which an exception needs here: a piece of the kernel's serves.
+    frame->rsp = reinterpret_cast<u64>(host::current_block()) + host::kKernelStackOffset + 16 * 1024;
     lx_nt_restore_vectors();
 }
