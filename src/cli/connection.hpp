@@ -25,15 +25,15 @@ struct RequestUnread : LauncherError {
 };
 
 // Connects to the manager, starting one if there is none, and sends the request. Throws LauncherError.
-UniqueFd send_request(const ClientHeader& header, const std::vector<std::string>& arguments,
-                      const std::vector<std::string>& environment = {},
-                      std::span<const int> descriptors = {});
+Connection send_request(const ClientHeader& header, const std::vector<std::string>& arguments,
+                        const std::vector<std::string>& environment = {},
+                        std::span<const HostDescriptor> descriptors = {});
 
 // Whether a manager serves now; starts none.
 bool manager_is_running();
 
 // Waits for the next packet. Turns Error packets and a manager that has gone into LauncherError;
 // RequestUnread for a request that is alone on its connection means that it has not been carried out.
-ClientPacket receive_reply(int socket);
+ClientPacket receive_reply(Connection& connection);
 
 } // namespace lxss

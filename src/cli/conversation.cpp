@@ -1,10 +1,6 @@
 #include "cli/conversation.hpp"
 
-#include <cerrno>
-#include <csignal>
-#include <initializer_list>
-#include <poll.h>
-#include <sys/signalfd.h>
+#include "cli/os/client_events.hpp"
 
 namespace lxss {
 
@@ -20,15 +16,15 @@ public:
 
     ClientPacket run(const std::function<void(const ClientPacket&)>& on_item) {
         if (request_.forward_signals)
-            watch_signals();
+            events_.watch(request_.terminal);
         terminal_.enter();
         for (int attempt = 0;; ++attempt) {
-            socket_ =
+            connection_ =
                 send_request(request_.header, request_.arguments, request_.environment, request_.descriptors);
             try {
                 for (;;) {
                     wait();
-                    ClientPacket reply = receive_reply(socket_.get());
+                    ClientPacket reply = receive_reply(connection_);
                     if (reply.header.message != ClientMessage::Item)
                         return reply;
                     on_item(reply);
@@ -41,60 +37,47 @@ public:
     }
 
 private:
-    void watch_signals() {
-        sigset_t set;
-        ::sigemptyset(&set);
-        for (int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT})
-            ::sigaddset(&set, number);
-        if (request_.terminal.descriptor >= 0)
-            ::sigaddset(&set, SIGTSTP);
-        ::sigprocmask(SIG_BLOCK, &set, nullptr);
-        signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC));
-    }
-
     // Until the manager has sent something.
     void wait() {
-        if (!signals_)
+        if (!events_.is_watching())
             return; // receive_reply() blocks
         for (;;) {
-            pollfd polled[2] = {{socket_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
-            const int count = ::poll(polled, 2, hung_up_ ? kHangupMilliseconds : -1);
-            if (count < 0 && errno != EINTR)
-                throw LauncherError("poll failed");
-            if (count == 0)
-                throw LauncherError("the terminal has been closed", 128 + SIGHUP);
-            if (count > 0 && polled[0].revents)
+            bool has_reply = false;
+            if (!wait_for_reply(connection_.waitable(), events_, hung_up_ ? kHangupMilliseconds : -1, has_reply))
+                throw LauncherError("the terminal has been closed", 128 + kHangupSignal);
+            if (has_reply)
                 return;
-            signalfd_siginfo information;
-            if (count > 0 && ::read(signals_.get(), &information, sizeof information) == sizeof information)
-                handle_signal(static_cast<int>(information.ssi_signo));
+            handle(events_.take());
         }
     }
 
-    void handle_signal(int number) {
-        switch (number) {
-        case SIGWINCH:
+    void handle(const ClientEvent& event) {
+        switch (event.kind) {
+        case ClientEvent::Kind::None:
+            return;
+        case ClientEvent::Kind::Resized:
             send_size();
             return;
-        case SIGTSTP:
-            // From outside only; Ctrl-Z goes to the session. SIGCONT finds the way back.
+        case ClientEvent::Kind::Suspend:
+            // From outside only; Ctrl-Z goes to the session. Resumed finds the way back.
             terminal_.leave();
-            ::raise(SIGSTOP);
+            ClientEvents::suspend_process();
             return;
-        case SIGCONT:
-            if (request_.terminal.descriptor >= 0) {
+        case ClientEvent::Kind::Resumed:
+            if (request_.terminal.descriptor != kNoDescriptor) {
                 terminal_.leave();
                 terminal_.enter();
                 send_size();
             }
             return;
-        case SIGHUP:
-            hung_up_ = true;
+        case ClientEvent::Kind::Signal:
             break;
         }
+        if (event.signal == kHangupSignal)
+            hung_up_ = true;
         ClientHeader header{};
         header.message = ClientMessage::Signal;
-        header.value = static_cast<uint32_t>(number); // the host's numbers are Linux's on this host
+        header.value = static_cast<uint32_t>(event.signal);
         send(header);
     }
 
@@ -111,12 +94,13 @@ private:
 
     void send(const ClientHeader& header) {
         sent_more_ = true;
-        send_client_packet(socket_.get(), header, {}); // a failure shows at the next reply
+        send_client_packet(connection_, header, {}); // a failure shows at the next reply
     }
 
     const Request& request_;
     RawTerminal terminal_;
-    UniqueFd socket_, signals_;
+    Connection connection_;
+    ClientEvents events_;
     bool hung_up_ = false, sent_more_ = false;
 };
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/connection.hpp"
-#include "cli/terminal.hpp"
+#include "cli/os/terminal.hpp"
 
 #include <functional>
 
@@ -13,7 +13,7 @@ struct Request {
     ClientHeader header{};
     std::vector<std::string> arguments;
     std::vector<std::string> environment;
-    std::vector<int> descriptors;
+    std::vector<HostDescriptor> descriptors;
     TerminalUse terminal;        // that the session reads and writes
     bool forward_signals = true; // otherwise they act on lxss as usual
 };

@@ -1,11 +1,10 @@
 // lxss: the launcher.
 #include "cli/connection.hpp"
 #include "cli/conversation.hpp"
+#include "cli/os/streams.hpp"
 #include "cli/verbs.hpp"
 
 #include <cstdio>
-#include <fcntl.h>
-#include <unistd.h>
 
 using namespace lxss;
 
@@ -51,12 +50,9 @@ static int dispatch(const Arguments& arguments) {
 }
 
 int main(int argc, char** argv) {
-    // A closed standard descriptor would be taken by a socket and then handed to the session.
-    for (int descriptor = 0; descriptor < 3; ++descriptor)
-        if (::fcntl(descriptor, F_GETFD) < 0)
-            ::open("/dev/null", O_RDWR);
+    const std::vector<std::string> words = prepare_launcher(argc, argv);
     try {
-        return dispatch(parse_arguments({argv + 1, argv + argc}));
+        return dispatch(parse_arguments(words));
     } catch (const UsageError& problem) {
         std::fprintf(stderr, "lxss: %s\n", problem.what());
         return 1;

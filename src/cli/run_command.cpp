@@ -1,13 +1,10 @@
 #include "cli/conversation.hpp"
+#include "cli/os/streams.hpp"
 #include "cli/verbs.hpp"
 
-#include <cerrno>
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
 #include <string_view>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace lxss {
 
@@ -47,15 +44,15 @@ static std::string joined(const std::vector<std::string>& words) {
 int run_command(const Arguments& arguments) {
     Request request;
     request.header.message = ClientMessage::Run;
-    request.descriptors = {0, 1, 2};
+    request.descriptors = {standard_stream(0), standard_stream(1), standard_stream(2)};
     request.terminal = find_terminal();
     UniqueFd no_input;
-    if (request.terminal.descriptor >= 0) {
+    if (request.terminal.descriptor != kNoDescriptor) {
         for (int i = 0; i < 3; ++i)
-            if (::isatty(i))
+            if (is_terminal(standard_stream(i)))
                 request.header.flags |= 1u << i;
-    } else if (::isatty(STDIN_FILENO)) {
-        no_input.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    } else if (is_terminal(standard_stream(0))) {
+        no_input = open_nothing();
         request.descriptors[0] = no_input.get();
     }
     const WindowSize size = terminal_size();
@@ -65,12 +62,11 @@ int run_command(const Arguments& arguments) {
     UniqueFd trace;
     if (arguments.trace) {
         request.header.flags |= kClientTrace | (arguments.trace_summary ? kClientTraceSummary : 0);
-        trace.reset(arguments.trace_file.empty() ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
-                                                 : ::open(arguments.trace_file.c_str(),
-                                                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+        std::string error;
+        trace = arguments.trace_file.empty() ? duplicate(standard_stream(2), error)
+                                             : open_for_writing(arguments.trace_file, false, error);
         if (!trace)
-            throw LauncherError("cannot write the trace to " + arguments.trace_file + ": " +
-                                std::strerror(errno));
+            throw LauncherError("cannot write the trace to " + arguments.trace_file + ": " + error);
         request.descriptors.push_back(trace.get());
     }
 
@@ -85,8 +81,8 @@ int run_command(const Arguments& arguments) {
     }
     request.environment = session_environment();
 
-    const int wait_status = static_cast<int>(converse(request).header.value);
-    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+    const uint32_t wait_status = converse(request).header.value;
+    return ended_by_signal(wait_status) ? 128 + signal_of(wait_status) : exit_code_of(wait_status);
 }
 
 } // namespace lxss

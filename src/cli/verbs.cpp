@@ -1,16 +1,10 @@
 #include "cli/verbs.hpp"
 
 #include "cli/conversation.hpp"
+#include "cli/os/streams.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <climits>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace lxss {
 
@@ -79,50 +73,28 @@ int list_instances(const Arguments& arguments) {
     return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
-// The absolute name of a folder whose parents may be missing too.
-static std::string absolute_folder(std::string folder) {
-    while (folder.size() > 1 && folder.ends_with('/'))
-        folder.pop_back();
-    if (!folder.starts_with('/')) {
-        char current[PATH_MAX];
-        if (!::getcwd(current, sizeof current))
-            throw LauncherError(std::string("cannot tell the current folder: ") + std::strerror(errno));
-        folder = std::string(current) + "/" + folder;
-    }
-    // Links and .. in what is there already; a part that is missing may not be used to climb.
-    std::string missing;
-    char resolved[PATH_MAX];
-    while (!::realpath(folder.c_str(), resolved)) {
-        const size_t slash = folder.rfind('/');
-        const std::string part = folder.substr(slash + 1);
-        if (errno != ENOENT || part == "..")
-            throw LauncherError("cannot use the folder " + folder + missing + ": " + std::strerror(errno));
-        if (!part.empty() && part != ".")
-            missing = "/" + part + missing;
-        folder = slash == 0 ? "/" : folder.substr(0, slash);
-    }
-    const std::string result = (std::strcmp(resolved, "/") == 0 ? "" : resolved) + missing;
-    return result.empty() ? "/" : result;
-}
-
 int import_instance(const Arguments& arguments) {
-    UniqueFd archive(arguments.file == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                                           : ::open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC));
+    std::string error;
+    const UniqueFd archive = arguments.file == "-" ? duplicate(standard_stream(0), error)
+                                                   : open_for_reading(arguments.file, error);
     if (!archive)
-        throw LauncherError("cannot open " + arguments.file + ": " + std::strerror(errno));
-    struct stat status;
-    if (::fstat(archive.get(), &status) == 0 && S_ISDIR(status.st_mode))
+        throw LauncherError("cannot open " + arguments.file + ": " + error);
+    const FileKind kind = kind_of(archive.get());
+    if (kind.is_folder)
         throw LauncherError(arguments.file + " is a folder; a tar archive is needed");
-    if (::isatty(archive.get()))
+    if (is_terminal(archive.get()))
         throw LauncherError("the archive would be read from the terminal; name a file");
     // Progress is shown to people only: the archive's size tells the helper to do so.
     std::string size;
-    if (::isatty(STDERR_FILENO) && S_ISREG(status.st_mode))
-        size = std::to_string(status.st_size);
+    if (is_terminal(standard_stream(2)) && kind.is_regular)
+        size = std::to_string(kind.size);
+    const std::string folder = absolute_folder(arguments.folder, error);
+    if (folder.empty())
+        throw LauncherError(error);
     Request request;
     request.header.message = ClientMessage::Import;
-    request.arguments = {arguments.instance, absolute_folder(arguments.folder), size};
-    request.descriptors = {archive.get(), 1, 2};
+    request.arguments = {arguments.instance, folder, size};
+    request.descriptors = {archive.get(), standard_stream(1), standard_stream(2)};
     converse(request);
     return 0;
 }
@@ -140,32 +112,34 @@ static const char* compression_of(const std::string& file) {
 }
 
 int export_instance(const Arguments& arguments) {
-    const UniqueFd no_input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const UniqueFd no_input = open_nothing();
     Request request;
     request.header.message = ClientMessage::Export;
     request.arguments = {arguments.instance, compression_of(arguments.file)};
     if (arguments.file == "-") {
-        if (::isatty(STDOUT_FILENO))
+        if (is_terminal(standard_stream(1)))
             throw LauncherError("the archive would be written to the terminal; redirect it, or name a file");
-        request.descriptors = {no_input.get(), 1, 2};
+        request.descriptors = {no_input.get(), standard_stream(1), standard_stream(2)};
         converse(request);
         return 0;
     }
-    struct stat status;
-    if (::stat(arguments.file.c_str(), &status) == 0)
+    if (file_exists(arguments.file))
         throw LauncherError(arguments.file + " exists already; remove it first, or name another file");
     // A half-written archive never bears the name that was asked for.
     const std::string partial = arguments.file + ".partial";
-    UniqueFd archive(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+    std::string error;
+    UniqueFd archive = open_for_writing(partial, true, error);
     if (!archive)
-        throw LauncherError("cannot write " + partial + ": " + std::strerror(errno));
-    request.descriptors = {no_input.get(), archive.get(), 2};
+        throw LauncherError("cannot write " + partial + ": " + error);
+    request.descriptors = {no_input.get(), archive.get(), standard_stream(2)};
     try {
         converse(request);
-        if (::fsync(archive.get()) != 0 || ::rename(partial.c_str(), arguments.file.c_str()) != 0)
-            throw LauncherError("cannot write " + arguments.file + ": " + std::strerror(errno));
+        error = finish_file(archive.get(), partial, arguments.file);
+        if (!error.empty())
+            throw LauncherError("cannot write " + arguments.file + ": " + error);
     } catch (...) {
-        ::unlink(partial.c_str());
+        archive.reset();
+        remove_file(partial);
         throw;
     }
     return 0;

@@ -1,113 +1,42 @@
 #include "manager/kernel_process.hpp"
 
 #include "manager/instance_folder.hpp"
+#include "manager/os/files.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
-#include <filesystem>
-#include <fstream>
 #include <spdlog/spdlog.h>
-#include <sstream>
-#include <sys/socket.h>
-#include <sys/wait.h>
 
 namespace lxss {
 
 using protocol::Header;
 using protocol::MessageType;
 
-// The number that the lock of the instance's folder has in lxkernel and in every process that it clones.
-static constexpr int kLockDescriptor = 5;
-
 static_assert(kMaxPacketBytes == protocol::kMaxPacketBytes);
 
-// The host's name servers, which the instance's init writes into the instance. Empty when there are none.
-static std::string host_resolver_configuration() {
-    std::ifstream file("/etc/resolv.conf");
-    std::ostringstream text;
-    text << file.rdbuf();
-    std::string result = text.str();
-    return result.size() <= 32 * 1024 ? result : std::string();
-}
-
 bool KernelProcess::start(const KernelOptions& options, Events events, std::string& error) {
-    if (::access(options.program.c_str(), X_OK) != 0) {
-        error = "cannot run the kernel " + options.program + ": " + std::strerror(errno);
+    KernelStart start;
+    start.program = options.program;
+    start.folder = options.folder;
+    start.lock = lock_instance_folder(options.folder, error);
+    if (!start.lock)
         return false;
-    }
-    UniqueFd lock = lock_instance_folder(options.folder, error);
-    if (!lock)
+    start.log = open_log(options.folder + "/lxss.log", error);
+    if (!start.log)
         return false;
-    const std::string log_path = options.folder + "/lxss.log";
-    UniqueFd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!log) {
-        error = "cannot open " + log_path + ": " + std::strerror(errno);
-        return false;
-    }
-    int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        error = std::string("cannot make a socket: ") + std::strerror(errno);
-        return false;
-    }
-    control_.reset(pair[0]);
-    UniqueFd kernel_end(pair[1]);
-    ::fcntl(control_.get(), F_SETFL, O_NONBLOCK);
-
-    // Descriptors of the new process: 0 /dev/null, 1 and 2 and 4 the log, 3 the control socket, 5 the lock.
-    static_assert(kLockDescriptor == 5);
-    std::vector<std::string> words = {options.program,
-                                      "--root=" + options.folder + "/rootfs",
-                                      "--guest-dir=" + options.guest_dir,
-                                      "--control-fd=3",
-                                      "--log-fd=4",
-                                      "--name=" + options.name,
-                                      "--hostname=" + options.name};
+    start.words = {"--root=" + options.folder + "/rootfs", "--guest-dir=" + options.guest_dir, "--name=" + options.name,
+                   "--hostname=" + options.name};
     if (options.no_init)
-        words.push_back("--no-init");
-    std::vector<char*> argv;
-    for (std::string& word : words)
-        argv.push_back(word.data());
-    argv.push_back(nullptr);
-    const std::string resolver = host_resolver_configuration();
-
-    pid_ = ::fork();
-    if (pid_ < 0) {
-        error = std::string("cannot start a process: ") + std::strerror(errno);
+        start.words.push_back("--no-init");
+    start.environment = {"WSL_DISTRO_NAME=" + options.name, "LXSS_HOSTNAME=" + options.name,
+                         "LXSS_RESOLV_CONF=" + host_resolver_configuration()};
+    if (!start_kernel(start, process_, control_, error))
         return false;
-    }
-    if (pid_ == 0) {
-        ::setsid();
-        sigset_t none;
-        ::sigemptyset(&none);
-        ::sigprocmask(SIG_SETMASK, &none, nullptr);
-        ::signal(SIGPIPE, SIG_DFL);
-        // lxkernel hands LXSS_* and WSL_* on to the instance's init; what is the manager's own stays here.
-        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE"})
-            ::unsetenv(name);
-        ::setenv("WSL_DISTRO_NAME", options.name.c_str(), 1);
-        ::setenv("LXSS_RESOLV_CONF", resolver.c_str(), 1);
-        ::setenv("LXSS_HOSTNAME", options.name.c_str(), 1);
-        // First above the numbers that are about to be filled, then into place.
-        const int sources[6] = {
-            ::open("/dev/null", O_RDONLY), log.get(), log.get(), kernel_end.get(), log.get(), lock.get()};
-        int lifted[6];
-        for (int i = 0; i < 6; ++i)
-            lifted[i] = ::fcntl(sources[i], F_DUPFD_CLOEXEC, 16);
-        for (int i = 0; i < 6; ++i)
-            ::dup2(lifted[i], i);
-        ::close_range(6, ~0u, 0);
-        ::execv(argv[0], argv.data());
-        ::dprintf(2, "lxssd: cannot run %s: %s\n", argv[0], std::strerror(errno));
-        ::_exit(127);
-    }
+
     name_ = options.name;
     folder_ = options.folder;
     events_ = std::move(events);
-    spdlog::info("instance {}: started {} as process {}{}", name_, options.program, pid_,
+    spdlog::info("instance {}: started {} as process {}{}", name_, options.program, process_.id(),
                  options.no_init ? " without init" : "");
     return true;
 }
@@ -171,13 +100,14 @@ void KernelProcess::shutdown(uint32_t grace_milliseconds) {
 void KernelProcess::flush() {
     while (wants_to_send()) {
         const Outgoing& next = outbox_.front();
-        std::vector<int> descriptors;
+        std::vector<HostDescriptor> descriptors;
         for (const UniqueFd& descriptor : next.descriptors)
             descriptors.push_back(descriptor.get());
-        if (!send_packet(control_.get(), next.bytes, descriptors)) {
-            if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
-                return;
-            spdlog::warn("instance {}: cannot reach its kernel: {}", name_, std::strerror(errno));
+        const SendStatus status = control_.send(next.bytes, descriptors);
+        if (status == SendStatus::WouldBlock)
+            return;
+        if (status != SendStatus::Sent) {
+            spdlog::warn("instance {}: cannot reach its kernel: {}", name_, control_.last_error());
             outbox_.clear(); // its death, or the closed connection, is reported by other ways
             return;
         }
@@ -188,10 +118,11 @@ void KernelProcess::flush() {
 void KernelProcess::receive() {
     Packet packet;
     while (control_) {
-        switch (receive_packet(control_.get(), packet)) {
+        switch (control_.receive(packet)) {
         case ReceiveStatus::WouldBlock:
             return;
         case ReceiveStatus::Closed:
+        case ReceiveStatus::Broken:
             control_.reset();
             return;
         case ReceiveStatus::Received:
@@ -242,34 +173,9 @@ void KernelProcess::handle(const Packet& packet) {
     }
 }
 
-void KernelProcess::kill() const {
-    if (pid_ > 0) {
-        ::kill(-pid_, SIGKILL);
-        ::kill(pid_, SIGKILL);
-    }
-}
-
 void KernelProcess::kill_orphans() const {
-    // They may fork meanwhile: until a look finds none.
-    for (int looks = 0; looks < 20; ++looks) {
-        bool found = false;
-        std::error_code failure;
-        for (const auto& item : std::filesystem::directory_iterator("/proc", failure)) {
-            const pid_t pid = std::atoi(item.path().filename().c_str());
-            if (pid <= 0 || pid == ::getpid())
-                continue;
-            const std::filesystem::path held =
-                std::filesystem::read_symlink(item.path() / "fd" / std::to_string(kLockDescriptor), failure);
-            if (held == folder_ + "/lock") {
-                spdlog::warn("instance {}: its process {} was left behind, killing it", name_, pid);
-                ::kill(pid, SIGKILL);
-                found = true;
-            }
-        }
-        if (!found)
-            return;
-        ::usleep(1'000);
-    }
+    if (const int killed = kill_orphans_of(folder_))
+        spdlog::warn("instance {}: killed {} processes that it has left behind", name_, killed);
 }
 
 } // namespace lxss

@@ -2,13 +2,12 @@
 #pragma once
 
 #include "manager/instance_protocol.hpp"
+#include "manager/os/process.hpp"
 #include "manager/packet.hpp"
-#include "manager/unique_fd.hpp"
 
 #include <deque>
 #include <functional>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace lxss {
@@ -41,8 +40,9 @@ public:
     // Starts lxkernel; it holds the folder's lock from then on. Returns false with a message for the user.
     bool start(const KernelOptions& options, Events events, std::string& error);
 
-    pid_t pid() const { return pid_; }
-    int control() const { return control_.get(); }
+    // For wait_for(): the connection, and the process, which is ready when it has ended.
+    HostDescriptor control() const { return control_.waitable(); }
+    HostDescriptor process() const { return process_.waitable(); }
     bool ready() const { return ready_; }
     bool wants_to_send() const { return control_ && ready_ && !outbox_.empty(); }
 
@@ -57,11 +57,13 @@ public:
     void receive();
     void flush();
 
-    // SIGKILL to lxkernel and to what it may leave behind in its process group.
-    void kill() const;
+    // Ends lxkernel, and what it may leave behind in its process group, at once.
+    void kill() const { process_.kill(); }
+    // The status, once, when lxkernel has ended.
+    std::optional<ExitStatus> take_status() { return process_.take_status(); }
 
-    // After lxkernel's death: SIGKILL to the processes that it has left, which are known by the lock of the
-    // folder that they still hold. Waits a moment for them to be gone.
+    // After lxkernel's death: ends the processes that it has left, which are known by the lock of the folder that
+    // they still hold. Waits a moment for them to be gone.
     void kill_orphans() const;
 
 private:
@@ -75,8 +77,8 @@ private:
                std::vector<UniqueFd> descriptors = {});
     void handle(const Packet& packet);
 
-    pid_t pid_ = -1;
-    UniqueFd control_;
+    ChildProcess process_;
+    Connection control_;
     bool ready_ = false;
     std::deque<Outgoing> outbox_;
     Events events_;

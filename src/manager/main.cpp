@@ -1,32 +1,18 @@
 // lxssd: started by lxss when it is needed, ends by itself. See README.md in this folder.
+#include "manager/instance_folder.hpp"
 #include "manager/manager.hpp"
+#include "manager/os/files.hpp"
+#include "manager/os/self.hpp"
 #include "manager/paths.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
 #include <string>
-#include <sys/file.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 
 using namespace lxss;
-
-// The launcher reads one line from this descriptor: "ok", "running" (another manager serves already) or a
-// problem.
-static void tell_starter(int descriptor, const std::string& line) {
-    if (descriptor >= 0) {
-        [[maybe_unused]] const ssize_t written = ::write(descriptor, line.data(), line.size());
-        ::close(descriptor);
-    } else if (line != "ok") {
-        ::dprintf(2, "lxssd: %s\n", line.c_str());
-    }
-}
 
 static std::chrono::milliseconds seconds_from_environment(const char* name,
                                                           std::chrono::milliseconds fallback) {
@@ -45,102 +31,69 @@ static std::string from_environment(const char* name, std::string fallback) {
     return text && *text ? text : fallback;
 }
 
-// Exclusive while a manager lives. One that is about to end gets a moment to do so.
-static bool take_lock(int lock) {
-    for (int tries = 0; tries < 100; ++tries) {
-        if (::flock(lock, LOCK_EX | LOCK_NB) == 0)
-            return true;
-        ::usleep(10'000);
-    }
-    return false;
-}
-
-int main(int argc, char** argv) {
-    int ready = -1;
-    for (int i = 1; i < argc; ++i) {
-        if (std::strncmp(argv[i], "--ready-fd=", 11) == 0) {
-            ready = std::atoi(argv[i] + 11);
-            ::fcntl(ready, F_SETFD, FD_CLOEXEC);
-        } else {
-            ::dprintf(2, "lxssd: it is started by lxss; unknown argument '%s'\n", argv[i]);
-            return 2;
-        }
-    }
-    ::umask(077);
-    ::signal(SIGPIPE, SIG_IGN);
-    sigset_t blocked;
-    ::sigemptyset(&blocked);
-    for (int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP})
-        ::sigaddset(&blocked, number);
-    ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
-    rlimit descriptors;
-    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
-        descriptors.rlim_cur = descriptors.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &descriptors);
-    }
-
+// Serves until there is nothing left to do. The launcher is told "ok", "running" (another manager serves
+// already) or a problem.
+static int serve(Starter& starter) {
     std::string error;
     ManagerOptions options;
     options.data_folder = data_folder();
-    if (options.data_folder.empty() || !options.data_folder.starts_with('/')) {
-        tell_starter(ready,
-                     "set HOME or LXSS_HOME to an absolute folder name: instances are registered there");
+    if (options.data_folder.empty() || !is_absolute_path(options.data_folder)) {
+        starter.tell(kNoHomeText);
         return 1;
     }
     if (!make_folders(options.data_folder + "/log")) {
-        tell_starter(ready, "cannot make " + options.data_folder + "/log: " + std::strerror(errno));
+        starter.tell("cannot make " + options.data_folder + "/log: " + std::strerror(errno));
         return 1;
     }
-    UniqueFd runtime = open_runtime_folder(error);
-    if (!runtime) {
-        tell_starter(ready, error);
+    RuntimeFolder runtime;
+    if (!runtime.open(error)) {
+        starter.tell(error);
         return 1;
     }
-    UniqueFd lock(::openat(runtime.get(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!lock || !take_lock(lock.get())) {
-        tell_starter(ready, "running");
+    // Exclusive while a manager lives. One that is about to end gets a moment to do so.
+    const UniqueFd lock = runtime.lock(kLockName, 1000, error);
+    if (!lock) {
+        starter.tell(error.empty() ? "running" : error);
         return 0;
     }
-
-    const std::string programs = program_folder();
-    options.kernel = from_environment("LXSS_KERNEL", programs + "/lxkernel");
-    options.guest_dir =
-        from_environment("LXSS_GUEST_DIR", programs.substr(0, programs.rfind('/')) + "/libexec/guest");
+    options.kernel = from_environment("LXSS_KERNEL", program_file(kKernelProgram));
+    options.guest_dir = from_environment("LXSS_GUEST_DIR", guest_programs_folder());
     options.grace = seconds_from_environment("LXSS_GRACE", options.grace);
     options.idle = seconds_from_environment("LXSS_IDLE", options.idle);
-
     try {
         auto logger = spdlog::basic_logger_mt("lxssd", options.data_folder + "/log/lxssd.log");
         logger->flush_on(spdlog::level::info);
         spdlog::set_default_logger(logger);
     } catch (const spdlog::spdlog_ex& problem) {
-        tell_starter(ready, problem.what());
+        starter.tell(problem.what());
         return 1;
     }
-
-    const int folder = runtime.get();
-    auto open_listener = [folder] {
-        UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        const sockaddr_un address = socket_address(folder);
-        ::unlinkat(folder, kSocketName,
-                   0); // left by a manager that was killed; the lock says it is not in use
-        if (!listener ||
-            ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-            ::listen(listener.get(), SOMAXCONN) != 0)
-            throw std::runtime_error(std::string("cannot listen in the runtime folder: ") +
-                                     std::strerror(errno));
-        return listener;
-    };
-    auto remove_listener = [folder] { ::unlinkat(folder, kSocketName, 0); };
     try {
-        Manager manager(options, open_listener, remove_listener);
-        spdlog::info("lxssd {} serves {} as process {}", LXSS_VERSION, options.data_folder, ::getpid());
-        tell_starter(ready, "ok");
+        Manager manager(options, runtime);
+        spdlog::info("lxssd {} serves {} as process {}", LXSS_VERSION, options.data_folder, own_process_id());
+        starter.tell("ok");
         manager.run();
     } catch (const std::exception& problem) {
         spdlog::error("{}", problem.what());
-        tell_starter(ready, problem.what());
+        starter.tell(problem.what());
         return 1;
     }
     return 0;
+}
+
+int main(int argc, char** argv) {
+    prepare_process();
+    const std::vector<std::string> words = own_arguments(argc, argv);
+    // What the manager runs for itself: the removal of an instance's folder, which may take long. The exit
+    // code is an errno value.
+    if (words.size() == 2 && words[0].starts_with("--remove="))
+        return remove_instance_folder(words[0].substr(9), words[1] == "--with-folder", 10);
+    Starter starter;
+    for (const std::string& word : words) {
+        if (!starter.accept(word)) {
+            starter.tell("it is started by lxss; unknown argument '" + word + "'");
+            return 2;
+        }
+    }
+    return serve(starter);
 }

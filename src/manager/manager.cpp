@@ -1,15 +1,11 @@
 #include "manager/manager.hpp"
 
-#include "manager/instance_folder.hpp"
+#include "manager/paths.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
-#include <poll.h>
 #include <spdlog/spdlog.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 
 namespace lxss {
 
@@ -18,17 +14,9 @@ using namespace std::chrono_literals;
 // Whoever started the manager is about to connect.
 static constexpr std::chrono::milliseconds kFirstClientWait = 2s;
 
-Manager::Manager(ManagerOptions options, std::function<UniqueFd()> open_listener,
-                 std::function<void()> remove_listener)
-    : options_(std::move(options)), open_listener_(std::move(open_listener)),
-      remove_listener_(std::move(remove_listener)), registry_(options_.data_folder + "/registry.json") {
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP})
-        ::sigaddset(&set, number);
-    signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    listener_ = open_listener_();
-}
+Manager::Manager(ManagerOptions options, const RuntimeFolder& runtime)
+    : options_(std::move(options)), runtime_(runtime), registry_(options_.data_folder + "/registry.json"),
+      listener_(runtime.listen()) {}
 
 Manager::~Manager() = default;
 
@@ -45,46 +33,58 @@ void Manager::run() {
                 Clock::now() + (served_ ? options_.idle : std::max(options_.idle, kFirstClientWait));
         else if (Clock::now() >= *idle_deadline_) {
             // Nobody can connect any more once the name is gone; serve those who still came in before.
-            remove_listener_();
+            runtime_.remove_listener();
             accept_clients();
             if (clients_.empty())
                 break;
-            listener_ = open_listener_();
+            listener_ = runtime_.listen();
         }
 
-        std::vector<pollfd> polled;
-        polled.push_back({signals_.get(), POLLIN, 0});
-        polled.push_back({accept_pause_ ? -1 : listener_.get(), POLLIN, 0});
+        std::vector<WaitItem> items;
+        items.push_back({termination_.waitable()});
+        items.push_back({accept_pause_ ? kNoDescriptor : listener_.waitable()});
         const std::vector<InstancePointer> instances = instances_;
         for (const InstancePointer& instance : instances) {
-            const short events = instance->kernel.wants_to_send() ? POLLIN | POLLOUT : POLLIN;
-            polled.push_back({instance->kernel.control(), events, 0});
+            items.push_back({instance->kernel.control(), instance->kernel.wants_to_send()});
+            items.push_back({instance->kernel.process()});
         }
+        const size_t first_client = items.size();
         const std::vector<ClientPointer> clients = clients_;
         for (const ClientPointer& client : clients)
-            polled.push_back({client->socket.get(), POLLIN, 0});
+            items.push_back({client->connection.waitable()});
+        for (const auto& helper : helpers_)
+            items.push_back({helper->process.waitable()});
 
-        if (::poll(polled.data(), polled.size(), poll_timeout()) < 0 && errno != EINTR) {
-            spdlog::error("poll: {}", std::strerror(errno));
+        std::string error;
+        if (!wait_for(items, poll_timeout(), error)) {
+            spdlog::error("waiting for events: {}", error);
             return;
         }
         // Kernels before their deaths, so that a last Exited counts; clients before new ones.
         for (size_t i = 0; i < instances.size(); ++i) {
-            if (polled[2 + i].revents & POLLOUT)
+            if (items[2 + 2 * i].can_send)
                 instances[i]->kernel.flush();
-            if (polled[2 + i].revents & ~POLLOUT)
+            if (items[2 + 2 * i].is_ready)
                 instances[i]->kernel.receive();
         }
         for (size_t i = 0; i < clients.size(); ++i)
-            if (polled[2 + instances.size() + i].revents)
+            if (items[first_client + i].is_ready)
                 serve_client(clients[i]);
-        if (polled[1].revents)
+        if (items[1].is_ready)
             accept_clients();
-        if (polled[0].revents)
-            handle_signals();
+        if (items[0].is_ready) {
+            while (true) {
+                const std::string event = termination_.take();
+                if (event.empty())
+                    break;
+                spdlog::info("{}: ending", event);
+                begin_shutdown();
+            }
+        }
+        reap_children();
         check_deadlines();
     }
-    remove_listener_();
+    runtime_.remove_listener();
     spdlog::info("nothing left to do, ending");
 }
 
@@ -129,48 +129,31 @@ void Manager::check_deadlines() {
     }
 }
 
-void Manager::handle_signals() {
-    signalfd_siginfo information;
-    while (::read(signals_.get(), &information, sizeof information) == sizeof information) {
-        if (information.ssi_signo != SIGCHLD) {
-            spdlog::info("signal {}: ending", information.ssi_signo);
-            begin_shutdown();
-        }
-    }
-    reap_children();
-}
-
 void Manager::reap_children() {
-    for (;;) {
-        siginfo_t information{};
-        if (::waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) != 0 || information.si_pid == 0)
-            return;
-        const pid_t pid = information.si_pid;
-        auto owner = std::find_if(instances_.begin(), instances_.end(), [&](const InstancePointer& instance) {
-            return instance->kernel.pid() == pid;
-        });
-        // Before the number is free for others: what the kernel left in its process group goes with it.
-        if (owner != instances_.end())
-            (*owner)->kernel.kill();
-        int wait_status = 0;
-        ::waitpid(pid, &wait_status, 0);
-        if (owner != instances_.end()) {
-            const InstancePointer instance = *owner;
-            instance->kernel.receive();
-            instance->kernel.kill_orphans();
-            instance_died(instance, wait_status);
-        } else if (auto helper = helpers_.find(pid); helper != helpers_.end()) {
-            auto then = std::move(helper->second);
-            helpers_.erase(helper);
-            then(wait_status);
+    for (const InstancePointer& instance : std::vector(instances_)) {
+        const std::optional<ExitStatus> status = instance->kernel.take_status();
+        if (!status)
+            continue;
+        instance->kernel.receive();
+        instance->kernel.kill_orphans();
+        instance_died(instance, *status);
+    }
+    for (size_t i = 0; i < helpers_.size();) {
+        const std::optional<ExitStatus> status = helpers_[i]->process.take_status();
+        if (!status) {
+            ++i;
+            continue;
         }
+        const std::unique_ptr<Helper> helper = std::move(helpers_[i]);
+        helpers_.erase(helpers_.begin() + static_cast<std::ptrdiff_t>(i));
+        helper->then(*status);
     }
 }
 
 void Manager::begin_shutdown() {
     shutting_down_ = true;
     // From here on a launcher starts a new manager, which waits until this one has ended.
-    remove_listener_();
+    runtime_.remove_listener();
     listener_.reset();
     for (const InstancePointer& instance : std::vector(instances_))
         stop_instance(instance, instance->purpose == Purpose::Serve ? 3s : 0s);
@@ -182,18 +165,13 @@ void Manager::remove_entry(const std::string& name, std::function<void(const std
         return then("");
     const std::string folder = entry->folder;
     const bool made_folder = entry->made_folder;
-    const pid_t pid = ::fork();
-    if (pid < 0)
-        return then(std::string("cannot start a process: ") + std::strerror(errno));
-    if (pid == 0) {
-        sigset_t none;
-        ::sigemptyset(&none);
-        ::sigprocmask(SIG_SETMASK, &none, nullptr);
-        ::setsid();
-        ::_exit(remove_instance_folder(folder, made_folder, 10));
-    }
-    helpers_[pid] = [this, name, folder, then = std::move(then)](int wait_status) {
-        const int failure = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EINTR;
+    auto helper = std::make_unique<Helper>();
+    std::string error;
+    if (!helper->process.start({program_path(), "--remove=" + folder, made_folder ? "--with-folder" : "--contents"},
+                               error))
+        return then(error);
+    helper->then = [this, name, folder, then = std::move(then)](const ExitStatus& status) {
+        const int failure = status.was_killed ? EINTR : status.code;
         std::string problem;
         if (failure != 0) {
             problem = "cannot remove " + folder + ": " +
@@ -210,6 +188,7 @@ void Manager::remove_entry(const std::string& name, std::function<void(const std
             spdlog::error("instance {}: {}", name, problem);
         then(problem);
     };
+    helpers_.push_back(std::move(helper));
 }
 
 // What a manager that was killed in the middle of an import or a removal has left.

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "manager/kernel_process.hpp"
+#include "manager/os/events.hpp"
+#include "manager/os/runtime_folder.hpp"
 #include "manager/packet.hpp"
 #include "manager/registry.hpp"
 
@@ -25,19 +27,18 @@ struct ManagerOptions {
 
 class Manager {
 public:
-    // `open_listener` makes the listening socket anew (see run()). Throws RegistryError.
-    Manager(ManagerOptions options, std::function<UniqueFd()> open_listener,
-            std::function<void()> remove_listener);
+    // Throws RegistryError. `runtime` must outlive it.
+    Manager(ManagerOptions options, const RuntimeFolder& runtime);
     ~Manager();
 
-    // Serves until idle, told to shut down, or SIGTERM. SIGCHLD, SIGTERM, SIGINT and SIGHUP must be blocked.
+    // Serves until idle, told to shut down, or the host asks to end.
     void run();
 
 private:
     using Clock = std::chrono::steady_clock;
 
     struct Client {
-        UniqueFd socket;
+        Connection connection;
         bool asked = false;   // its one request has arrived
         std::string instance; // of its session
         uint32_t session = 0;
@@ -91,7 +92,7 @@ private:
                        std::function<void(std::optional<int>, const std::string&)> ended);
     void stop_instance(const InstancePointer& instance, std::chrono::milliseconds grace,
                        std::function<void()> then = {});
-    void instance_died(const InstancePointer& instance, int wait_status);
+    void instance_died(const InstancePointer& instance, const ExitStatus& status);
     void session_ended(const InstancePointer& instance, uint32_t session, std::optional<int> wait_status,
                        const std::string& problem);
     void consider_grace(const InstancePointer& instance);
@@ -103,18 +104,21 @@ private:
 
     void begin_shutdown();
     void reap_children();
-    void handle_signals();
     void check_deadlines();
     int poll_timeout() const;
 
     ManagerOptions options_;
-    std::function<UniqueFd()> open_listener_;
-    std::function<void()> remove_listener_;
+    const RuntimeFolder& runtime_;
     Registry registry_;
-    UniqueFd listener_, signals_;
+    Listener listener_;
+    TerminationEvents termination_;
     std::vector<ClientPointer> clients_;
     std::vector<InstancePointer> instances_;
-    std::map<pid_t, std::function<void(int wait_status)>> helpers_;
+    struct Helper {
+        ChildProcess process;
+        std::function<void(const ExitStatus& status)> then;
+    };
+    std::vector<std::unique_ptr<Helper>> helpers_;
     bool shutting_down_ = false;
     bool served_ = false; // a client has been here
     std::optional<Clock::time_point> idle_deadline_;

@@ -2,14 +2,10 @@
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
-#include "manager/paths.hpp"
+#include "manager/os/files.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 
 namespace lxss {
 
@@ -23,22 +19,22 @@ static constexpr uint32_t kRunFlags = kClientTerminalMask | kClientTrace | kClie
 
 void Manager::accept_clients() {
     for (;;) {
-        UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket) {
-            if (errno == EMFILE || errno == ENFILE) {
-                spdlog::warn("no descriptors left for another client");
-                accept_pause_ = Clock::now() + 100ms;
-            }
-            if (errno == EINTR || errno == ECONNABORTED)
-                continue;
+        Connection connection;
+        switch (listener_.accept(connection)) {
+        case Listener::Status::None:
             return;
-        }
-        if (!peer_is_same_user(socket.get())) {
+        case Listener::Status::OutOfDescriptors:
+            spdlog::warn("no descriptors left for another client");
+            accept_pause_ = Clock::now() + 100ms;
+            return;
+        case Listener::Status::OtherUser:
             spdlog::warn("a client of another user was turned away");
             continue;
+        case Listener::Status::Accepted:
+            break;
         }
         auto client = std::make_shared<Client>();
-        client->socket = std::move(socket);
+        client->connection = std::move(connection);
         clients_.push_back(client);
         served_ = true;
         serve_client(client); // its request is usually there already
@@ -46,12 +42,13 @@ void Manager::accept_clients() {
 }
 
 void Manager::serve_client(const ClientPointer& client) {
-    while (client->socket) {
+    while (client->connection) {
         Packet packet;
-        switch (receive_packet(client->socket.get(), packet)) {
+        switch (client->connection.receive(packet)) {
         case ReceiveStatus::WouldBlock:
             return;
         case ReceiveStatus::Closed:
+        case ReceiveStatus::Broken:
             return close_client(client);
         case ReceiveStatus::Received:
             break;
@@ -66,9 +63,9 @@ void Manager::serve_client(const ClientPointer& client) {
 }
 
 void Manager::close_client(const ClientPointer& client) {
-    if (!client->socket)
+    if (!client->connection)
         return;
-    client->socket.reset();
+    client->connection.reset();
     std::erase(clients_, client);
     if (InstancePointer instance = client->session ? find_instance(client->instance) : nullptr) {
         auto session = instance->sessions.find(client->session);
@@ -83,24 +80,24 @@ void Manager::close_client(const ClientPointer& client) {
 }
 
 void Manager::reply(const ClientPointer& client, ClientMessage message, uint32_t value) {
-    if (!client->socket)
+    if (!client->connection)
         return;
     ClientHeader header{};
     header.message = message;
     header.value = value;
-    send_client_packet(client->socket.get(), header, {});
+    send_client_packet(client->connection, header, {});
     client->gone = nullptr;
     client->session = 0;
     close_client(client);
 }
 
 void Manager::fail(const ClientPointer& client, const std::string& text, int exit_code) {
-    if (!client->socket)
+    if (!client->connection)
         return;
     ClientHeader header{};
     header.message = ClientMessage::Error;
     header.value = static_cast<uint32_t>(exit_code);
-    send_client_packet(client->socket.get(), header, {text});
+    send_client_packet(client->connection, header, {text});
     client->gone = nullptr;
     client->session = 0;
     close_client(client);
@@ -110,7 +107,7 @@ void Manager::handle_request(const ClientPointer& client, ClientPacket packet) {
     if (packet.header.version != kClientProtocolVersion)
         return fail(client,
                     "this lxss and the running lxssd are of different versions; end lxssd with 'kill " +
-                        std::to_string(::getpid()) + "' and try again");
+                        std::to_string(own_process_id()) + "' and try again");
     if (client->asked) {
         InstancePointer instance = client->session ? find_instance(client->instance) : nullptr;
         if (!instance)
@@ -199,7 +196,7 @@ void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
         // It cannot be brought back; start it anew as soon as it is gone.
         auto waiting = std::make_shared<ClientPacket>(std::move(packet));
         return stop_instance(instance, 0s, [this, client, waiting] {
-            if (!client->socket)
+            if (!client->connection)
                 return;
             if (shutting_down_)
                 return fail(client, "lxssd is ending; try again");
@@ -261,7 +258,7 @@ void Manager::request_list(const ClientPointer& client) {
                                                          : "Running";
         ClientHeader header{};
         header.message = ClientMessage::Item;
-        send_client_packet(client->socket.get(), header,
+        send_client_packet(client->connection, header,
                            {entry.name, entry.folder, state, &entry == default_entry ? "default" : ""});
     }
     reply(client, ClientMessage::Done);
@@ -291,7 +288,7 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
         return fail(client, "'" + entry.name + "' cannot be the name of an instance: " + kInstanceNameRule);
     if (registry_.find(entry.name))
         return fail(client, "there is an instance named '" + entry.name + "' already");
-    if (!entry.folder.starts_with('/'))
+    if (!is_absolute_path(entry.folder))
         return fail(client, "the folder's name must be absolute");
     for (const RegistryEntry& other : registry_.entries())
         if ((entry.folder + "/").starts_with(other.folder + "/") ||
@@ -344,7 +341,7 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     start_session(
         instance, client, std::move(command), std::move(packet.descriptors),
         [this, client, instance, outcome](std::optional<int> wait_status, const std::string& problem) {
-            if (!client->socket)
+            if (!client->connection)
                 *outcome = "its client has gone";
             else if (!wait_status)
                 *outcome = problem;
@@ -364,7 +361,7 @@ void Manager::request_export(const ClientPointer& client, ClientPacket packet) {
     if (instance && instance->phase == Phase::Stopping) {
         auto waiting = std::make_shared<ClientPacket>(std::move(packet));
         return stop_instance(instance, 0s, [this, client, waiting] {
-            if (client->socket)
+            if (client->connection)
                 request_export(client, std::move(*waiting));
         });
     }

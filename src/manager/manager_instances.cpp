@@ -7,7 +7,6 @@
 #include <cstring>
 #include <fstream>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
 
 namespace lxss {
 
@@ -115,11 +114,9 @@ std::string Manager::log_tail(const Instance& instance) const {
     return text;
 }
 
-void Manager::instance_died(const InstancePointer& instance, int wait_status) {
+void Manager::instance_died(const InstancePointer& instance, const ExitStatus& status) {
     std::erase(instances_, instance);
-    const std::string how = WIFSIGNALED(wait_status)
-                                ? "was killed by signal " + std::to_string(WTERMSIG(wait_status))
-                                : "ended with status " + std::to_string(WEXITSTATUS(wait_status));
+    const std::string how = status.text();
     spdlog::info("instance {}: its kernel {}", instance->name, how);
     std::string problem;
     if (instance->phase == Phase::Stopping)

@@ -1,78 +1,8 @@
 #include "manager/packet.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <sys/socket.h>
 
 namespace lxss {
-
-bool send_packet(int socket, std::span<const char> bytes, std::span<const int> descriptors) {
-    if (bytes.size() > kMaxPacketBytes || descriptors.size() > kMaxPacketDescriptors) {
-        errno = EMSGSIZE;
-        return false;
-    }
-    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxPacketDescriptors)]{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    if (!descriptors.empty()) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-        cmsghdr* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-        std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
-    }
-    ssize_t sent;
-    do {
-        sent = sendmsg(socket, &message, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent == static_cast<ssize_t>(bytes.size());
-}
-
-ReceiveStatus receive_packet(int socket, Packet& packet) {
-    // One buffer for all, in pages that are touched only as far as packets reach. Both programs have one
-    // thread.
-    static char buffer[kMaxPacketBytes];
-    iovec part{buffer, sizeof buffer};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxPacketDescriptors)];
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    ssize_t received;
-    do {
-        received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    } while (received < 0 && errno == EINTR);
-    if (received < 0)
-        return errno == EAGAIN ? ReceiveStatus::WouldBlock : ReceiveStatus::Closed;
-
-    packet.descriptors.clear();
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-            continue;
-        const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; ++i) {
-            int descriptor;
-            std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof descriptor);
-            packet.descriptors.emplace_back(descriptor);
-        }
-    }
-    if (received == 0) {
-        errno = 0;
-        return ReceiveStatus::Closed;
-    }
-    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-        errno = EBADMSG;
-        return ReceiveStatus::Closed;
-    }
-    packet.bytes.assign(buffer, buffer + received);
-    return ReceiveStatus::Received;
-}
 
 void append_strings(std::vector<char>& bytes, const std::vector<std::string>& strings) {
     for (const std::string& string : strings) {
@@ -81,8 +11,10 @@ void append_strings(std::vector<char>& bytes, const std::vector<std::string>& st
     }
 }
 
-bool send_client_packet(int socket, ClientHeader header, const std::vector<std::string>& arguments,
-                        const std::vector<std::string>& environment, std::span<const int> descriptors) {
+SendStatus send_client_packet(Connection& connection, ClientHeader header,
+                              const std::vector<std::string>& arguments,
+                              const std::vector<std::string>& environment,
+                              std::span<const HostDescriptor> descriptors) {
     std::vector<char> bytes(sizeof header);
     append_strings(bytes, arguments);
     append_strings(bytes, environment);
@@ -91,7 +23,7 @@ bool send_client_packet(int socket, ClientHeader header, const std::vector<std::
     header.environment_count = static_cast<uint32_t>(environment.size());
     header.strings_bytes = static_cast<uint32_t>(bytes.size() - sizeof header);
     std::memcpy(bytes.data(), &header, sizeof header);
-    return send_packet(socket, bytes, descriptors);
+    return connection.send(bytes, descriptors);
 }
 
 // Takes `count` strings off the front of `text`; false when it holds fewer.

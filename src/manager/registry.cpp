@@ -1,13 +1,11 @@
 #include "manager/registry.hpp"
 
 #include "manager/instance_name.hpp"
-#include "manager/unique_fd.hpp"
+#include "manager/os/files.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -59,7 +57,7 @@ void Registry::load() {
             entry.default_user = item.value("default_user", "");
             entry.state = state_from_name(item.value("state", "installed"));
             entry.made_folder = item.value("made_folder", true);
-            if (!valid_instance_name(entry.name) || !entry.folder.starts_with('/') || find(entry.name))
+            if (!valid_instance_name(entry.name) || !is_absolute_path(entry.folder) || find(entry.name))
                 throw RegistryError("bad entry '" + entry.name + "'");
             entries_.push_back(std::move(entry));
         }
@@ -126,30 +124,8 @@ void Registry::save(const std::vector<RegistryEntry>& entries, const std::string
         throw RegistryError("the folder's name is not UTF-8; choose another one");
     }
 
-    const std::string aside = path_ + ".new";
-    auto fail = [&](const char* what) {
-        const std::string reason = std::strerror(errno);
-        ::unlink(aside.c_str());
-        throw RegistryError("cannot " + std::string(what) + " the registry " + path_ + ": " + reason);
-    };
-    UniqueFd file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file)
-        fail("write");
-    for (size_t written = 0; written < text.size();) {
-        const ssize_t count = ::write(file.get(), text.data() + written, text.size() - written);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            fail("write");
-        written += static_cast<size_t>(count);
-    }
-    if (::fsync(file.get()) != 0)
-        fail("write");
-    if (::rename(aside.c_str(), path_.c_str()) != 0)
-        fail("replace");
-    UniqueFd folder(::open(path_.substr(0, path_.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder)
-        ::fsync(folder.get());
+    if (const std::string problem = replace_file(path_, text); !problem.empty())
+        throw RegistryError("the registry cannot be saved: " + problem);
     entries_ = entries;
     default_name_ = default_name;
 }

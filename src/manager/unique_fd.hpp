@@ -1,15 +1,24 @@
-// A host file descriptor that is closed with its owner.
+// A host object (Linux: a file descriptor; NT: a handle) that is closed with its owner.
 #pragma once
 
-#include <unistd.h>
+#include <cstdint>
 #include <utility>
 
 namespace lxss {
 
+#if defined(_WIN32)
+using HostDescriptor = intptr_t; // a HANDLE; -1 is none, as INVALID_HANDLE_VALUE
+#else
+using HostDescriptor = int;
+#endif
+inline constexpr HostDescriptor kNoDescriptor = -1;
+
+void close_descriptor(HostDescriptor descriptor);
+
 class UniqueFd {
 public:
     UniqueFd() = default;
-    explicit UniqueFd(int descriptor) : descriptor_(descriptor) {}
+    explicit UniqueFd(HostDescriptor descriptor) : descriptor_(descriptor) {}
     UniqueFd(UniqueFd&& other) noexcept : descriptor_(other.release()) {}
     UniqueFd& operator=(UniqueFd&& other) noexcept {
         if (this != &other)
@@ -18,17 +27,17 @@ public:
     }
     ~UniqueFd() { reset(); }
 
-    int get() const { return descriptor_; }
-    explicit operator bool() const { return descriptor_ >= 0; }
-    int release() { return std::exchange(descriptor_, -1); }
-    void reset(int descriptor = -1) {
-        if (descriptor_ >= 0)
-            ::close(descriptor_);
+    HostDescriptor get() const { return descriptor_; }
+    explicit operator bool() const { return descriptor_ != kNoDescriptor; }
+    HostDescriptor release() { return std::exchange(descriptor_, kNoDescriptor); }
+    void reset(HostDescriptor descriptor = kNoDescriptor) {
+        if (descriptor_ != kNoDescriptor)
+            close_descriptor(descriptor_);
         descriptor_ = descriptor;
     }
 
 private:
-    int descriptor_ = -1;
+    HostDescriptor descriptor_ = kNoDescriptor;
 };
 
 } // namespace lxss

@@ -1,30 +1,23 @@
 #include "manager/packet.hpp"
 
-#include <cerrno>
 #include <cstring>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 using namespace lxss;
 
 struct PacketTest : testing::Test {
-    void SetUp() override {
-        int pair[2];
-        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-        left.reset(pair[0]);
-        right.reset(pair[1]);
-    }
-    UniqueFd left, right;
+    void SetUp() override { ASSERT_TRUE(Connection::make_pair(left, right)); }
+    Connection left, right;
 };
 
 TEST_F(PacketTest, RoundTripWithDescriptors) {
     ClientHeader header{};
     header.message = ClientMessage::Run;
     header.flags = 5;
-    const std::vector<int> descriptors = {0, 1, 2, 2};
-    ASSERT_TRUE(send_client_packet(left.get(), header, {"a", "", "b c"}, {"X=1"}, descriptors));
+    const std::vector<HostDescriptor> descriptors = {0, 1, 2, 2};
+    ASSERT_EQ(send_client_packet(left, header, {"a", "", "b c"}, {"X=1"}, descriptors), SendStatus::Sent);
     Packet packet;
-    ASSERT_EQ(receive_packet(right.get(), packet), ReceiveStatus::Received);
+    ASSERT_EQ(right.receive(packet), ReceiveStatus::Received);
     auto decoded = decode_client_packet(std::move(packet));
     ASSERT_TRUE(decoded);
     EXPECT_EQ(decoded->header.flags, 5u);
@@ -34,18 +27,15 @@ TEST_F(PacketTest, RoundTripWithDescriptors) {
 }
 
 TEST_F(PacketTest, TooLongIsRefused) {
-    EXPECT_FALSE(send_client_packet(left.get(), {}, {std::string(kMaxPacketBytes, 'x')}));
-    EXPECT_EQ(errno, EMSGSIZE);
-    EXPECT_TRUE(send_client_packet(left.get(), {}, {std::string(kMaxPacketBytes - 1000, 'x')}));
+    EXPECT_EQ(send_client_packet(left, {}, {std::string(kMaxPacketBytes, 'x')}), SendStatus::TooLong);
+    EXPECT_EQ(send_client_packet(left, {}, {std::string(kMaxPacketBytes - 1000, 'x')}), SendStatus::Sent);
 }
 
 TEST_F(PacketTest, ClosedPeer) {
     left.reset();
     Packet packet;
-    EXPECT_EQ(receive_packet(right.get(), packet), ReceiveStatus::Closed);
-    EXPECT_EQ(errno, 0);
-    EXPECT_FALSE(send_client_packet(right.get(), {}, {}));
-    EXPECT_EQ(errno, EPIPE);
+    EXPECT_EQ(right.receive(packet), ReceiveStatus::Closed);
+    EXPECT_EQ(send_client_packet(right, {}, {}), SendStatus::PeerGone);
 }
 
 // Every length and count a stranger could send.

@@ -1,8 +1,10 @@
 // The host's terminal while a session of the instance uses it.
 #pragma once
 
+#include "manager/unique_fd.hpp"
+
 #include <cstdint>
-#include <termios.h>
+#include <memory>
 
 namespace lxss {
 
@@ -13,9 +15,9 @@ struct WindowSize {
 // Size of the first of standard input, output and error that is a terminal.
 WindowSize terminal_size();
 
-// How the host's terminal is used by a session; nothing when `descriptor` is -1.
+// How the host's terminal is used by a session; nothing without `descriptor`.
 struct TerminalUse {
-    int descriptor = -1;
+    HostDescriptor descriptor = kNoDescriptor;
     bool keep_signals = false; // Ctrl-C and its like make signals on the host, for all of a pipeline
     bool keep_output = false;  // others write to the terminal: its treatment of line ends stays
 };
@@ -28,10 +30,10 @@ TerminalUse find_terminal();
 // makes signals of Ctrl-C and its like. Restores the settings when it ends.
 class RawTerminal {
 public:
-    explicit RawTerminal(TerminalUse use) : use_(use) {}
+    explicit RawTerminal(TerminalUse use);
     RawTerminal(const RawTerminal&) = delete;
     RawTerminal& operator=(const RawTerminal&) = delete;
-    ~RawTerminal() { leave(); }
+    ~RawTerminal();
 
     // A terminal that is raw already is left to whoever made it so, such as another lxss of the same
     // pipeline.
@@ -40,8 +42,9 @@ public:
 
 private:
     TerminalUse use_;
+    struct Settings; // of the host
+    std::unique_ptr<Settings> saved_;
     bool raw_ = false;
-    termios saved_{};
 };
 
 } // namespace lxss

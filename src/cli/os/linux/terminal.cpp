@@ -1,7 +1,8 @@
-#include "cli/terminal.hpp"
+#include "cli/os/terminal.hpp"
 
 #include <initializer_list>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 namespace lxss {
@@ -27,22 +28,31 @@ TerminalUse find_terminal() {
     return use;
 }
 
+struct RawTerminal::Settings {
+    termios value{};
+};
+
+RawTerminal::RawTerminal(TerminalUse use) : use_(use), saved_(std::make_unique<Settings>()) {}
+RawTerminal::~RawTerminal() {
+    leave();
+}
+
 void RawTerminal::enter() {
-    if (raw_ || use_.descriptor < 0 || ::tcgetattr(use_.descriptor, &saved_) != 0 ||
-        !(saved_.c_lflag & (ICANON | ECHO)))
+    if (raw_ || use_.descriptor < 0 || ::tcgetattr(use_.descriptor, &saved_->value) != 0 ||
+        !(saved_->value.c_lflag & (ICANON | ECHO)))
         return;
-    termios settings = saved_;
+    termios settings = saved_->value;
     ::cfmakeraw(&settings);
     if (use_.keep_signals)
-        settings.c_lflag |= saved_.c_lflag & ISIG;
+        settings.c_lflag |= saved_->value.c_lflag & ISIG;
     if (use_.keep_output)
-        settings.c_oflag = saved_.c_oflag;
+        settings.c_oflag = saved_->value.c_oflag;
     raw_ = ::tcsetattr(use_.descriptor, TCSANOW, &settings) == 0;
 }
 
 void RawTerminal::leave() {
     if (raw_)
-        ::tcsetattr(use_.descriptor, TCSADRAIN, &saved_);
+        ::tcsetattr(use_.descriptor, TCSADRAIN, &saved_->value);
     raw_ = false;
 }
 

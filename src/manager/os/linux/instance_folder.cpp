@@ -9,6 +9,7 @@
 #include <string_view>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 namespace lxss {

@@ -1,0 +1,372 @@
+// Attributes of the NT host's files. Size, times and links are the host file's; permission bits and extended attributes are
+// in the side store (docs/decisions/metadata-side-store.md).
+#include "abi/stat.hpp"
+#include "host/nt/files.hpp"
+
+namespace host::nt {
+
+namespace {
+
+constexpr i64 kEpoch = 11'644'473'600; // seconds from 1601 to 1970
+constexpr u32 kDefaultFile = 0644, kDefaultDirectory = 0755; // what is not recorded
+
+// The side store's log, through the handle that all processes know.
+class StoreFile final : public SideStoreFile {
+public:
+    explicit StoreFile(HANDLE object) : m_object(object) {}
+    Result<usize> read(u64 offset, void* buffer, usize length) override {
+        IO_STATUS_BLOCK io{};
+        LARGE_INTEGER at;
+        at.QuadPart = static_cast<i64>(offset);
+        const NTSTATUS status =
+            NtReadFile(m_object, nullptr, nullptr, nullptr, &io, buffer, static_cast<ULONG>(length), &at, nullptr);
+        if (status == STATUS_END_OF_FILE)
+            return usize{0};
+        if (status < 0)
+            return errno_of(status);
+        return io.Information;
+    }
+    Result<void> write(u64 offset, const void* data, usize length) override {
+        IO_STATUS_BLOCK io{};
+        LARGE_INTEGER at;
+        at.QuadPart = static_cast<i64>(offset);
+        const NTSTATUS status = NtWriteFile(m_object, nullptr, nullptr, nullptr, &io, const_cast<void*>(data),
+                                            static_cast<ULONG>(length), &at, nullptr);
+        if (status < 0)
+            return errno_of(status);
+        return io.Information == length ? Result<void>() : Result<void>(Errno::ENOSPC);
+    }
+    Result<void> truncate(u64 length) override {
+        FILE_END_OF_FILE_INFORMATION end{};
+        end.EndOfFile.QuadPart = static_cast<i64>(length);
+        IO_STATUS_BLOCK io{};
+        return void_result(NtSetInformationFile(m_object, &io, &end, sizeof(end), FileEndOfFileInformation));
+    }
+    Result<void> flush() override {
+        IO_STATUS_BLOCK io{};
+        return void_result(NtFlushBuffersFile(m_object, &io));
+    }
+    u8* take_buffer() override {
+        void* memory = nullptr;
+        SIZE_T bytes = kSideStoreRecordBytes;
+        if (NtAllocateVirtualMemory(this_process(), &memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) < 0)
+            return nullptr;
+        return static_cast<u8*>(memory);
+    }
+    void give_back(u8* buffer) override {
+        void* memory = buffer;
+        SIZE_T bytes = 0;
+        NtFreeVirtualMemory(this_process(), &memory, &bytes, MEM_RELEASE);
+    }
+
+private:
+    HANDLE m_object;
+};
+
+// The store for the length of a call.
+struct Store {
+    Store() : file(object_of(files().store)), store(file, store_index()) {}
+    StoreFile file;
+    SideStore store;
+};
+
+constexpr u32 kStoreEscapesCase = 1; // flag of the store: how the tree's names are spelled
+
+NTSTATUS open_hidden(std::string_view name, ULONG disposition, HANDLE* object) {
+    HostName host_name(name, nullptr);
+    return open_object(object_of(files().hidden), host_name,
+                       kAttributeAccess | FILE_READ_DATA | FILE_WRITE_DATA | DELETE, disposition,
+                       FILE_NON_DIRECTORY_FILE, object);
+}
+
+u64 length_of(HANDLE object) {
+    FILE_STANDARD_INFORMATION information{};
+    IO_STATUS_BLOCK io{};
+    NtQueryInformationFile(object, &io, &information, sizeof(information), FileStandardInformation);
+    return static_cast<u64>(information.EndOfFile.QuadPart);
+}
+
+constexpr std::string_view kStoreName = "attributes.log", kNewStoreName = "attributes.new";
+
+// Writes the log anew and puts it in the old one's place. A failure leaves the old one.
+void compact_store(Object& log, u32 flags) {
+    Object fresh;
+    if (open_hidden(kNewStoreName, FILE_OVERWRITE_IF, fresh.receive()) < 0)
+        return;
+    StoreFile from(log.get()), to(fresh.get());
+    SideStore store(from, store_index());
+    const u64 old_bytes = store_index().end.load();
+    if (store.compact(to, flags).is_error())
+        return; // the next start tries again
+    NtClose(log.release()); // the host replaces no open file
+    RenameRequest request{};
+    request.replace = TRUE;
+    request.directory = object_of(files().hidden);
+    HostName name(kStoreName, nullptr);
+    request.name_bytes = static_cast<ULONG>(name.length() * sizeof(WCHAR));
+    __builtin_memcpy(request.name, name.units(), request.name_bytes);
+    IO_STATUS_BLOCK io{};
+    const NTSTATUS status = NtSetInformationFile(fresh.get(), &io, &request, sizeof(request), FileRenameInformation);
+    if (status < 0)
+        fail("the metadata store", "cannot be replaced", static_cast<u32>(status));
+    *log.receive() = fresh.release();
+    base::FixedWriter<120> text;
+    base::print(text, "metadata store: written anew, {} bytes instead of {}", store_index().end.load(), old_bytes);
+    host::log(text.view());
+}
+
+} // namespace
+
+void open_store() {
+    Object log;
+    const NTSTATUS status = open_hidden(kStoreName, FILE_OPEN_IF, log.receive());
+    if (status < 0)
+        fail("the metadata store", "cannot be opened", static_cast<u32>(status));
+    store_index().capacity = kStoreSlots;
+    StoreFile file(log.get());
+    SideStore store(file, store_index());
+    u32 flags = files().escapes_case ? kStoreEscapesCase : 0;
+    const u64 length = length_of(log.get());
+    const Result<void> opened = store.open(length, flags);
+    if (opened.is_error())
+        fail("the metadata store", opened.error() == Errno::ENOSPC ? "has too many files" : "is damaged",
+             static_cast<u32>(opened.error()));
+    if (store_index().end.load() < length)
+        host::log("metadata store: an unfinished record at its end was dropped");
+    // The store says how the names of its tree are spelled; a host that cannot do it so must not touch the tree.
+    const bool wants_escapes = (flags & kStoreEscapesCase) != 0;
+    if (!wants_escapes && files().escapes_case)
+        fail("the tree", "tells upper and lower case apart, which this host cannot");
+    files().escapes_case = wants_escapes;
+    if (store.is_worth_compacting())
+        compact_store(log, flags);
+    const Result<Handle> handle = adopt(log.release(), {HandleKind::File, true});
+    if (handle.is_error())
+        fail("the metadata store", "no handle left");
+    files().store = handle.value();
+}
+
+void forget_attributes(u64 file) {
+    Store store;
+    SharedGuard guard(files().store_lock);
+    (void)store.store.forget(file); // what stays is corrected when the id is used again
+}
+
+u32 permissions_of(u64 file, bool is_directory) {
+    Store store;
+    const i32 recorded = store.store.permissions(file);
+    if (recorded >= 0)
+        return static_cast<u32>(recorded);
+    return is_directory ? kDefaultDirectory : kDefaultFile;
+}
+
+Result<void> record_permissions(u64 file, bool is_directory, u32 permissions) {
+    if (permissions_of(file, is_directory) == permissions)
+        return {};
+    Store store;
+    SharedGuard guard(files().store_lock);
+    return store.store.set_permissions(
+        file, permissions == (is_directory ? kDefaultDirectory : kDefaultFile) ? -1 : static_cast<i32>(permissions));
+}
+
+Result<void> flush_store() {
+    Store store;
+    return store.store.flush();
+}
+
+abi::timespec to_timespec(i64 time) {
+    i64 seconds = time / 10'000'000, rest = time % 10'000'000;
+    if (rest < 0) {
+        rest += 10'000'000;
+        --seconds;
+    }
+    return {seconds - kEpoch, rest * 100};
+}
+
+i64 to_host_time(const abi::timespec& time) {
+    if (time.tv_nsec == static_cast<i64>(abi::UTIME_NOW)) {
+        LARGE_INTEGER now;
+        NtQuerySystemTime(&now);
+        return now.QuadPart;
+    }
+    i64 result = 0;
+    if (__builtin_mul_overflow(time.tv_sec + kEpoch, 10'000'000, &result) ||
+        __builtin_add_overflow(result, time.tv_nsec / 100, &result))
+        result = time.tv_sec < 0 ? 1 : 0x7fff'ffff'ffff'ffff;
+    return result <= 0 ? 1 : result; // 0 and below mean something else to the host
+}
+
+namespace {
+
+Result<FileInfo> info_of(HANDLE object, u64 device) {
+    alignas(8) u8 buffer[sizeof(FILE_ALL_INFORMATION) + 32];
+    IO_STATUS_BLOCK io{};
+    const NTSTATUS status = NtQueryInformationFile(object, &io, buffer, sizeof(buffer), FileAllInformation);
+    if (status < 0 && status != STATUS_BUFFER_OVERFLOW)
+        return errno_of(status);
+    const auto& all = *reinterpret_cast<const FILE_ALL_INFORMATION*>(buffer);
+    FileInfo info{};
+    info.device = device;
+    info.inode = static_cast<u64>(all.InternalInformation.IndexNumber.QuadPart);
+    const bool is_directory = all.StandardInformation.Directory;
+    info.type = is_directory ? FileType::Directory : FileType::Regular;
+    if (all.BasicInformation.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)
+        info.type = FileType::Symlink;
+    info.permissions = permissions_of(info.inode, is_directory);
+    const u32 aside = aside_links(info.inode);
+    info.links = all.StandardInformation.NumberOfLinks > aside ? all.StandardInformation.NumberOfLinks - aside : 0;
+    info.size = is_directory ? 4096 : static_cast<u64>(all.StandardInformation.EndOfFile.QuadPart);
+    info.blocks = static_cast<u64>(all.StandardInformation.AllocationSize.QuadPart) / 512;
+    info.block_size = 4096;
+    info.accessed = to_timespec(all.BasicInformation.LastAccessTime.QuadPart);
+    info.modified = to_timespec(all.BasicInformation.LastWriteTime.QuadPart);
+    info.changed = to_timespec(all.BasicInformation.ChangeTime.QuadPart);
+    return info;
+}
+
+Result<void> set_times_of(HANDLE object, const abi::timespec* accessed, const abi::timespec* modified) {
+    FILE_BASIC_INFORMATION basic{};
+    if (accessed)
+        basic.LastAccessTime.QuadPart = to_host_time(*accessed);
+    if (modified)
+        basic.LastWriteTime.QuadPart = to_host_time(*modified);
+    IO_STATUS_BLOCK io{};
+    return void_result(NtSetInformationFile(object, &io, &basic, sizeof(basic), FileBasicInformation));
+}
+
+// The file behind a handle, for its attributes; its Windows handle is in `object`.
+Result<const HandleEntry*> attribute_entry(Handle file) {
+    const HandleEntry* entry = entry_of(file);
+    if (!entry)
+        return Errno::EBADF;
+    if (entry->kind != HandleKind::File && entry->kind != HandleKind::Directory)
+        return Errno::EOPNOTSUPP;
+    preserve_vectors();
+    return entry;
+}
+
+Result<void> open_for_attributes(Handle directory, std::string_view name, Object& object) {
+    HANDLE folder = TRY(directory_object(directory));
+    HostName host_name(name, files().escapes_case);
+    if (!host_name.is_valid())
+        return Errno::ENAMETOOLONG;
+    const NTSTATUS status = open_object(folder, host_name, kAttributeAccess, FILE_OPEN, 0, object.receive());
+    if (status < 0)
+        return name_error(status, host_name);
+    return {};
+}
+
+} // namespace
+
+} // namespace host::nt
+
+namespace host {
+
+using namespace nt;
+
+Result<FileInfo> file_info(Handle file) {
+    HANDLE object = object_of(file);
+    const HandleEntry* entry = entry_of(file);
+    if (!entry || !object)
+        return Errno::EBADF;
+    if (entry->kind == HandleKind::Stream || entry->kind == HandleKind::Socket) {
+        FileInfo info{};
+        info.type = entry->kind == HandleKind::Socket ? FileType::Socket : FileType::Fifo;
+        if (entry->kind == HandleKind::Stream && entry->extra == 0)
+            return info_of(object, 0);
+        info.permissions = 0600;
+        info.links = 1;
+        info.block_size = 4096;
+        info.inode = static_cast<u64>(file) + 1;
+        return info;
+    }
+    return info_of(object, entry->device);
+}
+
+Result<FileInfo> file_info_at(Handle directory, std::string_view name) {
+    Object object;
+    TRY(open_for_attributes(directory, name, object));
+    return info_of(object.get(), entry_of(directory)->device);
+}
+
+Result<void> set_permissions(Handle file, u32 permissions) {
+    const HandleEntry* entry = TRY(attribute_entry(file));
+    return record_permissions(entry->file, entry->kind == HandleKind::Directory, permissions & 07777);
+}
+
+Result<void> set_times(Handle file, const abi::timespec* accessed, const abi::timespec* modified) {
+    HANDLE object = object_of(file);
+    if (!object)
+        return Errno::EBADF;
+    return set_times_of(object, accessed, modified);
+}
+
+Result<void> set_times_at(Handle directory, std::string_view name, const abi::timespec* accessed,
+                          const abi::timespec* modified) {
+    Object object;
+    TRY(open_for_attributes(directory, name, object));
+    return set_times_of(object.get(), accessed, modified);
+}
+
+// The values' buffers may be guest memory that cannot be accessed, and the store copies by itself: through a buffer.
+
+Result<usize> get_attribute(Handle file, const char* name, void* value, usize capacity) {
+    const HandleEntry* entry = TRY(attribute_entry(file));
+    Store store;
+    char small[64];
+    if (capacity <= sizeof(small)) {
+        const usize length = TRY(store.store.get(entry->file, name, small, capacity));
+        if (capacity != 0 && copy_guarded(value, small, length) != 0)
+            return Errno::EFAULT;
+        return length;
+    }
+    u8* buffer = store.file.take_buffer();
+    if (!buffer)
+        return Errno::ENOMEM;
+    const auto get = [&]() -> Result<usize> {
+        const usize length =
+            TRY(store.store.get(entry->file, name, buffer, base::min<usize>(capacity, kSideStoreRecordBytes)));
+        if (copy_guarded(value, buffer, length) != 0)
+            return Errno::EFAULT;
+        return length;
+    };
+    const Result<usize> result = get();
+    store.file.give_back(buffer);
+    return result;
+}
+
+Result<void> set_attribute(Handle file, const char* name, const void* value, usize length, i32 flags) {
+    const HandleEntry* entry = TRY(attribute_entry(file));
+    if (length > kSideStoreRecordBytes)
+        return Errno::ENOSPC;
+    Store store;
+    u8* buffer = store.file.take_buffer();
+    if (!buffer)
+        return Errno::ENOMEM;
+    const auto set = [&]() -> Result<void> {
+        if (copy_guarded(buffer, value, length) != 0)
+            return Errno::EFAULT;
+        SharedGuard guard(files().store_lock);
+        return store.store.set(entry->file, name, buffer, length, flags);
+    };
+    const Result<void> result = set();
+    store.file.give_back(buffer);
+    return result;
+}
+
+Result<usize> list_attributes(Handle file, char* names, usize capacity) {
+    const HandleEntry* entry = TRY(attribute_entry(file));
+    Store store;
+    if (!store.store.has_attributes(entry->file))
+        return usize{0};
+    return store.store.list(entry->file, names, capacity);
+}
+
+Result<void> remove_attribute(Handle file, const char* name) {
+    const HandleEntry* entry = TRY(attribute_entry(file));
+    Store store;
+    SharedGuard guard(files().store_lock);
+    return store.store.remove(entry->file, name);
+}
+
+} // namespace host

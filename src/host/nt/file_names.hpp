@@ -1,0 +1,46 @@
+// Names of the guest's files as the host spells them, and back.
+//
+// A Linux name is up to 255 bytes but / and NUL; the host takes UTF-16, reserves some characters and may take names that differ
+// by case alone for the same. What it cannot hold becomes U+F000 + byte, as in WSL; every name has one spelling and every
+// spelling one name, and none is longer in UTF-16 units than in bytes:
+//  - control characters, " * : < > ? \ |, a final dot or space, and ~ before a letter or digit (short names of the host);
+//  - bytes that are not part of valid UTF-8, and those of U+F000..U+F0FF themselves;
+//  - where the host ignores case (FilesState::escapes_case): every letter that is not the small one of its pair.
+// Names of lxss's own in the tree have a ~ before a letter, which no guest's name has.
+#pragma once
+
+#include "host/nt/internal.hpp"
+
+namespace host::nt {
+
+inline constexpr usize kMaxNameBytes = 255;
+
+class HostName {
+public:
+    // "" and "." stand for the directory itself.
+    explicit HostName(std::string_view name, bool escapes_case);
+    HostName(std::string_view own_name, std::nullptr_t); // ASCII, as it is
+    HostName(const WCHAR* units, usize length);          // spelled already; kMaxNameBytes at most
+    bool is_valid() const { return m_length >= 0; }      // otherwise: too long
+    bool is_empty() const { return m_length == 0; }
+    UNICODE_STRING* string() {
+        m_string.Buffer = m_units; // it may have been copied
+        return &m_string;
+    }
+    const WCHAR* units() const { return m_units; }
+    usize length() const { return static_cast<usize>(m_length); }
+
+private:
+    void put(u32 unit);
+    void put_text(std::string_view name, bool escapes_case);
+    void finish();
+    WCHAR m_units[kMaxNameBytes + 1];
+    i32 m_length = 0;
+    UNICODE_STRING m_string;
+};
+
+// Length of the Linux name in `out` (kMaxNameBytes), or -1 for a name that no guest's name is spelled like: one of lxss's own,
+// or one that a host program has made.
+isize guest_name(const WCHAR* units, usize length, bool escapes_case, char* out);
+
+} // namespace host::nt

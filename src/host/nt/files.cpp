@@ -1,0 +1,311 @@
+// Files of the NT host: opening, data, size.
+//
+// All handles are synchronous and shared in every way, so that neither the guest's programs nor the host's keep each
+// other out; each transfer carries its offset.
+#include "host/nt/files.hpp"
+
+#include "abi/fcntl.hpp"
+
+namespace host::nt {
+
+NTSTATUS open_object(HANDLE directory, HostName& name, ACCESS_MASK access, ULONG disposition, ULONG options,
+                     HANDLE* object, bool* was_created) {
+    NamedFile file(directory, name);
+    IO_STATUS_BLOCK io{};
+    const NTSTATUS status =
+        NtCreateFile(object, access | SYNCHRONIZE, &file.attributes, &io, nullptr, FILE_ATTRIBUTE_NORMAL, kShareAll,
+                     disposition, options | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT,
+                     nullptr, 0);
+    if (status < 0)
+        *object = nullptr;
+    else if (was_created)
+        *was_created = io.Information == FILE_CREATED;
+    return status;
+}
+
+Result<HANDLE> directory_object(Handle directory) {
+    const HandleEntry* entry = entry_of(directory);
+    if (!entry)
+        return Errno::EBADF;
+    if (entry->kind != HandleKind::Directory)
+        return Errno::ENOTDIR;
+    HANDLE object = object_of(directory);
+    if (!object)
+        return Errno::EBADF;
+    return object;
+}
+
+Errno name_error(NTSTATUS status, const HostName& name) {
+    switch (status) {
+    // What the rules of names let through and the host does not hold is too long: some count in bytes of UTF-8.
+    case STATUS_OBJECT_NAME_INVALID: return name.length() > 80 ? Errno::ENAMETOOLONG : Errno::ENOENT;
+    case STATUS_OBJECT_PATH_NOT_FOUND:
+    case STATUS_OBJECT_NAME_NOT_FOUND: return Errno::ENOENT;
+    default: return errno_of(status);
+    }
+}
+
+NTSTATUS identify(HANDLE object, Identity& identity) {
+    alignas(8) u8 buffer[sizeof(FILE_ALL_INFORMATION) + 32];
+    IO_STATUS_BLOCK io{};
+    const NTSTATUS status = NtQueryInformationFile(object, &io, buffer, sizeof(buffer), FileAllInformation);
+    if (status < 0 && status != STATUS_BUFFER_OVERFLOW)
+        return status;
+    const auto& all = *reinterpret_cast<const FILE_ALL_INFORMATION*>(buffer);
+    identity.file = static_cast<u64>(all.InternalInformation.IndexNumber.QuadPart);
+    identity.links = all.StandardInformation.NumberOfLinks;
+    identity.is_directory = all.StandardInformation.Directory;
+    identity.is_link = (all.BasicInformation.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+    return STATUS_SUCCESS;
+}
+
+namespace {
+
+constexpr u64 kLargestTransfer = u64{1} << 30;
+
+ACCESS_MASK access_for(u32 mode) {
+    ACCESS_MASK access = kAttributeAccess;
+    if ((mode & kOpenRead) || !(mode & kOpenWrite))
+        access |= FILE_READ_DATA;
+    if (mode & kOpenWrite)
+        access |= FILE_WRITE_DATA | FILE_APPEND_DATA;
+    return access;
+}
+
+Result<Handle> adopt_file(Object& object, u64 device, bool is_writable) {
+    Identity identity{};
+    const NTSTATUS status = identify(object.get(), identity);
+    if (status < 0)
+        return errno_of(status);
+    if (identity.is_link)
+        return Errno::ELOOP;
+    return adopt(object.release(), {identity.is_directory ? HandleKind::Directory : HandleKind::File, is_writable,
+                                    identity.file, device});
+}
+
+// EBADF, EISDIR.
+Result<HANDLE> data_object(Handle file) {
+    const HandleEntry* entry = entry_of(file);
+    if (!entry)
+        return Errno::EBADF;
+    if (entry->kind == HandleKind::Directory)
+        return Errno::EISDIR;
+    HANDLE object = object_of(file);
+    if (!object)
+        return Errno::EBADF;
+    return object;
+}
+
+template <typename Transfer>
+Result<usize> transfer_all(const abi::iovec* vectors, usize count, Transfer&& transfer) {
+    usize done = 0;
+    for (usize i = 0; i < count; ++i) {
+        if (vectors[i].iov_len == 0)
+            continue;
+        const u64 length = base::min<u64>(vectors[i].iov_len, kLargestTransfer);
+        IO_STATUS_BLOCK io{};
+        const NTSTATUS status = transfer(&io, reinterpret_cast<void*>(vectors[i].iov_base), static_cast<ULONG>(length), done);
+        if (status == STATUS_END_OF_FILE)
+            break;
+        if (status < 0) {
+            if (done != 0)
+                break;
+            return status == STATUS_INVALID_USER_BUFFER ? Errno::EFAULT : errno_of(status);
+        }
+        done += io.Information;
+        if (io.Information < vectors[i].iov_len)
+            break;
+    }
+    return done;
+}
+
+Result<FILE_STANDARD_INFORMATION> standard_information(HANDLE object) {
+    FILE_STANDARD_INFORMATION information{};
+    IO_STATUS_BLOCK io{};
+    const NTSTATUS status =
+        NtQueryInformationFile(object, &io, &information, sizeof(information), FileStandardInformation);
+    if (status < 0)
+        return errno_of(status);
+    return information;
+}
+
+} // namespace
+
+} // namespace host::nt
+
+namespace host {
+
+using namespace nt;
+
+Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 permissions) {
+    if (mode & kOpenAnonymous)
+        return Errno::EOPNOTSUPP;
+    HANDLE folder = TRY(directory_object(directory));
+    HostName host_name(name, files().escapes_case);
+    if (!host_name.is_valid())
+        return Errno::ENAMETOOLONG;
+    const u64 device = entry_of(directory)->device;
+    ULONG disposition = FILE_OPEN;
+    if (mode & kOpenCreate)
+        disposition = mode & kOpenExclusive ? FILE_CREATE : FILE_OPEN_IF;
+    ULONG options = 0;
+    if (mode & kOpenDirectory)
+        options = FILE_DIRECTORY_FILE;
+    else if (mode & (kOpenWrite | kOpenCreate))
+        options = FILE_NON_DIRECTORY_FILE;
+    Object object;
+    bool was_created = false;
+    NTSTATUS status =
+        open_object(folder, host_name, access_for(mode), disposition, options, object.receive(), &was_created);
+    if (status < 0)
+        return name_error(status, host_name);
+    if ((mode & kOpenTruncate) && !was_created) {
+        FILE_END_OF_FILE_INFORMATION end{};
+        IO_STATUS_BLOCK io{};
+        status = NtSetInformationFile(object.get(), &io, &end, sizeof(end), FileEndOfFileInformation);
+        if (status < 0)
+            return errno_of(status);
+    }
+    const Handle opened = TRY(adopt_file(object, device, (mode & kOpenWrite) != 0));
+    if (was_created) {
+        // Whatever is recorded under its id was another file's.
+        const u64 file = entry_of(opened)->file;
+        forget_attributes(file);
+        const Result<void> recorded = record_permissions(file, false, permissions);
+        if (recorded.is_error()) {
+            close(opened);
+            (void)unlink_at(directory, name);
+            return recorded.error();
+        }
+    }
+    return opened;
+}
+
+Result<Handle> reopen(Handle file, u32 mode) {
+    HANDLE old = object_of(file);
+    const HandleEntry* entry = entry_of(file);
+    if (!entry || !old)
+        return Errno::EBADF;
+    // Relative to the file itself, by no name.
+    HostName nothing(std::string_view(), false);
+    Object object;
+    const NTSTATUS status = open_object(old, nothing, access_for(mode), FILE_OPEN, 0, object.receive());
+    if (status < 0)
+        return name_error(status, nothing);
+    return adopt_file(object, entry->device, (mode & kOpenWrite) != 0);
+}
+
+Result<usize> read_at(Handle file, const abi::iovec* vectors, usize count, u64 offset) {
+    HANDLE object = TRY(data_object(file));
+    return transfer_all(vectors, count, [&](IO_STATUS_BLOCK* io, void* buffer, ULONG length, usize done) {
+        LARGE_INTEGER at;
+        at.QuadPart = static_cast<i64>(offset + done);
+        return NtReadFile(object, nullptr, nullptr, nullptr, io, buffer, length, &at, nullptr);
+    });
+}
+
+Result<usize> write_at(Handle file, const abi::iovec* vectors, usize count, u64 offset) {
+    HANDLE object = TRY(data_object(file));
+    return transfer_all(vectors, count, [&](IO_STATUS_BLOCK* io, void* buffer, ULONG length, usize done) {
+        LARGE_INTEGER at;
+        at.QuadPart = static_cast<i64>(offset + done);
+        return NtWriteFile(object, nullptr, nullptr, nullptr, io, buffer, length, &at, nullptr);
+    });
+}
+
+Result<usize> append(Handle file, const abi::iovec* vectors, usize count) {
+    HANDLE object = TRY(data_object(file));
+    return transfer_all(vectors, count, [&](IO_STATUS_BLOCK* io, void* buffer, ULONG length, usize) {
+        LARGE_INTEGER end;
+        end.LowPart = FILE_WRITE_TO_END_OF_FILE;
+        end.HighPart = -1;
+        return NtWriteFile(object, nullptr, nullptr, nullptr, io, buffer, length, &end, nullptr);
+    });
+}
+
+Result<void> truncate(Handle file, u64 length) {
+    HANDLE object = TRY(data_object(file));
+    FILE_END_OF_FILE_INFORMATION end{};
+    end.EndOfFile.QuadPart = static_cast<i64>(length);
+    IO_STATUS_BLOCK io{};
+    const NTSTATUS status = NtSetInformationFile(object, &io, &end, sizeof(end), FileEndOfFileInformation);
+    if (status == STATUS_ACCESS_DENIED)
+        return Errno::EINVAL; // a handle for reading, as ftruncate(2)
+    return void_result(status);
+}
+
+Result<void> allocate(Handle file, i32 mode, u64 offset, u64 length) {
+    // The host promises no space but by extending the file; it zeroes and cuts out nothing.
+    if (mode != 0)
+        return Errno::EOPNOTSUPP;
+    HANDLE object = TRY(data_object(file));
+    const FILE_STANDARD_INFORMATION information = TRY(standard_information(object));
+    if (offset + length <= static_cast<u64>(information.EndOfFile.QuadPart))
+        return {};
+    return truncate(file, offset + length);
+}
+
+// A host without holes: all is data.
+Result<u64> seek_data(Handle file, u64 offset) {
+    HANDLE object = TRY(data_object(file));
+    if (offset >= static_cast<u64>(TRY(standard_information(object)).EndOfFile.QuadPart))
+        return Errno::ENXIO;
+    return offset;
+}
+
+Result<u64> seek_hole(Handle file, u64 offset) {
+    HANDLE object = TRY(data_object(file));
+    const auto size = static_cast<u64>(TRY(standard_information(object)).EndOfFile.QuadPart);
+    if (offset >= size)
+        return Errno::ENXIO;
+    return size;
+}
+
+Result<usize> copy_range(Handle, u64, Handle, u64, usize) { return Errno::EOPNOTSUPP; }
+
+Result<void> sync(Handle file, bool) {
+    HANDLE object = object_of(file);
+    const HandleEntry* entry = entry_of(file);
+    if (!entry || !object)
+        return Errno::EBADF;
+    TRY(flush_store());
+    if (entry->kind == HandleKind::Directory)
+        return {}; // the host's own log has the names
+    IO_STATUS_BLOCK io{};
+    if (entry->is_writable)
+        return void_result(NtFlushBuffersFile(object, &io));
+    // It flushes through handles for writing only.
+    HostName nothing(std::string_view(), false);
+    Object writable;
+    const NTSTATUS status = open_object(object, nothing, FILE_WRITE_DATA, FILE_OPEN, 0, writable.receive());
+    if (status < 0)
+        return name_error(status, nothing);
+    return void_result(NtFlushBuffersFile(writable.get(), &io));
+}
+
+Result<void> sync_file_system(Handle) {
+    // A volume is flushed by administrators only. What lxcore has not synced itself is the host's to write, as it is
+    // for any of its programs; the side store is flushed.
+    return flush_store();
+}
+
+Result<abi::statfs> file_system_info(Handle file) {
+    HANDLE object = object_of(file);
+    if (!object)
+        return Errno::EBADF;
+    FILE_FS_FULL_SIZE_INFORMATION size{};
+    IO_STATUS_BLOCK io{};
+    const NTSTATUS status =
+        NtQueryVolumeInformationFile(object, &io, &size, sizeof(size), FileFsFullSizeInformation);
+    if (status < 0)
+        return errno_of(status);
+    abi::statfs info{};
+    info.f_bsize = info.f_frsize = size.BytesPerSector * i64{size.SectorsPerAllocationUnit};
+    info.f_blocks = static_cast<u64>(size.TotalAllocationUnits.QuadPart);
+    info.f_bfree = static_cast<u64>(size.ActualAvailableAllocationUnits.QuadPart);
+    info.f_bavail = static_cast<u64>(size.CallerAvailableAllocationUnits.QuadPart);
+    info.f_namelen = kMaxNameBytes;
+    return info;
+}
+
+} // namespace host

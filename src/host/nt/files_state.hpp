@@ -1,0 +1,70 @@
+// The files' part of the host section (internal.hpp: kFilesArea).
+#pragma once
+
+#include "host/nt/handles.hpp"
+#include "host/side_store/side_store.hpp"
+
+namespace host::nt {
+
+// A name that could not go at once because the file is open somewhere: it lies in the hidden folder under `number`, and goes
+// with the last handle.
+struct AsideName {
+    std::atomic<u64> file; // 0: free
+    u64 number;
+    bool is_directory;
+};
+inline constexpr u32 kMaxAsideNames = 1024;
+
+// An exchange of names in several steps that is under way; see journal.cpp.
+struct RenameSlot {
+    std::atomic<u32> owner; // index of the process + 1; 0: free
+    u32 unused;
+    u64 number; // of its journal
+};
+inline constexpr u32 kMaxRenames = 64;
+
+struct FilesState {
+    Handle root, guest_tools, hidden; // hidden: the folder kHiddenFolder in the root
+    Handle store;                     // the side store's log
+    bool escapes_case;                // names of the tree escape upper case, because the host does not tell it apart
+    bool has_posix_removal;           // the host removes and replaces open files by itself
+    std::atomic<u64> next_number;     // of names in the hidden folder
+    std::atomic<u32> aside_count;
+    SharedLock names_lock;            // asides, and removal of files that are open
+    SharedLock store_lock;            // changes of the side store
+    AsideName asides[kMaxAsideNames];
+    RenameSlot renames[kMaxRenames];
+    HandleTable handles;
+};
+
+// Behind FilesState: 8 MiB for the side store's index. (The parts in between: streams.hpp, poll_sets.hpp.)
+inline constexpr u64 kStoreIndexAddress = kFilesArea + (u64{7} << 20);
+inline constexpr u64 kStoreSlots = u64{1} << 19;
+static_assert(sizeof(FilesState) <= u64{2} << 20);
+static_assert(kStoreIndexAddress + SideStoreIndex::bytes(kStoreSlots) <= kFilesArea + kFilesAreaBytes);
+
+inline FilesState& files() { return *reinterpret_cast<FilesState*>(kFilesArea); }
+inline SideStoreIndex& store_index() { return *reinterpret_cast<SideStoreIndex*>(kStoreIndexAddress); }
+
+// Calls visit(handle, entry) for all handles in use until it returns false; what others do meanwhile may be missed.
+template <typename Visit>
+void for_each_handle(Visit&& visit) {
+    HandleTable& table = files().handles;
+    for (u32 i = 0; i < kMaxHandles; ++i) {
+        HandleEntry& entry = table.entries[i];
+        if ((entry.word.load(std::memory_order_acquire) % 4 == 3) && !visit(static_cast<Handle>(i), entry))
+            return;
+    }
+}
+
+// ---- what start-up calls ---------------------------------------------------------------------------------------
+
+// In the instance host, once the host section is mapped and the first thread has its slot: `root` and `guest_tools` are folders,
+// opened for listing. Fails with a message when the tree cannot be used.
+void prepare_files(HANDLE root, HANDLE guest_tools);
+// In the instance host, when a pico process has died: finishes the renames that it left half done.
+void finish_renames_of(u32 process_index);
+// At the instance's end: removes what only open handles kept.
+void end_files();
+
+} // namespace host::nt

@@ -1,0 +1,213 @@
+#include "host/nt/files_state.hpp"
+#include "host/nt/poll_sets.hpp"
+#include "host/nt/streams.hpp"
+
+namespace host::nt {
+
+namespace {
+
+// This process's duplicates. At the same address in every process, as all of the image: whoever closes a handle finds
+// the duplicates of others here.
+struct Duplicate {
+    std::atomic<u32> word; // of the entry that it was made for
+    u32 unused;
+    std::atomic<u64> object;
+};
+Duplicate g_duplicates[kMaxHandles];
+
+constexpr u32 kStateMask = 1; // set in the state "in use" alone
+
+void note_user(u32 index) {
+    std::atomic<u32>& users = files().handles.users[index][g_process.index / 32];
+    const u32 bit = 1u << g_process.index % 32;
+    if (!(users.load(std::memory_order_relaxed) & bit))
+        users.fetch_or(bit);
+}
+
+// Makes `object` this process's duplicate, or closes it when another thread was first.
+HANDLE install(u32 index, u32 word, HANDLE object) {
+    Duplicate& duplicate = g_duplicates[index];
+    u64 none = 0;
+    if (duplicate.object.compare_exchange_strong(none, address_of(object))) {
+        duplicate.word.store(word, std::memory_order_release);
+        return object;
+    }
+    NtClose(object);
+    while (duplicate.word.load(std::memory_order_acquire) != word)
+        NtYieldExecution();
+    return reinterpret_cast<HANDLE>(duplicate.object.load());
+}
+
+HANDLE duplicate_here(u32 index, u32 word, const HandleEntry& entry) {
+    note_user(index);
+    Duplicate& duplicate = g_duplicates[index];
+    if (duplicate.object.load() != 0 && duplicate.word.load() != word) {
+        // Of an earlier object, whose closer was killed before it came to this process.
+        const u64 stale = duplicate.object.exchange(0);
+        if (stale != 0)
+            NtClose(reinterpret_cast<HANDLE>(stale));
+    }
+    HANDLE object = nullptr;
+    if (NtDuplicateObject(g_process.instance, reinterpret_cast<HANDLE>(entry.original), this_process(), &object, 0, 0,
+                          DUPLICATE_SAME_ACCESS) < 0)
+        return nullptr;
+    return install(index, word, object);
+}
+
+// Closes the duplicates of the processes other than this one and the instance host.
+void close_elsewhere(u32 index, u32 word) {
+    for (u32 part = 0; part < kMaxProcesses / 32; ++part) {
+        u32 bits = files().handles.users[index][part].exchange(0);
+        for (; bits != 0; bits &= bits - 1) {
+            const u32 process = part * 32 + static_cast<u32>(__builtin_ctz(bits));
+            if (process == g_process.index || process == 0)
+                continue;
+            const HANDLE other = open_process(shared().processes[process].number,
+                                              PROCESS_DUP_HANDLE | PROCESS_VM_READ | PROCESS_VM_WRITE | PROCESS_VM_OPERATION);
+            if (!other)
+                continue;
+            Duplicate theirs{};
+            SIZE_T got = 0;
+            u64 bytes[2] = {};
+            if (NtReadVirtualMemory(other, &g_duplicates[index], bytes, sizeof(bytes), &got) >= 0 &&
+                got == sizeof(theirs) && static_cast<u32>(bytes[0]) == word && bytes[1] != 0) {
+                // First out of its table: a duplicate that stays open is a smaller evil than one that is closed twice.
+                const u64 none[2] = {};
+                if (NtWriteVirtualMemory(other, &g_duplicates[index], none, sizeof(none), &got) >= 0)
+                    NtDuplicateObject(other, reinterpret_cast<HANDLE>(bytes[1]), nullptr, nullptr, 0, 0,
+                                      DUPLICATE_CLOSE_SOURCE);
+            }
+            NtClose(other);
+        }
+    }
+}
+
+} // namespace
+
+HandleEntry* entry_of(Handle handle) {
+    if (static_cast<u32>(handle) >= kMaxHandles)
+        return nullptr;
+    HandleEntry& entry = files().handles.entries[handle];
+    return entry.word.load(std::memory_order_acquire) & kStateMask ? &entry : nullptr;
+}
+
+Result<Handle> adopt(HANDLE object, const NewHandle& what) {
+    HandleTable& table = files().handles;
+    HANDLE original = object;
+    if (object && !is_instance_host() &&
+        NtDuplicateObject(this_process(), object, g_process.instance, &original, 0, 0, DUPLICATE_SAME_ACCESS) < 0) {
+        NtClose(object);
+        return Errno::EMFILE;
+    }
+    for (u32 tries = 0; tries < kMaxHandles; ++tries) {
+        const u32 index = table.next.fetch_add(1, std::memory_order_relaxed) % kMaxHandles;
+        HandleEntry& entry = table.entries[index];
+        u32 word = entry.word.load(std::memory_order_relaxed);
+        // By way of a value that nobody takes for one in use, until the entry is filled in.
+        if (word % 4 != 0 || !entry.word.compare_exchange_strong(word, word + 2))
+            continue;
+        entry.kind = what.kind;
+        entry.is_writable = what.is_writable;
+        entry.original = address_of(original);
+        entry.file = what.file;
+        entry.device = what.device;
+        entry.position.store(0);
+        entry.extra = what.extra;
+        table.in_use.fetch_add(1, std::memory_order_relaxed);
+        entry.word.store(word + 3, std::memory_order_release);
+        if (object && !is_instance_host()) {
+            note_user(index);
+            g_duplicates[index].object.store(0);
+            (void)install(index, word + 3, object);
+        }
+        return static_cast<Handle>(index);
+    }
+    if (object) {
+        if (!is_instance_host())
+            NtDuplicateObject(g_process.instance, original, nullptr, nullptr, 0, 0, DUPLICATE_CLOSE_SOURCE);
+        NtClose(object);
+    }
+    return Errno::EMFILE;
+}
+
+HANDLE object_of(Handle handle) {
+    preserve_vectors();
+    const HandleEntry* entry = entry_of(handle);
+    if (!entry)
+        return nullptr;
+    if (is_instance_host())
+        return reinterpret_cast<HANDLE>(entry->original);
+    const u32 word = entry->word.load(std::memory_order_acquire);
+    const Duplicate& duplicate = g_duplicates[handle];
+    if (duplicate.word.load(std::memory_order_acquire) == word) {
+        const u64 object = duplicate.object.load(std::memory_order_acquire);
+        if (object != 0)
+            return reinterpret_cast<HANDLE>(object);
+    }
+    return duplicate_here(static_cast<u32>(handle), word, *entry);
+}
+
+} // namespace host::nt
+
+namespace host {
+
+using namespace nt;
+
+void close(Handle handle) {
+    preserve_vectors();
+    HandleEntry* entry = entry_of(handle);
+    if (!entry)
+        return;
+    u32 word = entry->word.load();
+    // Out of use for others, and not free yet (adopt() takes multiples of four).
+    if (!(word & kStateMask) || !entry->word.compare_exchange_strong(word, word - 1))
+        return;
+    const auto index = static_cast<u32>(handle);
+    const HandleKind kind = entry->kind;
+    const u64 file = entry->file, original = entry->original, extra = entry->extra;
+    if (kind == HandleKind::PollSet)
+        end_poll_set(handle, extra);
+    else if (kind == HandleKind::Socket || kind == HandleKind::Stream)
+        leave_poll_sets(handle);
+    if (kind == HandleKind::Stream)
+        end_stream(extra);
+    close_elsewhere(index, word);
+    Duplicate& own = g_duplicates[index];
+    if (!is_instance_host() && own.word.load() == word) {
+        own.word.store(0);
+        const u64 object = own.object.exchange(0);
+        if (object != 0)
+            NtClose(reinterpret_cast<HANDLE>(object));
+    }
+    if (original != 0) {
+        if (is_instance_host())
+            NtClose(reinterpret_cast<HANDLE>(original));
+        else
+            NtDuplicateObject(g_process.instance, reinterpret_cast<HANDLE>(original), nullptr, nullptr, 0, 0,
+                              DUPLICATE_CLOSE_SOURCE);
+    }
+    files().handles.in_use.fetch_sub(1, std::memory_order_relaxed);
+    entry->word.store(word + 1, std::memory_order_release);
+    if ((kind == HandleKind::File || kind == HandleKind::Directory) && files().aside_count.load() != 0)
+        remove_asides_of(file);
+}
+
+Result<Handle> duplicate(Handle handle) {
+    HANDLE object = object_of(handle);
+    const HandleEntry* entry = entry_of(handle);
+    if (!entry || (entry->original != 0 && !object))
+        return Errno::EBADF;
+    HANDLE copy = nullptr;
+    if (object && NtDuplicateObject(this_process(), object, this_process(), &copy, 0, 0, DUPLICATE_SAME_ACCESS) < 0)
+        return Errno::EMFILE;
+    if (entry->kind == HandleKind::Stream)
+        keep_stream(entry->extra);
+    return adopt(copy, {entry->kind, entry->is_writable, entry->file, entry->device, entry->extra});
+}
+
+u64 handle_limit() { return kMaxHandles; }
+
+Handle root_folder() { return files().root; }
+Handle guest_tools_folder() { return files().guest_tools; }
+
+} // namespace host
