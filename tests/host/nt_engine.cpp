@@ -57,7 +57,7 @@ lx_enter_interrupt:
 namespace host::nt {
 
 bool runs_guest_code(u64 rip) {
-    return base::is_guest_range(rip, 1) && rip < base::kKernelBase;
+    return rip >= host_test::kGuest && rip < host_test::kGuest + base::kPageSize;
 }
 void prepare_engine() {}
 

@@ -145,7 +145,6 @@ void interrupt_across(Kind kind) {
         while (load(&state.interrupted) != round && host::monotonic_ns() < deadline)
             host::yield();
     }
-    if (load(&state.interrupted) != state.rounds) { base::FixedWriter<100> t; base::print(t, "DBG rounds {} ready {}", load(&state.interrupted), load(&state.ready)); print_line(t.view()); }
     CHECK(load(&state.interrupted) == state.rounds);
     CHECK(finish(child, kind == Kind::Thread));
 }
