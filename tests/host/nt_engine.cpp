@@ -71,6 +71,12 @@ void return_to_guest(host::ThreadBlock& block) {
 u32 host_protection(u32 protection) {
     return protection;
 }
+bool runs_in_place() {
+    return true;
+}
+CodeMemory code_memory() {
+    return {};
+}
 void code_changed(u64, u64) {}
 void before_fork() {}
 void after_fork() {}

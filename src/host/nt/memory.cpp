@@ -2,6 +2,7 @@
 #include "host/nt/memory.hpp"
 
 #include "abi/mman.hpp"
+#include "engine/engine.hpp"
 
 namespace host {
 
@@ -347,13 +348,13 @@ MemoryGuard::~MemoryGuard() { g_memory_lock.store(0, std::memory_order_release);
 
 } // namespace nt
 
-Result<void> map_anonymous(u64 address, u64 length, u32 protection) {
+static Result<void> do_map_anonymous(u64 address, u64 length, u32 protection) {
     preserve_vectors();
     MemoryGuard guard;
     return map_private(address, address + length, protection);
 }
 
-Result<void> map_shared_anonymous(u64 address, u64 length, u32 protection) {
+static Result<void> do_map_shared_anonymous(u64 address, u64 length, u32 protection) {
     preserve_vectors();
     MemoryGuard guard;
     TRY(make_room(address, address + length));
@@ -365,7 +366,7 @@ Result<void> map_shared_anonymous(u64 address, u64 length, u32 protection) {
     return mapped;
 }
 
-Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, bool shared) {
+static Result<void> do_map_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, bool shared) {
     preserve_vectors();
     const u64 size = size_of_file(file);
     MemoryGuard guard;
@@ -398,7 +399,7 @@ Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 
     return {};
 }
 
-Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared) {
+static Result<void> do_map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared) {
     preserve_vectors();
     MemoryGuard guard;
     if (!shared) {
@@ -414,14 +415,14 @@ Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_addres
 
 Result<void> discard_arena(u64, u64) { return Errno::EOPNOTSUPP; }
 
-Result<void> unmap(u64 address, u64 length) {
+static Result<void> do_unmap(u64 address, u64 length) {
     preserve_vectors();
     MemoryGuard guard;
     unmap_range(address, address + length);
     return {};
 }
 
-Result<void> protect(u64 address, u64 length, u32 protection) {
+static Result<void> do_protect(u64 address, u64 length, u32 protection) {
     preserve_vectors();
     MemoryGuard guard;
     return protect_range(address, address + length, protection & kPageProtection);
@@ -444,7 +445,7 @@ void copy_private(u64 from, u64 to, u64 length) {
 
 } // namespace
 
-Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length) {
+static Result<void> do_move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length) {
     preserve_vectors();
     MemoryGuard guard;
     const u64 old_end = old_address + old_length;
@@ -503,7 +504,7 @@ Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 
     return {};
 }
 
-Result<void> advise(u64 address, u64 length, i32 advice) {
+static Result<void> do_advise(u64 address, u64 length, i32 advice) {
     preserve_vectors();
     if (advice != static_cast<i32>(abi::MADV_DONTNEED) && advice != static_cast<i32>(abi::MADV_REMOVE))
         return {}; // hints; MADV_FREE may keep what is there
@@ -535,6 +536,56 @@ Result<void> advise(u64 address, u64 length, i32 advice) {
         apply_protection(view, first, count);
     });
     return {};
+}
+
+// The engine is told when memory has changed, without the memory lock.
+Result<void> map_anonymous(u64 address, u64 length, u32 protection) {
+    const auto result = do_map_anonymous(address, length, protection);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> map_shared_anonymous(u64 address, u64 length, u32 protection) {
+    const auto result = do_map_shared_anonymous(address, length, protection);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, bool shared) {
+    const auto result = do_map_file(address, length, protection, file, offset, shared);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared) {
+    const auto result = do_map_arena(address, length, protection, arena_address, shared);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> unmap(u64 address, u64 length) {
+    const auto result = do_unmap(address, length);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> protect(u64 address, u64 length, u32 protection) {
+    const auto result = do_protect(address, length, protection);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> advise(u64 address, u64 length, i32 advice) {
+    const auto result = do_advise(address, length, advice);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length) {
+    const auto result = do_move_mapping(old_address, old_length, new_address, new_length);
+    engine::code_changed(old_address, old_length);
+    engine::code_changed(new_address, new_length);
+    return result;
 }
 
 Result<void> sync_mapping(u64 address, u64 length, i32 flags) {
