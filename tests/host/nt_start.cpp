@@ -1,4 +1,5 @@
 // The start of the tests on the NT host. Usage: lxhost_test FOLDER
+#include "host/nt/files_state.hpp"
 #include "host/nt/start.hpp"
 
 #include "host/nt/processes.hpp"
@@ -93,6 +94,12 @@ void lx_main(const Arguments& arguments) {
     prepare_instance(u64{256} << 20, GetStdHandle(STD_ERROR_HANDLE));
     host::ThreadBlock* block = host_test::new_block();
     use_block(*block);
+    const HANDLE folder = CreateFileA(arguments.values[1], FILE_LIST_DIRECTORY | FILE_WRITE_ATTRIBUTES,
+                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                                      FILE_FLAG_BACKUP_SEMANTICS, nullptr);
+    if (folder == INVALID_HANDLE_VALUE)
+        fail("folder", "cannot be opened", GetLastError());
+    prepare_files(folder, folder);
     run_in_block(*block, host_test::run);
     for (;;) {
     }

@@ -1,4 +1,4 @@
-#include "host/nt/files_state.hpp"
+#include "host/nt/files.hpp"
 #include "host/nt/poll_sets.hpp"
 #include "host/nt/streams.hpp"
 
@@ -130,6 +130,8 @@ Result<Handle> adopt(HANDLE object, const NewHandle& what) {
     return Errno::EMFILE;
 }
 
+HANDLE native_handle(Handle handle) { return object_of(handle); }
+
 HANDLE object_of(Handle handle) {
     preserve_vectors();
     const HandleEntry* entry = entry_of(handle);
@@ -166,7 +168,7 @@ void close(Handle handle) {
     const HandleKind kind = entry->kind;
     const u64 file = entry->file, original = entry->original, extra = entry->extra;
     if (kind == HandleKind::PollSet)
-        end_poll_set(handle, extra);
+        end_poll_set(extra);
     else if (kind == HandleKind::Socket || kind == HandleKind::Stream)
         leave_poll_sets(handle);
     if (kind == HandleKind::Stream)
