@@ -19,6 +19,7 @@ u8* g_next = reinterpret_cast<u8*>(kSharedAddress + base::kPageSize);
 struct Result {
     u32 is_done;
     u64 next;
+    i32 process; // the tests'
 };
 Result& result() {
     return *reinterpret_cast<Result*>(base::kArenaBase);
@@ -31,10 +32,17 @@ void run_tests(host::ThreadBlock&) {
     host::exit_process();
 }
 
-void ignore_death(i32, i32) {}
+void note_death(i32 process, i32) {
+    u32 expected = 0;
+    if (process == result().process &&
+        __atomic_compare_exchange_n(&result().is_done, &expected, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        print_line("the process of the tests has died");
+        host::wake(&result().is_done, 1);
+    }
+}
 
 void reap(host::ThreadBlock&) {
-    reap_processes(ignore_death);
+    reap_processes(note_death);
 }
 
 host::ThreadBlock* new_block() {
@@ -52,6 +60,7 @@ void run(void*) {
     result().next = reinterpret_cast<u64>(g_next);
     if (host::spawn_process(*block, run_tests).is_error())
         fail("tests", "no process");
+    result().process = block->host_process;
     while (__atomic_load_n(&result().is_done, __ATOMIC_ACQUIRE) == 0)
         (void)host::wait(&result().is_done, 0, host::kNoDeadline);
     for (;;)

@@ -8,7 +8,7 @@ namespace host::nt {
 namespace {
 
 constexpr i64 kEpoch = 11'644'473'600; // seconds from 1601 to 1970
-constexpr u32 kDefaultFile = 0644, kDefaultDirectory = 0755; // what is not recorded
+constexpr u32 kDefaultFile = 0755, kDefaultDirectory = 0755; // what is not recorded
 
 // The side store's log, through the handle that all processes know.
 class StoreFile final : public SideStoreFile {

@@ -95,7 +95,6 @@ Result<Task*> allocate_task() {
     }
     const Task& creator = current();
     task->entry = creator.entry;
-    task->text_generation = creator.text_generation;
     task->start_time_ns = host::monotonic_ns();
     // Until it runs by itself it shares the fate of its creator's pico process.
     task->host_process = creator.host_process;
