@@ -1,6 +1,7 @@
 // What lxss asks init to do in a running instance, as root.
 #include "init.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <mntent.h>
 #include <stdio.h>
@@ -74,7 +75,9 @@ int mount_host_folder(int argc, char** argv) {
     if (argc != 3)
         return kLxssFailed;
     const char* slash = strrchr(argv[0], '/');
-    const char* name = *argv[1] ? argv[1] : slash ? slash + 1 : argv[0];
+    const char letter[2] = {(char)tolower((unsigned char)argv[0][0]), '\0'};
+    const bool is_drive = strlen(argv[0]) == 2 && argv[0][1] == ':';
+    const char* name = *argv[1] ? argv[1] : is_drive ? letter : slash ? slash + 1 : argv[0];
     char point[PATH_MAX];
     mount_point_of(name, point);
     if (!*name) {
