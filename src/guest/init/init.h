@@ -61,6 +61,7 @@ int debug_shell(void);
 int system_info(void);
 int mount_host_folder(int argc, char** argv);
 int unmount_host_folder(int argc, char** argv);
+int mount_drive(const char* source, const char* point, const char* options); // -1 with errno
 int interop_server(int argc, char** argv);
 
 // Leads the sockets of the host's display and sound (LXSS_X11 and others in the environment, from lxss) into

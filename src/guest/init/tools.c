@@ -64,6 +64,37 @@ int system_info(void) {
     return 0;
 }
 
+// As mount(8) does: the options that are the kernel's go apart from those of the file system.
+int mount_drive(const char* source, const char* point, const char* options) {
+    static const struct {
+        const char* name;
+        unsigned long set, clear;
+    } kFlags[] = {
+        {"ro", MS_RDONLY, 0},         {"rw", 0, MS_RDONLY},        {"nosuid", MS_NOSUID, 0},
+        {"suid", 0, MS_NOSUID},       {"nodev", MS_NODEV, 0},      {"dev", 0, MS_NODEV},
+        {"noexec", MS_NOEXEC, 0},     {"exec", 0, MS_NOEXEC},      {"noatime", MS_NOATIME, 0},
+        {"relatime", MS_RELATIME, 0}, {"sync", MS_SYNCHRONOUS, 0}, {"defaults", 0, 0},
+    };
+    char text[1024], rest[1024] = "";
+    unsigned long flags = 0;
+    if (snprintf(text, sizeof text, "%s", options) >= (int)sizeof text) {
+        errno = EINVAL;
+        return -1;
+    }
+    char* next = NULL;
+    for (char* option = strtok_r(text, ",", &next); option; option = strtok_r(NULL, ",", &next)) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof kFlags / sizeof *kFlags && !known; ++i) {
+            known = strcmp(option, kFlags[i].name) == 0;
+            if (known)
+                flags = (flags | kFlags[i].set) & ~kFlags[i].clear;
+        }
+        if (!known)
+            sprintf(rest + strlen(rest), "%s%s", *rest ? "," : "", option);
+    }
+    return mount(source, point, "drvfs", flags, rest);
+}
+
 static void mount_point_of(const char* name, char point[PATH_MAX]) {
     struct wsl_configuration configuration;
     read_wsl_configuration(&configuration, NULL);
@@ -86,7 +117,7 @@ int mount_host_folder(int argc, char** argv) {
     }
     make_folder("/mnt", 0755);
     make_folder(point, 0755);
-    if (mount(argv[0], point, "drvfs", 0, argv[2]) != 0) {
+    if (mount_drive(argv[0], point, argv[2]) != 0) {
         const int failure = errno;
         if (failure == ENODEV)
             complain(0, "cannot mount %s: this kernel has no file system for folders of the host", argv[0]);
