@@ -191,6 +191,9 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
         arguments.verb = Verb::SystemInfo;
     } else if (option == "--debug-shell") {
         arguments.verb = Verb::DebugShell;
+    } else if (option == "--check") {
+        arguments.verb = Verb::Check;
+        arguments.words = reader.rest();
     } else if (option == "--version" || option == "-v") {
         arguments.verb = Verb::Version;
     } else if (option == "-h" || option == "--help") {

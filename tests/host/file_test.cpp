@@ -1,5 +1,6 @@
 // Files, directories, names and attributes, in a fresh directory of the root folder.
 #include "abi/fcntl.hpp"
+#include "abi/poll.hpp"
 #include "abi/xattr.hpp"
 #include "host_test.hpp"
 
@@ -360,6 +361,72 @@ void attributes() {
     host::close(file);
 }
 
+// Drives: the folder by the name that the host's user has for it.
+void drives() {
+    const Folder folder("drives");
+    const host::Handle file = folder.file("a");
+    CHECK_ERROR(host::open_drive("5:"), ENODEV);
+    CHECK_ERROR(host::open_drive(""), ENODEV);
+    CHECK_ERROR(host::open_drive("relative"), ENODEV);
+    const auto drive = host::open_drive("C:");
+    if (drive.is_ok()) { // a host may be without
+        CHECK(host::file_info(drive.value()).value().type == host::FileType::Directory);
+        CHECK_ERROR(host::open_drive("C:\\no such folder\\at all"), ENOENT);
+        host::close(drive.value());
+    }
+    const host::FileInfo info = host::file_info(file).value();
+    CHECK((host::user_rights(info) & (abi::R_OK | abi::W_OK)) == (abi::R_OK | abi::W_OK));
+    CHECK((host::user_rights(host::file_info(folder.handle).value()) & abi::X_OK) != 0);
+    if (host::set_attribute(file, "user.test", "value", 5, 0).is_ok()) {
+        char buffer[16];
+        CHECK(host::get_attribute_at(folder.handle, "a", "user.test", buffer, sizeof(buffer)).value() == 5);
+        CHECK(std::string_view(buffer, 5) == "value");
+        CHECK_ERROR(host::get_attribute_at(folder.handle, "a", "user.test", buffer, 3), ERANGE);
+    }
+    char small[4];
+    CHECK_ERROR(host::get_attribute_at(folder.handle, "a", "user.none", small, sizeof(small)), ENODATA);
+    CHECK_ERROR(host::get_attribute_at(folder.handle, "b", "user.none", small, sizeof(small)), ENOENT);
+    host::close(file);
+}
+
+struct Seen {
+    u32 events = 0;
+    i32 number = 0;
+    bool has_name = false;
+};
+
+void watching() {
+    const Folder folder("watching");
+    const auto watcher = host::create_watcher();
+    if (watcher.is_error()) {
+        CHECK(watcher.error() == Errno::EOPNOTSUPP);
+        return;
+    }
+    const auto number = host::watch(watcher.value(), folder.handle, abi::IN_CREATE | abi::IN_DELETE);
+    CHECK_OK(number);
+    const auto again = host::watch(watcher.value(), folder.handle, abi::IN_CREATE | abi::IN_DELETE);
+    CHECK(again.is_ok() && again.value() == number.value());
+    host::close(folder.file("new"));
+    CHECK_OK(host::unlink_at(folder.handle, "new"));
+    Seen seen;
+    while (!(seen.events & abi::IN_DELETE))
+        if (host::read_watcher(
+                    watcher.value(),
+                    [](void* context, const host::WatchEvent& event) {
+                        auto& into = *static_cast<Seen*>(context);
+                        into.events |= event.events;
+                        into.number = event.number;
+                        into.has_name = event.name == "new";
+                    },
+                    &seen)
+                .is_error())
+            break;
+    CHECK((seen.events & abi::IN_CREATE) != 0 && (seen.events & abi::IN_DELETE) != 0);
+    CHECK(seen.number == number.value() && seen.has_name);
+    host::unwatch(watcher.value(), number.value());
+    host::close(watcher.value());
+}
+
 } // namespace
 
 extern const Test kFileTests[] = {{"files.open_modes", open_modes},
@@ -373,6 +440,8 @@ extern const Test kFileTests[] = {{"files.open_modes", open_modes},
                                   {"files.directories", directories},
                                   {"files.times_and_permissions", times_and_permissions},
                                   {"files.attributes", attributes},
+                                  {"files.drives", drives},
+                                  {"files.watching", watching},
                                   {}};
 
 } // namespace host_test

@@ -28,4 +28,7 @@ private:
     UniqueFd output_;
 };
 
+// Becomes another program, with all of `words` as its command line. Returns a message when it cannot.
+std::string replace_program(const std::string& program, const std::vector<std::string>& words);
+
 } // namespace lxss

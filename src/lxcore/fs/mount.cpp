@@ -236,6 +236,13 @@ Result<void> remount(const Path& where, u32 flags, bool bind, std::string_view d
     Mount& mount = *where.mount;
     if (mount.root != where.dentry)
         return Errno::EINVAL;
+    if (flags & abi::MS_RDONLY) {
+        // Of the mount, or of every mount of the file system.
+        LockGuard guard(mount_state().lock);
+        for (Mount& other : mount_state().mounts)
+            if ((&other == &mount || (!bind && other.super_block == mount.super_block)) && other.writers.load() != 0)
+                return Errno::EBUSY;
+    }
     if (!bind) {
         const u32 kept = mount.super_block->flags & ~kFileSystemFlags;
         TRY(mount.super_block->remount(kept | (flags & kFileSystemFlags), data));

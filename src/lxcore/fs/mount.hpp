@@ -16,6 +16,7 @@ public:
     u32 flags = 0;             // abi::MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, RELATIME...
     i32 id = 0;
     bool is_attached = true;
+    std::atomic<u32> writers{0}; // files that are open for writing through it: it cannot become read-only
 
     ~Mount() override;
     bool is_read_only() const { return (flags & abi_MS_RDONLY) != 0 || (super_block->flags & abi_MS_RDONLY) != 0; }

@@ -60,4 +60,13 @@ void HelperProcess::finish() {
                                  : " failed with status " + std::to_string(WEXITSTATUS(wait_status))));
 }
 
+std::string replace_program(const std::string& program, const std::vector<std::string>& words) {
+    std::vector<char*> argv;
+    for (const std::string& word : words)
+        argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    ::execv(program.c_str(), argv.data());
+    return "cannot run " + program + ": " + std::strerror(errno);
+}
+
 } // namespace lxss
