@@ -146,6 +146,7 @@ u64 start_relay(HANDLE object, HANDLE event, bool reads) {
         relay.head.store(0);
         relay.tail.store(0);
         relay.is_ended.store(0);
+        relay.writes = !reads;
         relay.is_open.store(1);
         HANDLE thread = CreateThread(nullptr, kGranule, reads ? read_stream : write_stream, &relay, CREATE_SUSPENDED, nullptr);
         if (!thread) {
@@ -217,6 +218,20 @@ void end_stream(u64 extra) {
                 cancel_read(*relay);
         }
         drop_user(*relay);
+    }
+}
+
+void drain_streams() {
+    constexpr DWORD kPatienceMs = 5'000;
+    for (DWORD waited = 0; waited < kPatienceMs; waited += 5) {
+        bool is_empty = true;
+        for (Relay& relay : relays().relays)
+            // (Of a reading one, the thread's end is the head.)
+            is_empty = is_empty && (relay.users.load() == 0 || !relay.writes || relay.is_ended.load() ||
+                                    relay.head.load() == relay.tail.load());
+        if (is_empty)
+            return;
+        Sleep(5);
     }
 }
 
