@@ -57,6 +57,7 @@ void take_thread_slot() {
 DWORD WINAPI read_stream(void* argument) {
     take_thread_slot();
     auto& relay = *static_cast<Relay*>(argument);
+    HANDLE done = CreateEventW(nullptr, TRUE, FALSE, nullptr);
     while (relay.is_open.load()) {
         const u32 turn = relay.turn.load();
         const Piece piece = free_piece(relay);
@@ -65,17 +66,21 @@ DWORD WINAPI read_stream(void* argument) {
                 (void)wait(word_of(relay.turn), turn, kNoDeadline);
             continue;
         }
-        DWORD got = 0;
-        const bool is_read = ReadFile(reinterpret_cast<HANDLE>(relay.object), piece.data, piece.length, &got, nullptr);
-        const DWORD error = is_read ? ERROR_SUCCESS : GetLastError();
-        if (error == ERROR_OPERATION_ABORTED)
+        IO_STATUS_BLOCK io{};
+        NTSTATUS status = NtReadFile(reinterpret_cast<HANDLE>(relay.object), done, nullptr, nullptr, &io, piece.data,
+                                     piece.length, nullptr, nullptr);
+        if (status == STATUS_PENDING) { // the client opened it for overlapped operation
+            (void)NtWaitForSingleObject(done, FALSE, nullptr);
+            status = io.Status;
+        }
+        if (status == STATUS_CANCELLED)
             continue; // the last handle was closed
+        if (status >= 0 && io.Information == 0)
+            continue; // an empty message is no end
         relay.wanted.store(0);
-        relay.head.fetch_add(got);
-        // A message of no bytes is no end.
-        if (error != ERROR_SUCCESS && error != ERROR_MORE_DATA)
-            relay.is_ended.store(1);
-        else if (got == 0 && GetFileType(reinterpret_cast<HANDLE>(relay.object)) != FILE_TYPE_PIPE)
+        if (status >= 0 || status == STATUS_BUFFER_OVERFLOW)
+            relay.head.fetch_add(static_cast<u32>(io.Information));
+        else
             relay.is_ended.store(1);
         set_event(relay.event, true);
         if (relay.is_ended.load())
@@ -86,6 +91,7 @@ DWORD WINAPI read_stream(void* argument) {
         if (relay.is_open.load())
             (void)wait(word_of(relay.turn), turn, kNoDeadline);
     }
+    NtClose(done);
     NtClose(reinterpret_cast<HANDLE>(relay.object));
     NtClose(reinterpret_cast<HANDLE>(relay.thread));
     drop_user(relay);
