@@ -9,7 +9,7 @@ namespace lxss {
 
 // The message is for the user, `exit_code` for the caller of lxss.
 struct LauncherError : std::runtime_error {
-    explicit LauncherError(const std::string& text, int code = 1)
+    explicit LauncherError(const std::string& text, int code = 255)
         : std::runtime_error(text), exit_code(code) {}
     int exit_code;
 };

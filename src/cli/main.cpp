@@ -8,45 +8,44 @@
 
 using namespace lxss;
 
-// Shutdown is answered by the end of the manager. None may be running, and then none is started for it.
-static int shut_down() {
-    if (!manager_is_running())
-        return 0;
-    try {
-        Request request;
-        request.header.message = ClientMessage::Shutdown;
-        request.forward_signals = false;
-        converse(request);
-    } catch (const ManagerEnded&) {
-    }
-    return 0;
-}
-
 static int dispatch(const Arguments& arguments) {
     switch (arguments.verb) {
     case Verb::Run:
         return run_command(arguments);
     case Verb::List:
         return list_instances(arguments);
+    case Verb::ListOnline:
+        return list_online();
+    case Verb::Install:
+        return install_instance(arguments);
     case Verb::Import:
         return import_instance(arguments);
     case Verb::Export:
         return export_instance(arguments);
     case Verb::Shutdown:
-        return shut_down();
+        return shut_down(arguments);
     case Verb::SetDefault:
     case Verb::Terminate:
     case Verb::Unregister:
     case Verb::SetUser:
+    case Verb::Rename:
+    case Verb::Move:
+    case Verb::ImportInPlace:
         return simple_request(arguments);
+    case Verb::DebugShell:
+    case Verb::SystemInfo:
+    case Verb::Mount:
+    case Verb::Unmount:
+        return run_tool(arguments);
+    case Verb::Status:
+        return print_status();
     case Verb::Version:
-        std::printf("lxss %s\n", LXSS_VERSION);
-        return 0;
+        return print_version();
     case Verb::Help:
         std::fputs(kHelpText, stdout);
         return 0;
     }
-    return 1;
+    return kLxssFailed;
 }
 
 int main(int argc, char** argv) {
@@ -55,7 +54,7 @@ int main(int argc, char** argv) {
         return dispatch(parse_arguments(words));
     } catch (const UsageError& problem) {
         std::fprintf(stderr, "lxss: %s\n", problem.what());
-        return 1;
+        return kLxssFailed;
     } catch (const LauncherError& problem) {
         std::fprintf(stderr, "lxss: %s\n", problem.what());
         return problem.exit_code;

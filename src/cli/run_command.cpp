@@ -1,16 +1,17 @@
 #include "cli/conversation.hpp"
+#include "cli/os/display.hpp"
 #include "cli/os/streams.hpp"
 #include "cli/verbs.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <cstdlib>
 #include <string_view>
 
 namespace lxss {
 
 // A session starts with an environment of its own, as in WSL: what describes the terminal passes, and what
-// WSLENV names (name[/flags]:name...; the path flags p and l need drives, and such a variable stays behind
-// until then).
+// WSLENV names (name[/flags]:name...), whose paths are translated inside.
 static std::vector<std::string> session_environment() {
     std::vector<std::string> environment;
     auto pass = [&](const std::string& name) {
@@ -19,6 +20,12 @@ static std::vector<std::string> session_environment() {
     };
     for (const char* name : {"TERM", "COLORTERM", "LANG"})
         pass(name);
+    std::error_code failure;
+    const std::string folder = std::filesystem::current_path(failure).string();
+    if (!failure)
+        environment.push_back("LXSS_CURRENT_FOLDER=" + folder);
+    for (std::string& display : display_environment())
+        environment.push_back(std::move(display));
     const char* list = std::getenv("WSLENV");
     if (!list)
         return environment;
@@ -28,7 +35,7 @@ static std::vector<std::string> session_environment() {
         rest.remove_prefix(std::min(item.size() + 1, rest.size()));
         const std::string_view name = item.substr(0, item.find('/'));
         const std::string_view flags = item.substr(name.size());
-        if (!name.empty() && flags.find_first_of("plw") == flags.npos)
+        if (!name.empty() && flags.find('w') == flags.npos)
             pass(std::string(name));
     }
     return environment;
@@ -41,12 +48,10 @@ static std::string joined(const std::vector<std::string>& words) {
     return line;
 }
 
-int run_command(const Arguments& arguments) {
-    Request request;
-    request.header.message = ClientMessage::Run;
+// The standard streams of lxss are those of the session. `no_input` holds a descriptor that the request uses.
+static void give_streams(Request& request, UniqueFd& no_input) {
     request.descriptors = {standard_stream(0), standard_stream(1), standard_stream(2)};
     request.terminal = find_terminal();
-    UniqueFd no_input;
     if (request.terminal.descriptor != kNoDescriptor) {
         for (int i = 0; i < 3; ++i)
             if (is_terminal(standard_stream(i)))
@@ -58,7 +63,45 @@ int run_command(const Arguments& arguments) {
     const WindowSize size = terminal_size();
     request.header.rows = size.rows;
     request.header.columns = size.columns;
+}
 
+static int exit_code(const Request& request) {
+    const uint32_t wait_status = converse(request).header.value;
+    return ended_by_signal(wait_status) ? 128 + signal_of(wait_status) : exit_code_of(wait_status);
+}
+
+int run_tool(const Arguments& arguments) {
+    Request request;
+    UniqueFd no_input;
+    request.header.message = ClientMessage::Tool;
+    give_streams(request, no_input);
+    request.environment = session_environment();
+    request.arguments = {arguments.instance};
+    switch (arguments.verb) {
+    case Verb::DebugShell:
+        request.arguments.push_back("debug-shell");
+        break;
+    case Verb::SystemInfo:
+        request.arguments.push_back("system-info");
+        break;
+    case Verb::Mount:
+        request.arguments.insert(request.arguments.end(),
+                                 {"mount", whole_folder_name(arguments.folder), arguments.name, arguments.options});
+        break;
+    case Verb::Unmount:
+        request.arguments.insert(request.arguments.end(), {"unmount", arguments.name});
+        break;
+    default:
+        throw LauncherError("no tool of the instance");
+    }
+    return exit_code(request);
+}
+
+int run_command(const Arguments& arguments) {
+    Request request;
+    UniqueFd no_input;
+    request.header.message = ClientMessage::Run;
+    give_streams(request, no_input);
     UniqueFd trace;
     if (arguments.trace) {
         request.header.flags |= kClientTrace | (arguments.trace_summary ? kClientTraceSummary : 0);
@@ -73,16 +116,14 @@ int run_command(const Arguments& arguments) {
     request.arguments = {arguments.instance, arguments.user, arguments.folder};
     if (arguments.mode == RunMode::Login) {
         request.header.flags |= kClientRunLogin;
-    } else if (arguments.mode == RunMode::Shell) {
-        request.header.flags |= kClientRunShell;
+    } else if (arguments.mode != RunMode::Exec) {
+        request.header.flags |= kClientRunShell | (arguments.mode == RunMode::LoginShell ? kClientRunLogin : 0);
         request.arguments.push_back(joined(arguments.words));
     } else {
         request.arguments.insert(request.arguments.end(), arguments.words.begin(), arguments.words.end());
     }
     request.environment = session_environment();
-
-    const uint32_t wait_status = converse(request).header.value;
-    return ended_by_signal(wait_status) ? 128 + signal_of(wait_status) : exit_code_of(wait_status);
+    return exit_code(request);
 }
 
 } // namespace lxss

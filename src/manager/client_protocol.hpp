@@ -12,7 +12,7 @@
 
 namespace lxss {
 
-constexpr uint32_t kClientProtocolVersion = 1;
+constexpr uint32_t kClientProtocolVersion = 2;
 
 enum class ClientMessage : uint32_t {
     // lxss -> lxssd. `arguments` below are the strings of the packet.
@@ -23,11 +23,19 @@ enum class ClientMessage : uint32_t {
     List = 4,       // answered by Item packets, then Done
     SetDefault = 5, // instance
     Terminate = 6,  // instance
-    Shutdown = 7,   // ends every instance, then lxssd
+    Shutdown = 7,   // flag kClientForce; ends every instance, then lxssd
     Unregister = 8, // instance
-    Import = 9,     // name, absolute folder, archive size or ""; descriptors: archive, stdout, stderr
+    Import = 9, // name, absolute folder or "" (in the user's instance folder), archive size or "";
+                // descriptors: archive, stdout, stderr
     Export = 10,    // instance, compression ("none", "gzip", ...); descriptors: stdin, archive, stderr
     SetUser = 11,   // instance, user name: the instance's default user
+    ImportInPlace = 12, // name, absolute folder that holds an instance
+    Rename = 13,        // instance, new name
+    Move = 14,          // instance, absolute folder
+    Status = 15,        // answered by Item packets (what, value), then Done
+    Catalog = 16, // answered by Item packets (name, friendly name, source, checksum, where to load it to,
+                  // "default" or ""), then Done
+    Tool = 17,    // instance or "", what init is to do, its operands; descriptors 0, 1, 2; answered as Run
     // lxssd -> lxss
     Exited = 32, // value: wait status of the command; the last packet
     Error = 33,  // text for the user; value: exit code for lxss; the last packet
@@ -39,9 +47,14 @@ enum class ClientMessage : uint32_t {
 constexpr uint32_t kClientTerminalMask = 7;
 constexpr uint32_t kClientTrace = 1u << 3;
 constexpr uint32_t kClientTraceSummary = 1u << 4;
-// How the words are run; kClientRunShell: through the user's shell -c; neither: directly.
+// How the words are run; kClientRunShell: through the user's shell -c, a login shell with both; neither: directly.
 constexpr uint32_t kClientRunLogin = 1u << 8;
 constexpr uint32_t kClientRunShell = 1u << 9;
+
+// Of Import: the archive brings packages and a script that installs them, which is run in the new instance.
+constexpr uint32_t kClientSetUp = 1u << 11;
+// Of Shutdown: no SIGTERM first.
+constexpr uint32_t kClientForce = 1u << 10;
 
 struct ClientHeader {
     uint32_t version;

@@ -11,10 +11,22 @@ namespace lxss {
 // `made_folder` tells which of the two it was. Returns false with a message for the user.
 bool prepare_instance_folder(const std::string& folder, bool& made_folder, std::string& error);
 
-// Takes the exclusive lock of the folder, waiting half a second at most. Whoever holds a copy of the
-// descriptor holds the lock: lxkernel inherits it, and with its death the lock is free. Fails, with a
-// message, while another kernel has it.
-UniqueFd lock_instance_folder(const std::string& folder, std::string& error);
+// Whether `folder` holds an instance and nothing else (rootfs/, and perhaps lock, lxss.log and the temp/ of
+// WSL 1), so that it can be registered where it is. Closes it to other host users. False with a message.
+bool adopt_instance_folder(const std::string& folder, std::string& error);
+
+// Moves the instance to `target`, a folder that does not exist or is empty: by rename(2), or between file
+// systems by a copy, after which `folder` is still there and `copied` is true. The instance must not run.
+// Returns 0 or an errno value; after a failure the target is as it was.
+int move_instance_folder(const std::string& folder, const std::string& target, bool& copied);
+
+// Whether `folder` could become an instance's: it does not exist, or is empty.
+bool is_free_folder(const std::string& folder);
+
+// Takes the exclusive lock of the folder. Whoever holds a copy of the descriptor holds the lock: lxkernel
+// inherits it, and with its death the lock is free. Fails with a message; `held` tells that another kernel
+// has it, which may be about to end.
+UniqueFd lock_instance_folder(const std::string& folder, bool& held, std::string& error);
 
 // Removes everything in the folder, and the folder too if `made_folder`. Links are removed, not followed.
 // Waits up to `lock_seconds` for the kernel that may still use it. Returns 0 or an errno value.

@@ -1,6 +1,5 @@
 #include "manager/kernel_process.hpp"
 
-#include "manager/instance_folder.hpp"
 #include "manager/os/files.hpp"
 
 #include <algorithm>
@@ -14,13 +13,11 @@ using protocol::MessageType;
 
 static_assert(kMaxPacketBytes == protocol::kMaxPacketBytes);
 
-bool KernelProcess::start(const KernelOptions& options, Events events, std::string& error) {
+bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::string& error) {
     KernelStart start;
     start.program = options.program;
     start.folder = options.folder;
-    start.lock = lock_instance_folder(options.folder, error);
-    if (!start.lock)
-        return false;
+    start.lock = std::move(lock);
     start.log = open_log(options.folder + "/lxss.log", error);
     if (!start.log)
         return false;
@@ -29,13 +26,13 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
     if (options.no_init)
         start.words.push_back("--no-init");
     start.environment = {"WSL_DISTRO_NAME=" + options.name, "LXSS_HOSTNAME=" + options.name,
-                         "LXSS_RESOLV_CONF=" + host_resolver_configuration()};
+                         "LXSS_RESOLV_CONF=" + host_resolver_configuration(),
+                         "LXSS_ROOTFS=" + options.folder + "/rootfs", "LXSS_DRIVES=" + options.drives};
     if (!start_kernel(start, process_, control_, error))
         return false;
 
     name_ = options.name;
     folder_ = options.folder;
-    events_ = std::move(events);
     spdlog::info("instance {}: started {} as process {}{}", name_, options.program, process_.id(),
                  options.no_init ? " without init" : "");
     return true;

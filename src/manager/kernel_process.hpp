@@ -18,6 +18,7 @@ struct KernelOptions {
     std::string name;
     std::string folder; // of the instance; holds rootfs/, lock and lxss.log
     bool no_init = false;
+    std::string drives; // a line "name=host folder" for each that is to be mounted
 };
 
 struct RunCommand {
@@ -37,9 +38,13 @@ public:
         std::function<void(uint32_t session, int error_number, const std::string& text)> failed;
     };
 
-    // Starts lxkernel; it holds the folder's lock from then on. Returns false with a message for the user.
-    bool start(const KernelOptions& options, Events events, std::string& error);
+    // Requests may be made from here on; they wait.
+    void expect(Events events) { events_ = std::move(events); }
 
+    // Starts lxkernel; it holds the folder's lock from then on. Returns false with a message for the user.
+    bool start(const KernelOptions& options, UniqueFd lock, std::string& error);
+
+    bool started() const { return process_.id() >= 0; }
     // For wait_for(): the connection, and the process, which is ready when it has ended.
     HostDescriptor control() const { return control_.waitable(); }
     HostDescriptor process() const { return process_.waitable(); }

@@ -1,5 +1,5 @@
 // lxssd: started by lxss when it is needed, ends by itself. See README.md in this folder.
-#include "manager/instance_folder.hpp"
+#include "manager/folder_helper.hpp"
 #include "manager/manager.hpp"
 #include "manager/os/files.hpp"
 #include "manager/os/self.hpp"
@@ -8,21 +8,21 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
 #include <string>
 
 using namespace lxss;
 
-static std::chrono::milliseconds seconds_from_environment(const char* name,
-                                                          std::chrono::milliseconds fallback) {
+static std::optional<std::chrono::milliseconds> seconds_from_environment(const char* name) {
     const char* text = std::getenv(name);
     if (!text)
-        return fallback;
+        return std::nullopt;
     char* end = nullptr;
     const double seconds = std::strtod(text, &end);
     if (end == text || *end || !(seconds >= 0 && seconds < 1e9))
-        return fallback;
+        return std::nullopt;
     return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
@@ -50,16 +50,19 @@ static int serve(Starter& starter) {
         starter.tell(error);
         return 1;
     }
-    // Exclusive while a manager lives. One that is about to end gets a moment to do so.
-    const UniqueFd lock = runtime.lock(kLockName, 1000, error);
+    // Exclusive while a manager lives. One that is about to end gets a moment to do so; all its time, when the service
+    // manager has taken the socket's name since: it hears of no client any more.
+    const UniqueFd lock = runtime.lock(kLockName, runtime.is_activated() ? -1 : 1000, error);
     if (!lock) {
         starter.tell(error.empty() ? "running" : error);
         return 0;
     }
     options.kernel = from_environment("LXSS_KERNEL", program_file(kKernelProgram));
     options.guest_dir = from_environment("LXSS_GUEST_DIR", guest_programs_folder());
-    options.grace = seconds_from_environment("LXSS_GRACE", options.grace);
-    options.idle = seconds_from_environment("LXSS_IDLE", options.idle);
+    options.catalog = from_environment("LXSS_CATALOG", shared_file("catalog.json"));
+    options.configuration_file = configuration_file();
+    options.grace = seconds_from_environment("LXSS_GRACE");
+    options.idle = seconds_from_environment("LXSS_IDLE");
     try {
         auto logger = spdlog::basic_logger_mt("lxssd", options.data_folder + "/log/lxssd.log");
         logger->flush_on(spdlog::level::info);
@@ -84,10 +87,9 @@ static int serve(Starter& starter) {
 int main(int argc, char** argv) {
     prepare_process();
     const std::vector<std::string> words = own_arguments(argc, argv);
-    // What the manager runs for itself: the removal of an instance's folder, which may take long. The exit
-    // code is an errno value.
-    if (words.size() == 2 && words[0].starts_with("--remove="))
-        return remove_instance_folder(words[0].substr(9), words[1] == "--with-folder", 10);
+    // What the manager runs for itself: work on an instance's folder, which may take long.
+    if (const std::optional<int> code = run_folder_helper(words))
+        return *code;
     Starter starter;
     for (const std::string& word : words) {
         if (!starter.accept(word)) {

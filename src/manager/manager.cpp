@@ -14,9 +14,11 @@ using namespace std::chrono_literals;
 // Whoever started the manager is about to connect.
 static constexpr std::chrono::milliseconds kFirstClientWait = 2s;
 
-Manager::Manager(ManagerOptions options, const RuntimeFolder& runtime)
-    : options_(std::move(options)), runtime_(runtime), registry_(options_.data_folder + "/registry.json"),
-      listener_(runtime.listen()) {}
+Manager::Manager(ManagerOptions options, RuntimeFolder& runtime)
+    : options_(std::move(options)), runtime_(runtime), registry_(options_.data_folder + "/registry.json") {
+    load_configuration();
+    listener_ = runtime_.listen();
+}
 
 Manager::~Manager() = default;
 
@@ -28,10 +30,10 @@ void Manager::run() {
             break;
         if (busy)
             idle_deadline_.reset();
-        else if (!idle_deadline_)
-            idle_deadline_ =
-                Clock::now() + (served_ ? options_.idle : std::max(options_.idle, kFirstClientWait));
-        else if (Clock::now() >= *idle_deadline_) {
+        else if (!idle_deadline_) {
+            const auto idle = options_.idle.value_or(configuration_.manager_idle_timeout);
+            idle_deadline_ = Clock::now() + (served_ ? idle : std::max(idle, kFirstClientWait));
+        } else if (Clock::now() >= *idle_deadline_) {
             // Nobody can connect any more once the name is gone; serve those who still came in before.
             runtime_.remove_listener();
             accept_clients();
@@ -78,7 +80,7 @@ void Manager::run() {
                 if (event.empty())
                     break;
                 spdlog::info("{}: ending", event);
-                begin_shutdown();
+                begin_shutdown(false);
             }
         }
         reap_children();
@@ -96,6 +98,7 @@ int Manager::poll_timeout() const {
     };
     earlier(accept_pause_);
     for (const InstancePointer& instance : instances_) {
+        earlier(instance->lock_retry);
         earlier(instance->start_deadline);
         earlier(instance->grace_deadline);
         earlier(instance->kill_deadline);
@@ -111,6 +114,9 @@ void Manager::check_deadlines() {
     if (accept_pause_ && now >= *accept_pause_)
         accept_pause_.reset();
     for (const InstancePointer& instance : std::vector(instances_)) {
+        std::string problem;
+        if (instance->lock_retry && now >= *instance->lock_retry && !try_start(instance, problem))
+            instance_gone(instance, problem);
         if (instance->start_deadline && now >= *instance->start_deadline) {
             instance->start_deadline.reset();
             spdlog::error("instance {}: its kernel did not become ready in time", instance->name);
@@ -119,7 +125,7 @@ void Manager::check_deadlines() {
         if (instance->grace_deadline && now >= *instance->grace_deadline) {
             instance->grace_deadline.reset();
             spdlog::info("instance {}: last client gone", instance->name);
-            stop_instance(instance, 3s);
+            stop_instance(instance, configuration_.stop_timeout);
         }
         if (instance->kill_deadline && now >= *instance->kill_deadline) {
             instance->kill_deadline.reset();
@@ -150,55 +156,21 @@ void Manager::reap_children() {
     }
 }
 
-void Manager::begin_shutdown() {
+void Manager::begin_shutdown(bool force) {
     shutting_down_ = true;
     // From here on a launcher starts a new manager, which waits until this one has ended.
     runtime_.remove_listener();
     listener_.reset();
     for (const InstancePointer& instance : std::vector(instances_))
-        stop_instance(instance, instance->purpose == Purpose::Serve ? 3s : 0s);
+        stop_instance(instance, instance->purpose == Purpose::Serve && !force ? configuration_.stop_timeout : 0s);
 }
 
-void Manager::remove_entry(const std::string& name, std::function<void(const std::string&)> then) {
-    const RegistryEntry* entry = registry_.find(name);
-    if (!entry)
-        return then("");
-    const std::string folder = entry->folder;
-    const bool made_folder = entry->made_folder;
-    auto helper = std::make_unique<Helper>();
-    std::string error;
-    if (!helper->process.start({program_path(), "--remove=" + folder, made_folder ? "--with-folder" : "--contents"},
-                               error))
-        return then(error);
-    helper->then = [this, name, folder, then = std::move(then)](const ExitStatus& status) {
-        const int failure = status.was_killed ? EINTR : status.code;
-        std::string problem;
-        if (failure != 0) {
-            problem = "cannot remove " + folder + ": " +
-                      (failure == EBUSY ? "another lxss uses it" : std::strerror(failure)) +
-                      "; 'lxss --unregister " + name + "' tries again";
-        } else {
-            try {
-                registry_.remove(name);
-            } catch (const RegistryError& error) {
-                problem = error.what();
-            }
-        }
-        if (!problem.empty())
-            spdlog::error("instance {}: {}", name, problem);
-        then(problem);
-    };
-    helpers_.push_back(std::move(helper));
-}
-
-// What a manager that was killed in the middle of an import or a removal has left.
-void Manager::recover() {
-    for (const RegistryEntry& entry : std::vector(registry_.entries())) {
-        if (entry.state == RegistryState::Installed)
-            continue;
-        spdlog::warn("instance {}: an interrupted import or removal is cleaned up", entry.name);
-        remove_entry(entry.name, [](const std::string&) {});
-    }
+void Manager::load_configuration() {
+    const std::vector<std::string> known = configuration_.problems;
+    configuration_ = read_configuration(options_.configuration_file, options_.data_folder + "/instances");
+    for (const std::string& problem : configuration_.problems)
+        if (std::find(known.begin(), known.end(), problem) == known.end())
+            spdlog::warn("{}", problem);
 }
 
 } // namespace lxss

@@ -2,6 +2,8 @@
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
+#include "manager/os/files.hpp"
+#include "manager/paths.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -11,6 +13,9 @@
 namespace lxss {
 
 using namespace std::chrono_literals;
+
+// A kernel whose manager has died takes a while to end its instance in order.
+static constexpr std::chrono::milliseconds kLockPatience = 10s;
 
 Manager::InstancePointer Manager::find_instance(const std::string& name) const {
     for (const InstancePointer& instance : instances_)
@@ -39,13 +44,63 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
         if (auto self = weak.lock())
             session_ended(self, session, std::nullopt, text.empty() ? std::strerror(error_number) : text);
     };
-    const KernelOptions options{options_.kernel, options_.guest_dir, entry.name, entry.folder,
-                                purpose != Purpose::Serve};
-    if (!instance->kernel.start(options, std::move(events), error))
+    instance->kernel.expect(std::move(events));
+    load_configuration();
+    instance->lock_deadline = Clock::now() + kLockPatience;
+    if (!try_start(instance, error))
         return nullptr;
-    instance->start_deadline = Clock::now() + 60s;
     instances_.push_back(instance);
+    if (purpose == Purpose::Serve && configuration_.of_instance(entry.name).interop)
+        start_interop_of(instance);
     return instance;
+}
+
+// The host's side in a process of its own, and the instance's as the first session, which no client waits for.
+void Manager::start_interop_of(const InstancePointer& instance) {
+    auto host_side = std::make_unique<Helper>();
+    UniqueFd input, output, log;
+    std::string error;
+    if (!start_interop(helper_program("lxss-interop"), host_side->process, input, error) ||
+        !(output = duplicate_descriptor(input.get())) ||
+        !(log = open_log(instance->folder + "/lxss.log", error))) {
+        spdlog::error("instance {}: no interop: {}", instance->name, error);
+        return;
+    }
+    host_side->then = [](const ExitStatus&) {};
+    helpers_.push_back(std::move(host_side));
+    RunCommand command;
+    command.program = "init";
+    command.arguments = {"init", "--interop", "--rootfs=" + instance->folder + "/rootfs"};
+    std::vector<UniqueFd> descriptors;
+    descriptors.push_back(std::move(input));
+    descriptors.push_back(std::move(output));
+    descriptors.push_back(std::move(log));
+    const uint32_t session = instance->next_session++;
+    instance->sessions[session] = {nullptr, [name = instance->name](std::optional<int>, const std::string&) {
+                                       spdlog::info("instance {}: interop has ended", name);
+                                   }};
+    instance->has_interop = instance->kernel.run(session, command, std::move(descriptors));
+}
+
+// True while there is hope: it has started, or will be tried again.
+bool Manager::try_start(const InstancePointer& instance, std::string& error) {
+    instance->lock_retry.reset();
+    bool held = false;
+    UniqueFd lock = lock_instance_folder(instance->folder, held, error);
+    if (!lock) {
+        const Clock::time_point now = Clock::now();
+        if (held && now < *instance->lock_deadline)
+            instance->lock_retry = now + 10ms;
+        return instance->lock_retry.has_value();
+    }
+    KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
+                          instance->purpose != Purpose::Serve, ""};
+    for (const auto& [name, folder] : configuration_.drives)
+        options.drives += name + "=" + folder + "\n";
+    if (!instance->kernel.start(options, std::move(lock), error))
+        return false;
+    instance->start_deadline = Clock::now() + 60s;
+    return true;
 }
 
 void Manager::start_session(const InstancePointer& instance, const ClientPointer& client, RunCommand command,
@@ -55,6 +110,8 @@ void Manager::start_session(const InstancePointer& instance, const ClientPointer
     instance->grace_deadline.reset();
     client->instance = instance->name;
     client->session = session;
+    if (instance->has_interop)
+        command.environment.push_back("LXSS_INTEROP=1");
     instance->sessions[session] = {client, std::move(ended)};
     if (!instance->kernel.run(session, command, std::move(descriptors)))
         session_ended(instance, session, std::nullopt, "the command and its environment are too long");
@@ -76,8 +133,9 @@ void Manager::consider_grace(const InstancePointer& instance) {
         return;
     const bool used = std::any_of(instance->sessions.begin(), instance->sessions.end(),
                                   [](const auto& item) { return item.second.client != nullptr; });
-    if (!used)
-        instance->grace_deadline = Clock::now() + options_.grace;
+    const auto grace = options_.grace.value_or(configuration_.idle_timeout_of(instance->name));
+    if (!used && grace.count() >= 0)
+        instance->grace_deadline = Clock::now() + grace;
 }
 
 void Manager::stop_instance(const InstancePointer& instance, std::chrono::milliseconds grace,
@@ -89,6 +147,8 @@ void Manager::stop_instance(const InstancePointer& instance, std::chrono::millis
     instance->phase = Phase::Stopping;
     instance->start_deadline.reset();
     instance->grace_deadline.reset();
+    if (!instance->kernel.started())
+        return instance_gone(instance, "the instance '" + instance->name + "' was terminated");
     if (!instance->kernel.ready()) {
         instance->kernel.kill();
         return;
@@ -115,7 +175,6 @@ std::string Manager::log_tail(const Instance& instance) const {
 }
 
 void Manager::instance_died(const InstancePointer& instance, const ExitStatus& status) {
-    std::erase(instances_, instance);
     const std::string how = status.text();
     spdlog::info("instance {}: its kernel {}", instance->name, how);
     std::string problem;
@@ -126,6 +185,11 @@ void Manager::instance_died(const InstancePointer& instance, const ExitStatus& s
             "the instance '" + instance->name + "' could not start: its kernel " + how + log_tail(*instance);
     else
         problem = "the instance '" + instance->name + "' has ended: its kernel " + how + log_tail(*instance);
+    instance_gone(instance, problem);
+}
+
+void Manager::instance_gone(const InstancePointer& instance, const std::string& problem) {
+    std::erase(instances_, instance);
     auto sessions = std::move(instance->sessions);
     instance->sessions.clear();
     for (auto& [number, session] : sessions)

@@ -10,6 +10,11 @@ namespace lxss {
 // Linux: $XDG_DATA_HOME/lxss, else ~/.local/share/lxss; NT: %LOCALAPPDATA%/lxss. Empty when the environment names no home.
 std::string data_folder();
 
+// The user's settings, lxss.conf(5): $LXSS_HOME/lxss.conf, else
+// Linux: $XDG_CONFIG_HOME/lxss/lxss.conf, else ~/.config/lxss/lxss.conf; NT: in data_folder(). Empty when the
+// environment names no home.
+std::string configuration_file();
+
 // Folder of the manager's locks and, on Linux, its socket: $LXSS_HOME/run, else
 // Linux: $XDG_RUNTIME_DIR/lxss if that is a folder of ours, else /tmp/lxss-<uid>; NT: data_folder()/run.
 std::string runtime_folder();
@@ -18,6 +23,10 @@ std::string runtime_folder();
 std::string program_path();
 std::string program_folder();
 std::string program_file(const char* name);
+
+// A file that is installed with lxss, and one of its helper programs.
+std::string shared_file(const char* name);
+std::string helper_program(const char* name);
 
 // Folder of the Linux programs that go into instances.
 std::string guest_programs_folder();

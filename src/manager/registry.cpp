@@ -21,6 +21,8 @@ static const char* state_name(RegistryState state) {
         return "installing";
     case RegistryState::Uninstalling:
         return "uninstalling";
+    case RegistryState::Converting:
+        return "converting";
     case RegistryState::Installed:
         break;
     }
@@ -28,8 +30,8 @@ static const char* state_name(RegistryState state) {
 }
 
 static RegistryState state_from_name(const std::string& name) {
-    for (RegistryState state :
-         {RegistryState::Installed, RegistryState::Installing, RegistryState::Uninstalling})
+    for (RegistryState state : {RegistryState::Installed, RegistryState::Installing,
+                                RegistryState::Uninstalling, RegistryState::Converting})
         if (name == state_name(state))
             return state;
     throw RegistryError("unknown state '" + name + "'");
@@ -57,7 +59,12 @@ void Registry::load() {
             entry.default_user = item.value("default_user", "");
             entry.state = state_from_name(item.value("state", "installed"));
             entry.made_folder = item.value("made_folder", true);
-            if (!valid_instance_name(entry.name) || !is_absolute_path(entry.folder) || find(entry.name))
+            entry.target = item.value("target", "");
+            entry.target_made = item.value("target_made", true);
+            entry.leftover = item.value("leftover", "");
+            entry.leftover_made = item.value("leftover_made", true);
+            if (!valid_instance_name(entry.name) || !is_absolute_path(entry.folder) || find(entry.name) ||
+                (entry.state == RegistryState::Converting && !is_absolute_path(entry.target)))
                 throw RegistryError("bad entry '" + entry.name + "'");
             entries_.push_back(std::move(entry));
         }
@@ -103,6 +110,14 @@ void Registry::remove(std::string_view name) {
     save(changed, same_instance_name(default_name_, name) ? "" : default_name_);
 }
 
+void Registry::rename(std::string_view name, const std::string& new_name) {
+    std::vector<RegistryEntry> changed = entries_;
+    for (RegistryEntry& entry : changed)
+        if (same_instance_name(entry.name, name))
+            entry.name = new_name;
+    save(changed, same_instance_name(default_name_, name) ? new_name : default_name_);
+}
+
 void Registry::set_default(std::string_view name) {
     if (const RegistryEntry* entry = find(name))
         save(entries_, entry->name);
@@ -110,12 +125,18 @@ void Registry::set_default(std::string_view name) {
 
 void Registry::save(const std::vector<RegistryEntry>& entries, const std::string& default_name) {
     json instances = json::array();
-    for (const RegistryEntry& entry : entries)
-        instances.push_back({{"name", entry.name},
-                             {"folder", entry.folder},
-                             {"default_user", entry.default_user},
-                             {"state", state_name(entry.state)},
-                             {"made_folder", entry.made_folder}});
+    for (const RegistryEntry& entry : entries) {
+        json item = {{"name", entry.name},
+                     {"folder", entry.folder},
+                     {"default_user", entry.default_user},
+                     {"state", state_name(entry.state)},
+                     {"made_folder", entry.made_folder}};
+        if (!entry.target.empty())
+            item.update({{"target", entry.target}, {"target_made", entry.target_made}});
+        if (!entry.leftover.empty())
+            item.update({{"leftover", entry.leftover}, {"leftover_made", entry.leftover_made}});
+        instances.push_back(std::move(item));
+    }
     const json document = {{"version", kFormatVersion}, {"default", default_name}, {"instances", instances}};
     std::string text;
     try {

@@ -13,16 +13,20 @@ struct RegistryError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Installing and Uninstalling stand in the file while the work goes on, so that a manager that is killed in
-// the middle finds, at its next start, what it must remove.
-enum class RegistryState { Installed, Installing, Uninstalling };
+// All but Installed stand in the file while the work goes on, so that a manager that is killed in the middle
+// finds, at its next start, what it must remove or complete.
+enum class RegistryState { Installed, Installing, Uninstalling, Converting };
 
 struct RegistryEntry {
     std::string name;
     std::string folder; // absolute
-    std::string default_user;
+    std::string default_user = {};
     RegistryState state = RegistryState::Installed;
     bool made_folder = true; // the folder itself was made by the import and goes with the instance
+    // Of a move to another folder. Converting: where it goes to. Installed: what is left to be removed of the
+    // folder it came from. "" when there is none.
+    std::string target = {}, leftover = {};
+    bool target_made = true, leftover_made = true; // as made_folder
 };
 
 class Registry {
@@ -41,6 +45,7 @@ public:
     // has changed, in memory or on disk. put() adds an entry or replaces the one of that name.
     void put(const RegistryEntry& entry);
     void remove(std::string_view name);
+    void rename(std::string_view name, const std::string& new_name); // which no other entry has
     void set_default(std::string_view name);
 
 private:

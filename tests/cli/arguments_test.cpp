@@ -67,6 +67,48 @@ TEST(Arguments, Verbs) {
     EXPECT_EQ(parse_arguments({"--unregister", "a"}).verb, Verb::Unregister);
     EXPECT_EQ(parse_arguments({"--shutdown"}).verb, Verb::Shutdown);
     EXPECT_EQ(parse_arguments({"--manage", "a", "--set-default-user", "me"}).user, "me");
+    EXPECT_EQ(parse_arguments({"--manage", "a", "--move", "there"}).folder, "there");
+    EXPECT_EQ(parse_arguments({"--manage", "a", "--rename", "b"}).name, "b");
+    EXPECT_EQ(parse_arguments({"--list", "--online"}).verb, Verb::ListOnline);
+    EXPECT_EQ(parse_arguments({"--import-in-place", "a", "folder"}).verb, Verb::ImportInPlace);
+    EXPECT_EQ(parse_arguments({"--export", "a", "x", "--format", "tar.gz"}).format, "gzip");
+    EXPECT_TRUE(parse_arguments({"--shutdown", "--force"}).force);
+    EXPECT_EQ(parse_arguments({"--status"}).verb, Verb::Status);
+}
+
+TEST(Arguments, Install) {
+    const Arguments plain = parse_arguments({"--install"});
+    EXPECT_EQ(plain.verb, Verb::Install);
+    EXPECT_EQ(plain.instance, "");
+    const Arguments named =
+        parse_arguments({"--install", "Debian", "--name", "mine", "--location", "/there", "--no-launch"});
+    EXPECT_EQ(named.instance, "Debian");
+    EXPECT_EQ(named.name, "mine");
+    EXPECT_EQ(named.folder, "/there");
+    EXPECT_TRUE(named.no_launch);
+    EXPECT_EQ(parse_arguments({"--install", "-d", "Debian"}).instance, "Debian");
+    EXPECT_EQ(parse_arguments({"--install", "--from-file", "x.tar"}).file, "x.tar");
+    EXPECT_THROW(parse_arguments({"--install", "Debian", "--from-file", "x.tar"}), UsageError);
+}
+
+TEST(Arguments, VerbsOfAnInstanceTakeDistribution) {
+    const Arguments mount = parse_arguments({"-d", "a", "--mount", "/srv", "--name", "s", "--options", "ro"});
+    EXPECT_EQ(mount.verb, Verb::Mount);
+    EXPECT_EQ(mount.instance, "a");
+    EXPECT_EQ(mount.folder, "/srv");
+    EXPECT_EQ(mount.name, "s");
+    EXPECT_EQ(mount.options, "ro");
+    EXPECT_EQ(parse_arguments({"--unmount", "-d", "a"}).instance, "a");
+    EXPECT_EQ(parse_arguments({"-d", "a", "--debug-shell"}).verb, Verb::DebugShell);
+    EXPECT_THROW(parse_arguments({"--mount", "/srv", "--name", "../x"}), UsageError);
+}
+
+TEST(Arguments, ShellType) {
+    EXPECT_EQ(parse_arguments({"--shell-type", "login", "ls"}).mode, RunMode::LoginShell);
+    EXPECT_EQ(parse_arguments({"--shell-type=none", "ls", "-l"}).mode, RunMode::Exec);
+    EXPECT_EQ(parse_arguments({"--shell-type", "standard", "--", "ls"}).mode, RunMode::Shell);
+    EXPECT_EQ(parse_arguments({"--shell-type", "login"}).mode, RunMode::Login);
+    EXPECT_THROW(parse_arguments({"--shell-type", "odd"}), UsageError);
 }
 
 TEST(Arguments, MistakesAreSaid) {
@@ -75,6 +117,8 @@ TEST(Arguments, MistakesAreSaid) {
           Words{"--import", "a", "b", "c", "d"}, Words{"--shutdown", "now"}, Words{"-d", "a", "--shutdown"},
           Words{"--cd", "relative", "ls"}, Words{"--user=", "ls"}, Words{"--user", "a:b", "ls"},
           Words{"--list", "what"}, Words{"--unregister", "-x"}, Words{"--manage", "a", "--resize", "x"},
-          Words{"--list=x"}})
+          Words{"--list=x"}, Words{"--list", "-q", "-v"}, Words{"--list", "--all", "--running"},
+          Words{"--list", "-v", "--online"}, Words{"--import-in-place", "a"}, Words{"--manage", "a"},
+          Words{"--set-version", "a", "2"}, Words{"-d", "a", "--import", "b", "c", "d"}})
         EXPECT_THROW(parse_arguments(words), UsageError) << words[0];
 }

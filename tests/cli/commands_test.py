@@ -78,7 +78,7 @@ class Commands(support.InstanceTestCase):
         self.assertEqual(self.home.run("--cd", "/usr/bin", "-e", "pwd").stdout, b"/usr/bin\n")
         self.assertEqual(self.home.run("~", "pwd").stdout, b"/root\n")
         result = self.home.run("--cd", "/no/such", "-e", "pwd")
-        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertEqual((result.returncode, result.stdout), (support.FAILED, b""))
         self.assertIn(b"/no/such", result.stderr)
 
     def test_environment_is_the_instances_own(self):
@@ -89,7 +89,7 @@ class Commands(support.InstanceTestCase):
         self.assertEqual(found["HOME"], "/root")
         self.assertEqual(found["USER"], "root")
         self.assertEqual(found["SHELL"], "/bin/bash")
-        self.assertEqual(found["PATH"], "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        self.assertTrue(found["PATH"].startswith("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
         self.assertEqual(found["TERM"], "some-term")
         self.assertEqual(found["LANG"], "C.UTF-8")
         self.assertEqual(found["WSL_DISTRO_NAME"], "test")
@@ -99,7 +99,7 @@ class Commands(support.InstanceTestCase):
 
     def test_users(self):
         result = self.home.run("-u", "no-such-user", "-e", "true")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"no user 'no-such-user'", result.stderr)
         if os.geteuid() != 0 and support.kernel_is_fake:
             self.skipTest("the test double has other users only as root")
@@ -136,14 +136,14 @@ class Commands(support.InstanceTestCase):
         self.assertEqual(result.stderr, b"")
         with open(path, "rb") as file:
             self.assertIn(b"execve", file.read())
-        self.assertEqual(self.home.run("--trace-file", "/no/such/file", "-e", "true").returncode, 1)
+        self.assertEqual(self.home.run("--trace-file", "/no/such/file", "-e", "true").returncode, support.FAILED)
 
     def test_long_command_lines(self):
         word = "x" * 100_000
         result = self.assertSuccess(self.home.run("-e", "echo", word))
         self.assertEqual(result.stdout.decode(), word + "\n")
         result = self.home.run("-e", "echo", word, word)
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"too long", result.stderr)
 
     def test_many_at_once(self):
@@ -154,7 +154,7 @@ class Commands(support.InstanceTestCase):
 
     def test_usage(self):
         result = self.home.run("--nosuch")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"--help", result.stderr)
         self.assertIn(b"Usage", self.home.run("--help").stdout)
         self.assertRegex(self.home.run("--version").stdout, rb"^lxss \d")

@@ -48,7 +48,7 @@ class Boot(unittest.TestCase):
         self.assertIn("HOSTNAME other", result.stdout)
         self.assertIn("my own hosts", result.stdout)
         self.assertIn("my own resolv.conf", result.stdout)
-        self.assertIn("is not understood", result.stderr)
+        self.assertIn("/etc/wsl.conf:8: this is neither", result.stderr)
 
     def test_resolv_conf_link_is_replaced(self):
         os.symlink("../run/nowhere/resolv.conf", os.path.join(self.root, "etc/resolv.conf"))

@@ -51,11 +51,14 @@ TEST(InstanceFolder, FullOneIsRefused) {
 TEST(InstanceFolder, LockIsExclusive) {
     TestFolder folder;
     std::string error;
-    UniqueFd first = lock_instance_folder(folder.path, error);
+    bool held = true;
+    UniqueFd first = lock_instance_folder(folder.path, held, error);
     ASSERT_TRUE(first) << error;
-    EXPECT_FALSE(lock_instance_folder(folder.path, error));
+    EXPECT_FALSE(held);
+    EXPECT_FALSE(lock_instance_folder(folder.path, held, error));
+    EXPECT_TRUE(held);
     EXPECT_NE(error.find("another lxss"), std::string::npos);
     EXPECT_EQ(remove_instance_folder(folder.path, false, 0), EBUSY);
     first.reset();
-    EXPECT_TRUE(lock_instance_folder(folder.path, error));
+    EXPECT_TRUE(lock_instance_folder(folder.path, held, error));
 }

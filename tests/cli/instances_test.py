@@ -31,28 +31,30 @@ class Instances(support.TestCase):
         return sorted(os.listdir(folder)) if os.path.exists(folder) else []
 
     def names(self):
-        return self.home.run("--list", "--quiet").stdout.decode().split()
+        return self.home.run("--list", "--all", "--quiet").stdout.decode().split()
 
     def test_without_any(self):
-        result = self.assertSuccess(self.home.run("--list"))
-        self.assertEqual(result.stdout, b"")
+        result = self.home.run("--list")
+        self.assertEqual((result.returncode, result.stdout), (support.FAILED, b""))
         self.assertIn(b"--import", result.stderr)
+        result = self.assertSuccess(self.home.run("--list", "--quiet"))
+        self.assertEqual(result.stdout, b"")
         result = self.home.run("-e", "true")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"--import", result.stderr)
 
     def test_list_and_default(self):
         for name in ("one", "two"):
             self.assertSuccess(self.home.import_instance(name))
-        self.assertEqual(self.home.run("-l").stdout, b"one (Default)\ntwo\n")
+        self.assertEqual(self.home.run("-l").stdout, b"lxss instances:\none (Default)\ntwo\n")
         self.assertSuccess(self.home.run("--set-default", "TWO"))
-        self.assertEqual(self.home.run("-l").stdout, b"one\ntwo (Default)\n")
-        self.assertEqual(self.home.run("-l", "-q").stdout, b"one\ntwo\n")
+        self.assertEqual(self.home.run("-l").stdout, b"lxss instances:\ntwo (Default)\none\n")
+        self.assertEqual(self.home.run("-l", "-q").stdout, b"two\none\n")
         self.assertSuccess(self.home.run("-e", "true"))
         lines = self.home.run("-l", "-v").stdout.decode().splitlines()
-        self.assertEqual(lines[0].split(), ["NAME", "STATE", "FOLDER"])
-        self.assertEqual(lines[1].split(), ["one", "Stopped", self.home.instance_folder("one")])
-        self.assertEqual(lines[2].split(), ["*", "two", "Running", self.home.instance_folder("two")])
+        self.assertEqual(lines[0].split(), ["NAME", "STATE", "VERSION", "FOLDER"])
+        self.assertEqual(lines[1].split(), ["*", "two", "Running", "1", self.home.instance_folder("two")])
+        self.assertEqual(lines[2].split(), ["one", "Stopped", "1", self.home.instance_folder("one")])
         self.assertEqual(self.home.run("-l", "--running", "-q").stdout, b"two\n")
 
     def test_names_and_folders_are_checked(self):
@@ -62,7 +64,7 @@ class Instances(support.TestCase):
         for folder in (self.home.instance_folder("one"), self.home.instance_folder("one") + "/rootfs/x",
                        os.path.dirname(self.home.instance_folder("one"))):
             result = self.home.run("--import", "two", folder, support.root_archive)
-            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.returncode, support.FAILED)
             self.assertRegex(result.stderr, b"overlaps|not empty")
         full = os.path.join(self.home.folder, "full")
         os.mkdir(full)
@@ -75,7 +77,7 @@ class Instances(support.TestCase):
     def test_relative_folder(self):
         result = subprocess.run(self.home.command("--import", "one", "here/../there/one", support.root_archive),
                                 cwd=self.home.folder, env=self.home.environment, capture_output=True, timeout=60)
-        self.assertEqual(result.returncode, 1)  # here/ does not exist, so here/.. leads nowhere
+        self.assertEqual(result.returncode, support.FAILED)  # here/ does not exist, so here/.. leads nowhere
         result = subprocess.run(self.home.command("--import", "one", "./there/one/", support.root_archive),
                                 cwd=self.home.folder, env=self.home.environment, capture_output=True, timeout=60)
         self.assertSuccess(result)
@@ -136,7 +138,7 @@ class Instances(support.TestCase):
     def test_failed_export_leaves_no_file(self):
         self.assertSuccess(self.home.import_instance("one"))
         result = self.home.run("--export", "one", "/dev/full")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         archive = os.path.join(self.home.folder, "out.tar")
         result = subprocess.run(f"ulimit -f 100; exec {self.home.command()[0]} --export one {archive}", shell=True,
                                 env=self.home.environment, capture_output=True, timeout=60)
@@ -154,14 +156,14 @@ class Instances(support.TestCase):
             with open(path(name), "wb") as file:
                 file.write(content)
             result = self.home.import_instance(name, path(name))
-            self.assertEqual(result.returncode, 1, name)
+            self.assertEqual(result.returncode, support.FAILED, name)
             self.assertIn(b"nothing was kept", result.stderr)
         with open(path("cut.gz"), "wb") as file:
             file.write(subprocess.run(["gzip", "-1"], input=whole, capture_output=True).stdout[:1 << 20])
-        self.assertEqual(self.home.import_instance("cutgz", path("cut.gz")).returncode, 1)
+        self.assertEqual(self.home.import_instance("cutgz", path("cut.gz")).returncode, support.FAILED)
         self.assertEqual(self.folder_names(), [])
         self.assertEqual(self.names(), [])
-        self.assertEqual(self.home.import_instance("missing", path("nosuch")).returncode, 1)
+        self.assertEqual(self.home.import_instance("missing", path("nosuch")).returncode, support.FAILED)
 
     def test_archives_do_not_reach_out(self):
         outside = os.path.join(self.home.folder, "outside")
@@ -226,7 +228,7 @@ class Instances(support.TestCase):
         self.assertIn(b"Installing", self.home.run("-l", "-v").stdout)
         for words in (("-d", "one", "-e", "true"), ("--export", "one", "x"), ("--unregister", "one")):
             result = self.home.run(*words)
-            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.returncode, support.FAILED)
             self.assertIn(b"being imported", result.stderr)
         process.kill()
         process.communicate()
@@ -235,7 +237,7 @@ class Instances(support.TestCase):
         self.assertEqual(self.names(), [])
         pid = self.home.manager_pids()[-1]
         process = self.interrupt_import(lambda process: os.kill(pid, signal.SIGKILL))
-        self.assertEqual(process.wait(30), 1)
+        self.assertEqual(process.wait(30), support.FAILED)
         process.communicate()
         self.assertEqual(self.folder_names(), ["one"])
         self.assertTrue(support.wait_until(lambda: self.names() == []))
@@ -248,7 +250,7 @@ class Instances(support.TestCase):
         self.assertTrue(support.wait_until(lambda: b"Running" in self.home.run("-l", "-v").stdout))
         self.assertSuccess(self.home.run("--unregister", "one"))
         self.assertEqual(self.folder_names(), ["two"])
-        self.assertEqual(self.home.run("-l").stdout, b"two (Default)\n")
+        self.assertEqual(self.home.run("-l").stdout, b"lxss instances:\ntwo (Default)\n")
         self.assertNotEqual(process.wait(10), 0)
         process.communicate()
-        self.assertEqual(self.home.run("--unregister", "one").returncode, 1)
+        self.assertEqual(self.home.run("--unregister", "one").returncode, support.FAILED)

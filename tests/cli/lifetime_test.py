@@ -63,7 +63,7 @@ class Lifetime(support.TestCase):
         self.home.environment["LXSS_GRACE"] = "0"
         self.home.run("--shutdown")
         for _ in range(100):
-            self.assertSuccess(self.home.run("--list"))
+            self.assertSuccess(self.home.run("--list", "--quiet"))
         for _ in range(10):
             self.assertSuccess(self.home.run("-e", "true"))
 
@@ -105,7 +105,7 @@ class Lifetime(support.TestCase):
         process = self.start_sleep()
         os.kill(self.kernel_pids()[-1], signal.SIGKILL)
         _, error = process.communicate(timeout=10)
-        self.assertEqual(process.returncode, 1)
+        self.assertEqual(process.returncode, support.FAILED)
         self.assertIn(b"killed by signal 9", error)
         self.assertIn(b"lxss.log", error)
         self.assertSuccess(self.home.run("-e", "true"))
@@ -115,7 +115,7 @@ class Lifetime(support.TestCase):
         kernel = self.kernel_pids()[-1]
         os.kill(self.home.manager_pids()[-1], signal.SIGKILL)
         _, error = process.communicate(timeout=10)
-        self.assertEqual(process.returncode, 1)
+        self.assertEqual(process.returncode, support.FAILED)
         self.assertIn(b"ended unexpectedly", error)
         self.assertTrue(support.wait_until(lambda: not support.process_is_alive(kernel)))
         self.assertSuccess(self.home.run("-e", "true"))
@@ -135,14 +135,14 @@ class Lifetime(support.TestCase):
             self.home.environment["FAKE_LXKERNEL"] = behaviour
             if text:
                 result = self.home.run("-e", "true")
-                self.assertEqual(result.returncode, 1)
+                self.assertEqual(result.returncode, support.FAILED)
                 self.assertIn(text, result.stderr)
                 self.assertIn(b"told to die", result.stderr)
             else:
                 process = self.home.start("-e", "true")
                 self.assertTrue(support.wait_until(lambda: self.state() == "Running"))
                 self.assertSuccess(self.home.run("--terminate", "test"))
-                self.assertEqual(process.wait(10), 1)
+                self.assertEqual(process.wait(10), support.FAILED)
                 process.communicate()
         self.home.run("--shutdown")
         self.home.environment["LXSS_KERNEL"] = "/no/such/kernel"
@@ -160,9 +160,9 @@ class Lifetime(support.TestCase):
             import fcntl
             fcntl.flock(lock, fcntl.LOCK_EX)
             result = self.home.run("-e", "true")
-            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.returncode, support.FAILED)
             self.assertIn(b"another lxss uses", result.stderr)
-            self.assertEqual(self.home.run("--unregister", "test").returncode, 1)
+            self.assertEqual(self.home.run("--unregister", "test").returncode, support.FAILED)
         self.assertSuccess(self.home.run("--unregister", "test"))
         self.assertFalse(os.path.exists(self.home.instance_folder("test")))
 
@@ -172,7 +172,7 @@ class Lifetime(support.TestCase):
         with open(registry, "w") as file:
             file.write("{ damaged")
         result = self.home.run("--list")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"registry.json is damaged", result.stderr)
         with open(registry) as file:
             self.assertEqual(file.read(), "{ damaged")
@@ -184,19 +184,19 @@ class Lifetime(support.TestCase):
         self.home.run("--shutdown")
         os.chmod(run, 0o755)
         result = self.home.run("--list")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"open to other users", result.stderr)
         os.chmod(run, 0o700)
         os.rename(run, run + "-real")
         os.symlink(run + "-real", run)
-        self.assertEqual(self.home.run("--list").returncode, 1)
+        self.assertEqual(self.home.run("--list").returncode, support.FAILED)
         os.unlink(run)
 
     def test_long_home(self):
         home = support.Home()
         self.addCleanup(home.close)
         home.environment["LXSS_HOME"] = os.path.join(home.folder, "x" * 120)
-        self.assertSuccess(home.run("--list"))
+        self.assertSuccess(home.run("--list", "--quiet"))
         self.assertSuccess(home.run("--shutdown"))
 
     def test_manager_that_is_missing(self):
@@ -206,5 +206,5 @@ class Lifetime(support.TestCase):
         shutil.copy(self.home.command()[0], copy)
         self.home.run("--shutdown")
         result = subprocess.run([copy + "/lxss", "--list"], env=self.home.environment, capture_output=True, timeout=20)
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, support.FAILED)
         self.assertIn(b"lxssd", result.stderr)

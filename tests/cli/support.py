@@ -14,6 +14,7 @@ import unittest
 
 build = root_archive = kernel = ""
 kernel_is_fake = True
+FAILED = 255  # exit code of lxss itself
 
 
 def can_chroot():

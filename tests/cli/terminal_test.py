@@ -69,7 +69,7 @@ class TerminalSessions(support.InstanceTestCase):
     def test_settings_are_restored_after_errors(self):
         terminal = self.open("-d", "nosuch", "-e", "true")
         terminal.expect(b"no instance named")
-        self.assertEqual(terminal.wait(), 1)
+        self.assertEqual(terminal.wait(), support.FAILED)
         self.assertFalse(terminal.is_raw())
 
     def test_output_before_the_end_is_whole(self):

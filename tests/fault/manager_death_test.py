@@ -33,7 +33,7 @@ class ManagerDeath(fault_support.FaultTestCase):
                 os.kill(manager[0], signal.SIGKILL)
                 for job in jobs:
                     error = job.communicate(timeout=10)[1]
-                    self.assertEqual(job.returncode, 1)
+                    self.assertEqual(job.returncode, 255)
                     self.assertIn(b"lxss:", error)
                 # The next command may come before the old instance has ended.
                 self.assertAnswers(20)
@@ -53,7 +53,7 @@ class ManagerDeath(fault_support.FaultTestCase):
                 os.kill(kernel, signal.SIGKILL)
                 for job in jobs:
                     error = job.communicate(timeout=10)[1]
-                    self.assertEqual(job.returncode, 1)
+                    self.assertEqual(job.returncode, 255)
                     self.assertIn(b"killed by signal 9", error)
                     self.assertIn(b"lxss.log", error)
                 self.assertAnswers(20)
@@ -70,7 +70,7 @@ class ManagerDeath(fault_support.FaultTestCase):
         os.kill(kernel, signal.SIGKILL)
         for job in jobs:
             job.communicate(timeout=10)
-            self.assertEqual(job.returncode, 1)
+            self.assertEqual(job.returncode, 255)
         self.assertAnswers(20)
         self.assertAllEnded(processes)
 

@@ -42,27 +42,6 @@ static void mount_all(void) {
     }
 }
 
-// Replaces the file as a whole; a link of that name is replaced too, not followed (resolv.conf often links to
-// a service that does not run here).
-static void write_file(const char* path, const char* text) {
-    char aside[256];
-    snprintf(aside, sizeof aside, "%s.lxss-new", path);
-    unlink(aside);
-    const int file = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (file < 0) {
-        complain(errno, "cannot write %s", aside);
-        return;
-    }
-    const size_t length = strlen(text);
-    const bool written = write(file, text, length) == (ssize_t)length;
-    const int failure = errno;
-    close(file);
-    if (!written || rename(aside, path) != 0) {
-        complain(written ? errno : failure, "cannot write %s", path);
-        unlink(aside);
-    }
-}
-
 static void write_hosts(const char* hostname) {
     char text[2048];
     snprintf(text, sizeof text,
@@ -92,6 +71,62 @@ static void write_resolv_conf(const char* host_text) {
     strcat(text, host_text);
     write_file("/etc/resolv.conf", text);
     free(text);
+}
+
+// Complaints about wsl.conf go to the log, and to the first session on a terminal.
+static void warn(const char* text) {
+    complain(0, "%s", text);
+    FILE* file = fopen(WARNINGS_FILE, "ae");
+    if (file) {
+        fprintf(file, "lxss: %s\n", text);
+        fclose(file);
+    }
+}
+
+// The host's folders: LXSS_DRIVES holds a line "name=folder" for each.
+static void mount_drives(const struct wsl_configuration* configuration) {
+    const char* drives = getenv("LXSS_DRIVES");
+    if (!configuration->automount_enabled || !drives)
+        return;
+    make_folder(configuration->automount_root, 0755);
+    while (*drives) {
+        const size_t length = strcspn(drives, "\n");
+        char name[256], folder[PATH_MAX], point[PATH_MAX];
+        const char* equals = memchr(drives, '=', length);
+        if (equals) {
+            snprintf(name, sizeof name, "%.*s", (int)(equals - drives), drives);
+            snprintf(folder, sizeof folder, "%.*s", (int)(drives + length - equals - 1), equals + 1);
+            snprintf(point, sizeof point, "%s%s", configuration->automount_root, name);
+            make_folder(point, 0755);
+            if (mount(folder, point, "drvfs", 0, configuration->automount_options) != 0) {
+                complain(errno, "cannot mount %s on %s", folder, point);
+                rmdir(point);
+            }
+        }
+        drives += length + (drives[length] == '\n');
+    }
+}
+
+// `mount -a`, as WSL does, if there is anything to mount. Its own messages go to the log.
+static void mount_fstab(void) {
+    FILE* file = fopen("/etc/fstab", "re");
+    char line[1024];
+    bool any = false;
+    while (file && fgets(line, sizeof line, file))
+        any = any || (line[strspn(line, " \t\n")] != '#' && line[strspn(line, " \t\n")] != '\0');
+    if (file)
+        fclose(file);
+    if (!any)
+        return;
+    const pid_t child = fork();
+    if (child == 0) {
+        setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+        execlp("mount", "mount", "-a", (char*)NULL);
+        complain(errno, "cannot run mount for /etc/fstab");
+        _exit(127);
+    }
+    if (child > 0)
+        waitpid(child, NULL, 0);
 }
 
 static void run_boot_command(const char* command) {
@@ -128,8 +163,21 @@ int boot(int argc, char** argv) {
     umask(022);
     mount_all();
 
+    make_folder(RUN_FOLDER, 0755);
+    make_folder(TOOLS_FOLDER, 0755);
+    if (mount("lxsstools", TOOLS_FOLDER, "lxsstools", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) == 0)
+        make_commands();
+    else
+        complain(errno, "cannot mount lxss's own programs on %s", TOOLS_FOLDER);
+    const char* rootfs = getenv("LXSS_ROOTFS");
+    if (rootfs)
+        write_file(ROOTFS_FILE, rootfs);
+
     struct wsl_configuration configuration;
-    read_wsl_configuration(&configuration);
+    read_wsl_configuration(&configuration, warn);
+    mount_drives(&configuration);
+    if (configuration.mount_fstab)
+        mount_fstab();
     if (*configuration.network_hostname)
         hostname = configuration.network_hostname;
     if (hostname && *hostname && sethostname(hostname, strlen(hostname)) != 0)
@@ -140,6 +188,8 @@ int boot(int argc, char** argv) {
         write_resolv_conf(resolver);
     unsetenv("LXSS_HOSTNAME");
     unsetenv("LXSS_RESOLV_CONF");
+    unsetenv("LXSS_ROOTFS");
+    unsetenv("LXSS_DRIVES");
 
     // The kernel lets clients in once this is closed.
     if (ready >= 0)

@@ -4,21 +4,41 @@
 #ifndef LXSS_INIT_H
 #define LXSS_INIT_H
 
+#include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
-// Settings of /etc/wsl.conf that init heeds. Strings are empty when not set.
+// Exit code when lxss itself, not the command, has failed.
+enum { kLxssFailed = 255 };
+
+// What lxss keeps inside of a running instance.
+#define RUN_FOLDER "/run/lxss"
+#define TOOLS_FOLDER RUN_FOLDER "/tools"       // the programs shipped into instances
+#define COMMANDS_FOLDER RUN_FOLDER "/bin"      // their names for users
+#define INTEROP_SOCKET RUN_FOLDER "/interop"
+#define ROOTFS_FILE RUN_FOLDER "/rootfs"       // host folder of the instance's root
+#define WARNINGS_FILE RUN_FOLDER "/warnings"   // for the first session on a terminal
+#define MOUNTS_FILE RUN_FOLDER "/mounts"       // names that `lxss --mount` has made, one a line
+
+// Settings of /etc/wsl.conf. Strings are empty when not set.
 struct wsl_configuration {
     char user_default[256];
     char network_hostname[256];
-    char boot_command[4096];
+    char boot_command[256]; // longer than any line that is read
     bool generate_hosts;
     bool generate_resolv_conf;
+    bool automount_enabled;
+    char automount_root[256]; // ends with a slash
+    char automount_options[256];
+    bool mount_fstab;
+    bool interop_enabled;
+    bool append_host_path;
 };
 
-// Reads /etc/wsl.conf; a missing file leaves the defaults. Complains on standard error about lines it cannot
-// read.
-void read_wsl_configuration(struct wsl_configuration* configuration);
+// Reads /etc/wsl.conf; a missing file leaves the defaults, and so does a value that is wrong. `report`, if not
+// null, gets a line of text for each setting that is unknown or wrong, with file and line number.
+void read_wsl_configuration(struct wsl_configuration* configuration, void (*report)(const char* text));
 
 struct account {
     uid_t uid;
@@ -37,6 +57,37 @@ int become_account(const struct account* account);
 
 int boot(int argc, char** argv);
 int session(int argc, char** argv);
+int debug_shell(void);
+int system_info(void);
+int mount_host_folder(int argc, char** argv);
+int unmount_host_folder(int argc, char** argv);
+int interop_server(int argc, char** argv);
+
+// Leads the sockets of the host's display and sound (LXSS_X11 and others in the environment, from lxss) into the
+// instance and sets DISPLAY and its like. As root, before the account is taken.
+void forward_displays(const struct account* account);
+
+// Programs that users call by name.
+int wslpath(int argc, char** argv);
+int host_command(int argc, char** argv);  // lxss-host
+int open_on_host(int argc, char** argv);  // lxss-open: browser
+int edit_on_host(int argc, char** argv);  // lxss-edit
+
+// The commands' folder with its links; where lxss's programs can be reached.
+void make_commands(void);
+
+// The host's name of a file of the instance, and the other way round. False with errno ENOENT when the other side
+// does not see it. The result is absolute if `path` is.
+bool host_path(const char* path, char result[PATH_MAX]);
+bool guest_path(const char* path, char result[PATH_MAX]);
+
+// Applies WSLENV's flags to the environment: the values of variables with p are paths, with l lists of paths.
+// `to_host` tells the direction; false drops variables with w, true those with u.
+void translate_environment(bool to_host);
+
+// Replaces the file as a whole; a link of that name is replaced too, not followed. Complains about failure.
+void write_file(const char* path, const char* text);
+void make_folder(const char* path, mode_t mode); // no complaint when it is there
 
 // Writes "init: ..." to standard error, with the text of `error_number` unless that is 0.
 void complain(int error_number, const char* format, ...) __attribute__((format(printf, 2, 3)));

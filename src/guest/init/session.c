@@ -49,7 +49,11 @@ static void set_environment(const struct account* account) {
     setenv("USER", account->name, 1);
     setenv("LOGNAME", account->name, 1);
     setenv("SHELL", account->shell, 1);
-    setenv("PATH", account->uid == 0 ? kRootPath : kUserPath, 1);
+    const bool has_commands = access(COMMANDS_FOLDER, X_OK) == 0;
+    char path[256];
+    snprintf(path, sizeof path, "%s%s", account->uid == 0 ? kRootPath : kUserPath,
+             has_commands ? ":" COMMANDS_FOLDER : "");
+    setenv("PATH", path, 1);
     setenv("LXSS", "1", 1);
     set_language();
 }
@@ -72,14 +76,24 @@ static int exec_login_shell(const struct account* account) {
     return exec_failed(account->shell, errno);
 }
 
-static int exec_shell_line(const struct account* account, const char* line) {
+static int exec_shell_line(const struct account* account, const char* line, bool login) {
     const char* slash = strrchr(account->shell, '/');
-    execl(account->shell, slash ? slash + 1 : account->shell, "-c", line, (char*)NULL);
+    char name[sizeof account->shell + 1];
+    snprintf(name, sizeof name, "%s%s", login ? "-" : "", slash ? slash + 1 : account->shell);
+    execl(account->shell, name, "-c", line, (char*)NULL);
     return exec_failed(account->shell, errno);
 }
 
+// As in WSL: the folder asked for; else the host's current one where the instance sees it; else the home.
 static void change_folder(const struct account* account, const char* folder) {
-    char path[8192];
+    char path[8192], seen[PATH_MAX];
+    const char* current = getenv("LXSS_CURRENT_FOLDER");
+    const bool kept = !folder && current && guest_path(current, seen) && *seen == '/' && chdir(seen) == 0;
+    unsetenv("LXSS_CURRENT_FOLDER");
+    if (kept) {
+        setenv("PWD", seen, 1);
+        return;
+    }
     if (!folder || strcmp(folder, "~") == 0)
         snprintf(path, sizeof path, "%s", account->home);
     else if (strncmp(folder, "~/", 2) == 0)
@@ -92,12 +106,29 @@ static void change_folder(const struct account* account, const char* folder) {
     }
     if (folder) {
         complain(errno, "cannot start in %s", path);
-        exit(1);
+        exit(kLxssFailed);
     }
     // A missing home is no reason to refuse a session.
     setenv("PWD", "/", 1);
     if (chdir("/") != 0)
         complain(errno, "cannot enter /");
+}
+
+// From lxss and lxssd, for init alone.
+static const char* const kInternal[] = {"LXSS_INTEROP", "LXSS_X11", "LXSS_XAUTHORITY", "LXSS_PULSE"};
+
+// What the start of the instance had to say, once, to whoever comes first.
+static void print_warnings(void) {
+    if (!isatty(STDERR_FILENO))
+        return;
+    FILE* file = fopen(WARNINGS_FILE, "re");
+    if (!file)
+        return;
+    unlink(WARNINGS_FILE);
+    char line[700];
+    while (fgets(line, sizeof line, file))
+        dprintf(STDERR_FILENO, "%s", line);
+    fclose(file);
 }
 
 int session(int argc, char** argv) {
@@ -122,14 +153,14 @@ int session(int argc, char** argv) {
         }
     }
     char** words = i < argc ? argv + i + 1 : argv + argc;
-    if (!login && !*words) {
+    if ((!login || shell) && !*words) {
         complain(0, "no command given");
         return 2;
     }
 
     struct wsl_configuration configuration;
+    read_wsl_configuration(&configuration, NULL);
     if (!user) {
-        read_wsl_configuration(&configuration);
         if (*configuration.user_default)
             user = configuration.user_default;
         else
@@ -138,19 +169,27 @@ int session(int argc, char** argv) {
     struct account account;
     if (!find_account(user, &account)) {
         complain(0, "there is no user '%s' in this instance; --user root always works", user);
-        return 1;
+        return kLxssFailed;
     }
+    print_warnings();
+    if (getenv("LXSS_INTEROP") && configuration.interop_enabled) {
+        setenv("WSL_INTEROP", INTEROP_SOCKET, 1);
+        forward_displays(&account);
+    }
+    for (size_t k = 0; k < sizeof kInternal / sizeof *kInternal; ++k)
+        unsetenv(kInternal[k]);
     const int failure = become_account(&account);
     if (failure) {
         complain(failure, "cannot become the user '%s'", account.name);
-        return 1;
+        return kLxssFailed;
     }
+    translate_environment(false);
     set_environment(&account);
     change_folder(&account, folder);
+    if (shell)
+        return exec_shell_line(&account, words[0], login);
     if (login)
         return exec_login_shell(&account);
-    if (shell)
-        return exec_shell_line(&account, words[0]);
     execvp(words[0], words);
     return exec_failed(words[0], errno);
 }

@@ -15,6 +15,8 @@ using namespace lxss::protocol;
 namespace {
 
 constexpr usize kMaxHandles = 4;
+// From SIGTERM to SIGKILL when the manager has died: as long as it would have given by itself.
+constexpr u64 kOrphanGraceNs = 3'000'000'000;
 
 struct Packet {
     Header header;
@@ -211,7 +213,7 @@ void serve_control_socket(i32 socket) {
         close_handles(packet);
     }
     log("the session manager has gone");
-    end_instance(0);
+    end_instance(kOrphanGraceNs);
 }
 
 } // namespace host::linux_host

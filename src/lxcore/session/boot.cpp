@@ -80,6 +80,17 @@ constexpr u64 kInitPatienceNs = 10'000'000'000;
 
 void log_line(std::string_view text) { host::log(text); }
 
+namespace {
+
+// mount -t lxsstools: the programs shipped into instances, for those that users call by name.
+Result<RefPtr<SuperBlock>> create_tools(std::string_view, std::string_view, u32) {
+    return RefPtr<SuperBlock>(kernel().guest_tools->super_block);
+}
+
+constexpr FileSystemType kTools{"lxsstools", false, create_tools};
+
+} // namespace
+
 Result<void> initialize_guest_tools() {
     RefPtr<SuperBlock> tools = TRY(create_volfs(host::guest_tools_folder(), kToolsHandleBudget, true));
     RefPtr<Mount> mount = TRY(make_ref<Mount>());
@@ -88,7 +99,7 @@ Result<void> initialize_guest_tools() {
     mount->flags = abi::MS_RDONLY;
     mount->is_attached = false;
     kernel().guest_tools = mount.leak();
-    return {};
+    return register_file_system_type(kTools);
 }
 
 Result<Path> guest_tool(std::string_view name) {

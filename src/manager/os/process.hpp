@@ -24,8 +24,9 @@ public:
     ChildProcess& operator=(ChildProcess&& other) noexcept;
 
     // Runs `words[0]`, a file, with the arguments `words`, in a session of its own. Standard streams lead
-    // nowhere.
-    bool start(const std::vector<std::string>& words, std::string& error);
+    // nowhere, but for an `input`.
+    bool start(const std::vector<std::string>& words, std::string& error,
+               HostDescriptor input = kNoDescriptor);
 
     int64_t id() const { return id_; }
     // For wait_for(): ready when the process has ended.
@@ -53,6 +54,10 @@ struct KernelStart {
 // Starts a kernel; `control` becomes the manager's end, non-blocking, of the connection to it. Returns false
 // with a message for the user.
 bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& control, std::string& error);
+
+// Starts the host's side of interop for an instance; `instance_end` becomes the stream that leads there. False with a
+// message.
+bool start_interop(const std::string& program, ChildProcess& process, UniqueFd& instance_end, std::string& error);
 
 // After a kernel's death: ends the processes that it has left, which are known by the lock of `folder` that
 // they still hold. Waits a moment for them to be gone. Returns how many there were.

@@ -3,6 +3,7 @@
 
 #include "manager/os/connection.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace lxss {
@@ -47,13 +48,17 @@ public:
     // reason.
     Connection connect(std::string& error) const;
 
+    // The host's service manager listens for this process, which then uses that listener. Known after open().
+    bool is_activated() const { return static_cast<bool>(activated_); }
+
     // The manager only, which holds kLockName. Throws std::runtime_error.
-    Listener listen() const;
-    // Nobody can connect any more.
+    Listener listen();
+    // Nobody can connect any more, unless the service manager listens, which then starts another manager.
     void remove_listener() const;
 
 private:
-    UniqueFd folder_;
+    UniqueFd folder_, activated_;
+    uint64_t bound_ = 0; // identity of our listener's name, which another manager's may have replaced
 };
 
 } // namespace lxss

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -59,26 +60,94 @@ bool prepare_instance_folder(const std::string& folder, bool& made_folder, std::
     return true;
 }
 
-UniqueFd lock_instance_folder(const std::string& folder, std::string& error) {
+bool adopt_instance_folder(const std::string& folder, std::string& error) {
+    UniqueFd descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    std::vector<std::string> names;
+    struct stat status;
+    if (!descriptor || !list_folder(descriptor.get(), names) || ::fstat(descriptor.get(), &status) != 0) {
+        error = "cannot open " + folder + ": " + std::strerror(errno);
+        return false;
+    }
+    struct stat root;
+    if (::fstatat(descriptor.get(), "rootfs", &root, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(root.st_mode)) {
+        error = folder + " holds no instance: it has no folder rootfs";
+        return false;
+    }
+    // What else is there would go with the instance when that is unregistered.
+    for (const std::string& name : names) {
+        if (name != "rootfs" && name != "lock" && name != "lxss.log" && name != "temp") {
+            error = folder + " holds more than an instance: '" + name + "'; move that elsewhere first";
+            return false;
+        }
+    }
+    if (status.st_uid != ::geteuid() || ::fchmod(descriptor.get(), 0700) != 0) {
+        error = folder + " belongs to another user";
+        return false;
+    }
+    return true;
+}
+
+bool is_free_folder(const std::string& folder) {
+    struct stat status;
+    if (::lstat(folder.c_str(), &status) != 0)
+        return errno == ENOENT;
+    UniqueFd descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    std::vector<std::string> names;
+    return descriptor && list_folder(descriptor.get(), names) && names.empty();
+}
+
+// With the extended attributes, in which VolFs keeps what the host's files cannot hold.
+static int copy_tree(const std::string& folder, const std::string& target) {
+    const pid_t pid = ::fork();
+    if (pid < 0)
+        return errno;
+    if (pid == 0) {
+        ::execlp("cp", "cp", "-dR", "--preserve=mode,timestamps,links,xattr", "--reflink=auto", "--",
+                 (folder + "/.").c_str(), target.c_str(), nullptr);
+        ::_exit(127);
+    }
+    int wait_status = 0;
+    while (::waitpid(pid, &wait_status, 0) < 0 && errno == EINTR) {
+    }
+    if (wait_status != 0)
+        return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 127 ? ENOEXEC : EIO;
+    UniqueFd descriptor(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return descriptor && ::syncfs(descriptor.get()) == 0 ? 0 : errno;
+}
+
+int move_instance_folder(const std::string& folder, const std::string& target, bool& copied) {
+    copied = false;
+    struct stat status;
+    const bool made = ::lstat(target.c_str(), &status) != 0;
+    if (const size_t slash = target.rfind('/'); slash > 0 && !make_folders(target.substr(0, slash)))
+        return errno;
+    if (::rename(folder.c_str(), target.c_str()) == 0)
+        return 0;
+    if (errno != EXDEV)
+        return errno;
+    if (made && ::mkdir(target.c_str(), 0700) != 0)
+        return errno;
+    copied = true;
+    const int failure = ::chmod(target.c_str(), 0700) != 0 ? errno : copy_tree(folder, target);
+    if (failure)
+        remove_instance_folder(target, made, 0);
+    return failure;
+}
+
+UniqueFd lock_instance_folder(const std::string& folder, bool& held, std::string& error) {
+    held = false;
     const std::string path = folder + "/lock";
     UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!lock) {
         error = "cannot open " + path + ": " + std::strerror(errno);
         return {};
     }
-    // Host processes of an instance that has just been killed take a moment to die.
-    int failure = ::flock(lock.get(), LOCK_EX | LOCK_NB);
-    for (int tries = 0; failure != 0 && errno == EWOULDBLOCK && tries < 100; ++tries) {
-        ::usleep(5'000);
-        failure = ::flock(lock.get(), LOCK_EX | LOCK_NB);
-    }
-    if (failure != 0) {
-        error = errno == EWOULDBLOCK
-                    ? "another lxss uses " + folder + " (its lock is held); end it there first"
-                    : "cannot lock " + path + ": " + std::strerror(errno);
-        return {};
-    }
-    return lock;
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
+        return lock;
+    held = errno == EWOULDBLOCK;
+    error = held ? "another lxss uses " + folder + " (its lock is held); end it there first"
+                 : "cannot lock " + path + ": " + std::strerror(errno);
+    return {};
 }
 
 // Guest folders may carry any mode; the owner can always give himself access again.

@@ -24,6 +24,16 @@ std::string data_folder() {
     return "";
 }
 
+std::string configuration_file() {
+    if (std::string home = environment("LXSS_HOME"); !home.empty())
+        return home + "/lxss.conf";
+    if (std::string folder = environment("XDG_CONFIG_HOME"); folder.starts_with('/'))
+        return folder + "/lxss/lxss.conf";
+    if (std::string home = environment("HOME"); !home.empty())
+        return home + "/.config/lxss/lxss.conf";
+    return "";
+}
+
 std::string runtime_folder() {
     if (std::string home = environment("LXSS_HOME"); !home.empty())
         return home + "/run";
@@ -46,9 +56,22 @@ std::string program_folder() {
     return program.substr(0, program.rfind('/'));
 }
 
-std::string guest_programs_folder() {
+// The folder that holds bin/, libexec/ and share/.
+static std::string installation() {
     const std::string programs = program_folder();
-    return programs.substr(0, programs.rfind('/')) + "/libexec/guest";
+    return programs.substr(0, programs.rfind('/'));
+}
+
+std::string guest_programs_folder() {
+    return installation() + "/libexec/guest";
+}
+
+std::string shared_file(const char* name) {
+    return installation() + "/share/lxss/" + name;
+}
+
+std::string helper_program(const char* name) {
+    return installation() + "/libexec/lxss/" + name;
 }
 
 std::string program_file(const char* name) {

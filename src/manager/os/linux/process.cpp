@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,7 +62,7 @@ static std::vector<char*> pointers_to(std::vector<std::string>& words) {
     return pointers;
 }
 
-bool ChildProcess::start(const std::vector<std::string>& words, std::string& error) {
+bool ChildProcess::start(const std::vector<std::string>& words, std::string& error, HostDescriptor input) {
     std::vector<std::string> copies = words;
     const std::vector<char*> argv = pointers_to(copies);
     const pid_t pid = ::fork();
@@ -71,7 +72,7 @@ bool ChildProcess::start(const std::vector<std::string>& words, std::string& err
     }
     if (pid == 0) {
         const int null = ::open("/dev/null", O_RDWR);
-        const int sources[3] = {null, null, null};
+        const int sources[3] = {input == kNoDescriptor ? null : input, null, null};
         run_program(sources, 3, argv.data());
     }
     id_ = pid;
@@ -129,7 +130,7 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     }
     if (pid == 0) {
         // lxkernel hands LXSS_* and WSL_* on to the instance's init; what is the manager's own stays here.
-        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE"})
+        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"})
             ::unsetenv(name);
         for (std::string& variable : environment)
             ::putenv(variable.data());
@@ -142,6 +143,17 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     process.id_ = pid;
     process.handle_ = open_process(pid);
     return true;
+}
+
+bool start_interop(const std::string& program, ChildProcess& process, UniqueFd& instance_end, std::string& error) {
+    int pair[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        error = std::string("cannot make a socket: ") + std::strerror(errno);
+        return false;
+    }
+    instance_end.reset(pair[0]);
+    const UniqueFd host_end(pair[1]);
+    return process.start({program}, error, host_end.get());
 }
 
 int kill_orphans_of(const std::string& folder) {

@@ -34,6 +34,23 @@ static bool peer_is_same_user(int socket) {
     return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == ::geteuid();
 }
 
+// The socket that systemd listens on for us (sd_listen_fds(3)), whose descriptors begin at 3.
+static UniqueFd socket_of_service_manager() {
+    const char* process = std::getenv("LISTEN_PID");
+    const char* count = std::getenv("LISTEN_FDS");
+    const bool ours = process && count && std::atoi(process) == ::getpid() && std::strcmp(count, "1") == 0;
+    for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
+        ::unsetenv(name);
+    int type = 0, listening = 0;
+    socklen_t length = sizeof type;
+    if (!ours || ::getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_SEQPACKET ||
+        ::getsockopt(3, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0 || !listening)
+        return {};
+    ::fcntl(3, F_SETFD, FD_CLOEXEC);
+    ::fcntl(3, F_SETFL, O_NONBLOCK);
+    return UniqueFd(3);
+}
+
 bool RuntimeFolder::open(std::string& error) {
     const std::string folder = runtime_folder();
     const char* home = std::getenv("LXSS_HOME");
@@ -58,6 +75,7 @@ bool RuntimeFolder::open(std::string& error) {
         return false;
     }
     folder_ = std::move(descriptor);
+    activated_ = socket_of_service_manager();
     return true;
 }
 
@@ -114,20 +132,32 @@ HostDescriptor Listener::waitable() const {
     return state_ ? state_->socket.get() : kNoDescriptor;
 }
 
-Listener RuntimeFolder::listen() const {
+// 0 when there is none.
+static uint64_t identity_of_socket(int folder) {
+    struct stat status;
+    return ::fstatat(folder, kSocketName, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_ino : 0;
+}
+
+Listener RuntimeFolder::listen() {
     auto state = std::make_unique<Listener::State>();
+    if (activated_) {
+        state->socket.reset(::fcntl(activated_.get(), F_DUPFD_CLOEXEC, 0));
+        return Listener(std::move(state));
+    }
     state->socket.reset(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = socket_address(folder_.get());
-    remove_listener(); // left by a manager that was killed; the lock says it is not in use
+    ::unlinkat(folder_.get(), kSocketName, 0); // left by a manager that was killed; the lock says it is not in use
     if (!state->socket ||
         ::bind(state->socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
         ::listen(state->socket.get(), SOMAXCONN) != 0)
         throw std::runtime_error(std::string("cannot listen in the runtime folder: ") + std::strerror(errno));
+    bound_ = identity_of_socket(folder_.get());
     return Listener(std::move(state));
 }
 
 void RuntimeFolder::remove_listener() const {
-    ::unlinkat(folder_.get(), kSocketName, 0);
+    if (bound_ != 0 && identity_of_socket(folder_.get()) == bound_)
+        ::unlinkat(folder_.get(), kSocketName, 0);
 }
 
 Listener::Status Listener::accept(Connection& connection) {

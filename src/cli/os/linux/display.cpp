@@ -1,0 +1,83 @@
+#include "cli/os/display.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+#include <sys/stat.h>
+
+namespace lxss {
+
+static std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+static bool is_socket(const std::string& path) {
+    struct stat status;
+    return ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+// Takes a 16-bit length and so many bytes (the X library's .Xauthority format: big-endian) off `rest`.
+static bool take_counted(std::string_view& rest, std::string& whole) {
+    if (rest.size() < 2)
+        return false;
+    const size_t length = 2 + (static_cast<uint8_t>(rest[0]) << 8 | static_cast<uint8_t>(rest[1]));
+    if (rest.size() < length)
+        return false;
+    whole += rest.substr(0, length);
+    rest.remove_prefix(length);
+    return true;
+}
+
+// The cookies in hexadecimal digits, each good for any host: the instance has another host name.
+static std::string cookies() {
+    std::string path = variable("XAUTHORITY");
+    if (path.empty())
+        path = variable("HOME") + "/.Xauthority";
+    std::ifstream file(path, std::ios::binary);
+    const std::string content{std::istreambuf_iterator<char>(file), {}};
+    std::string result;
+    for (std::string_view rest = content; rest.size() > 2 && content.size() <= 4096;) {
+        std::string entry = "\xff\xff"; // FamilyWild
+        rest.remove_prefix(2);
+        std::string address;
+        if (!take_counted(rest, address) || !take_counted(rest, entry) || !take_counted(rest, entry) ||
+            !take_counted(rest, entry))
+            break;
+        entry.insert(2, std::string(2, '\0')); // no address
+        result += entry;
+    }
+    std::string digits;
+    for (const char byte : result)
+        for (const int half : {static_cast<uint8_t>(byte) >> 4, byte & 15})
+            digits += "0123456789abcdef"[half];
+    return digits;
+}
+
+std::vector<std::string> display_environment() {
+    std::vector<std::string> environment;
+    if (const std::string display = variable("DISPLAY"); !display.empty()) {
+        // ":0", ":0.0" and "unix:0" are local; others go over the network as they are.
+        const size_t colon = display.rfind(':');
+        const bool is_local = colon == 0 || (colon != display.npos && display.substr(0, colon) == "unix");
+        const std::string socket =
+            is_local ? "/tmp/.X11-unix/X" + std::to_string(std::atoi(display.c_str() + colon + 1)) : "";
+        if (!is_local || is_socket(socket)) {
+            environment.push_back("LXSS_X11=" + display + "=" + socket);
+            if (const std::string digits = cookies(); !digits.empty())
+                environment.push_back("LXSS_XAUTHORITY=" + digits);
+        }
+    }
+    std::string pulse = variable("PULSE_SERVER");
+    if (pulse.starts_with("unix:"))
+        pulse = pulse.substr(5);
+    else if (pulse.empty() && !variable("XDG_RUNTIME_DIR").empty())
+        pulse = variable("XDG_RUNTIME_DIR") + "/pulse/native";
+    if (pulse.starts_with('/') && is_socket(pulse))
+        environment.push_back("LXSS_PULSE=" + pulse);
+    return environment;
+}
+
+} // namespace lxss

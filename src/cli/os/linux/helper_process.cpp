@@ -1,0 +1,61 @@
+#include "cli/os/helper_process.hpp"
+
+#include "cli/connection.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace lxss {
+
+HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe) : program_(words[0]) {
+    int pipe[2] = {-1, -1};
+    if (output_to_pipe && ::pipe2(pipe, O_CLOEXEC) != 0)
+        throw LauncherError(std::string("cannot make a pipe: ") + std::strerror(errno));
+    output_.reset(pipe[0]);
+    const UniqueFd input(pipe[1]);
+    std::vector<char*> argv;
+    for (const std::string& word : words)
+        argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    pid_ = ::fork();
+    if (pid_ < 0)
+        throw LauncherError(std::string("cannot start a process: ") + std::strerror(errno));
+    if (pid_ == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+        sigset_t none;
+        ::sigemptyset(&none);
+        ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        if (output_to_pipe)
+            ::dup2(input.get(), STDOUT_FILENO);
+        ::execvp(argv[0], argv.data());
+        ::dprintf(2, "lxss: cannot run %s: %s\n", argv[0], std::strerror(errno));
+        ::_exit(127);
+    }
+}
+
+HelperProcess::~HelperProcess() {
+    if (pid_ < 0)
+        return;
+    ::kill(pid_, SIGTERM);
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+void HelperProcess::finish() {
+    output_.reset();
+    int wait_status = 0;
+    while (::waitpid(pid_, &wait_status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    if (wait_status != 0)
+        throw LauncherError(program_ + (WIFSIGNALED(wait_status)
+                                            ? " was ended by signal " + std::to_string(WTERMSIG(wait_status))
+                                            : " failed with status " + std::to_string(WEXITSTATUS(wait_status))));
+}
+
+} // namespace lxss

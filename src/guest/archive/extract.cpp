@@ -1,0 +1,125 @@
+#include "extract.hpp"
+
+#include <archive_entry.h>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace lxss {
+
+static constexpr size_t kBlock = 256 * 1024;
+
+bool root_relative(std::string_view name, std::string& result) {
+    result.clear();
+    while (!name.empty()) {
+        const std::string_view part = name.substr(0, name.find('/'));
+        name.remove_prefix(std::min(part.size() + 1, name.size()));
+        if (part == "..")
+            return false;
+        if (part.empty() || part == ".")
+            continue;
+        if (!result.empty())
+            result += '/';
+        result += part;
+    }
+    if (result.empty())
+        result = ".";
+    return true;
+}
+
+static int copy_data(archive* reader, archive* writer, const std::string& shown) {
+    const void* block;
+    size_t size;
+    la_int64_t offset;
+    int result;
+    while ((result = archive_read_data_block(reader, &block, &size, &offset)) == ARCHIVE_OK)
+        if (archive_write_data_block(writer, block, size, offset) < ARCHIVE_OK)
+            return ARCHIVE_FATAL;
+    if (result != ARCHIVE_EOF && archive_errno(reader))
+        throw ArchiveError("'" + shown + "': " + archive_error_string(reader));
+    return result == ARCHIVE_EOF ? ARCHIVE_OK : result;
+}
+
+// `name` is the entry's, relative to the root.
+static void extract(archive* reader, archive* writer, archive_entry* entry, const std::string& name) {
+    const std::string shown = archive_entry_pathname(entry);
+    archive_entry_set_pathname(entry, name.c_str());
+    if (const char* link = archive_entry_hardlink(entry)) {
+        std::string target;
+        if (!root_relative(link, target))
+            throw ArchiveError("'" + shown + "': its hard link leads out of the tree");
+        archive_entry_set_hardlink(entry, target.c_str());
+    }
+    int result = archive_write_header(writer, entry);
+    if (result >= ARCHIVE_WARN && archive_entry_size(entry) > 0)
+        result = copy_data(reader, writer, shown);
+    result = std::min(result, archive_write_finish_entry(writer));
+    if (result >= ARCHIVE_OK)
+        return;
+    const char* text = archive_error_string(writer);
+    std::string problem = "'" + shown + "': " + (text ? text : "cannot be made");
+    if (archive_errno(writer) > 0)
+        problem += std::string(" (") + std::strerror(archive_errno(writer)) + ")";
+    if (result < ARCHIVE_WARN)
+        throw ArchiveError(problem);
+    complain("import", "warning: " + problem);
+}
+
+uint64_t extract_all(archive* reader, const ExtractOptions& options) {
+    Archive writer(archive_write_disk_new());
+    int flags = ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_ACL |
+                ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
+    if (!options.follow_links)
+        flags |= ARCHIVE_EXTRACT_SECURE_SYMLINKS;
+    archive_write_disk_set_options(writer.get(), flags);
+    uint64_t count = 0;
+    archive_entry* entry;
+    int result;
+    while ((result = archive_read_next_header(reader, &entry)) == ARCHIVE_OK || result == ARCHIVE_WARN) {
+        const std::string shown = archive_entry_pathname(entry) ? archive_entry_pathname(entry) : "";
+        std::string name;
+        if (shown.empty() || !root_relative(shown, name))
+            throw ArchiveError("'" + shown + "': the name leads out of the tree");
+        if (options.wanted && !options.wanted(name))
+            continue;
+        extract(reader, writer.get(), entry, name);
+        ++count;
+        if (options.after_entry)
+            options.after_entry();
+    }
+    if (result != ARCHIVE_EOF)
+        throw ArchiveError(std::string("the archive is damaged: ") + archive_error_string(reader));
+    // Folder modes and times are set at the end.
+    if (archive_write_close(writer.get()) < ARCHIVE_WARN)
+        throw ArchiveError(archive_error_string(writer.get()));
+    return count;
+}
+
+static Archive new_reader() {
+    Archive reader(archive_read_new());
+    archive_read_support_filter_all(reader.get());
+    archive_read_support_format_tar(reader.get());
+    return reader;
+}
+
+Archive open_tar(const std::string& path) {
+    Archive reader = new_reader();
+    if (archive_read_open_filename(reader.get(), path.c_str(), kBlock) != ARCHIVE_OK)
+        throw ArchiveError(path + " is not a tar archive: " + archive_error_string(reader.get()));
+    return reader;
+}
+
+static la_ssize_t read_within(archive*, void* outer, const void** buffer) {
+    static char bytes[kBlock];
+    *buffer = bytes;
+    return archive_read_data(static_cast<archive*>(outer), bytes, sizeof bytes);
+}
+
+Archive open_tar_within(archive* outer) {
+    Archive reader = new_reader();
+    if (archive_read_open(reader.get(), outer, nullptr, read_within, nullptr) != ARCHIVE_OK)
+        throw ArchiveError(std::string("this is not a tar archive: ") + archive_error_string(reader.get()));
+    return reader;
+}
+
+} // namespace lxss

@@ -1,0 +1,66 @@
+#include "manager/folder_helper.hpp"
+
+#include "manager/instance_folder.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+namespace lxss {
+
+using namespace std::chrono_literals;
+
+static constexpr int kLockSeconds = 10;
+static constexpr std::chrono::seconds kMoveMayTake = 3600s;
+
+std::vector<std::string> remove_words(const std::string& folder, bool made_folder) {
+    return {"--remove", folder, made_folder ? "--with-folder" : "--contents"};
+}
+
+std::vector<std::string> move_words(const std::string& folder, const std::string& target) {
+    return {"--move", folder, target};
+}
+
+std::vector<std::string> resume_move_words(const std::string& folder, const std::string& target,
+                                           bool target_made) {
+    return {"--resume-move", folder, target, target_made ? "--with-folder" : "--contents"};
+}
+
+static int move(const std::string& folder, const std::string& target) {
+    bool held = false, copied = false;
+    std::string error;
+    const UniqueFd lock = lock_instance_folder(folder, held, error);
+    if (!lock)
+        return held ? EBUSY : EIO;
+    const int failure = move_instance_folder(folder, target, copied);
+    return failure == 0 && copied ? kMovedByCopy : failure;
+}
+
+static int resume_move(const std::string& folder, const std::string& target, bool target_made) {
+    const auto deadline = std::chrono::steady_clock::now() + kMoveMayTake;
+    bool held = false;
+    std::string error;
+    // While the helper of the move goes on, it holds the lock.
+    while (std::filesystem::exists(folder + "/rootfs")) {
+        const UniqueFd lock = lock_instance_folder(folder, held, error);
+        if (lock && std::filesystem::exists(folder + "/rootfs"))
+            return remove_instance_folder(target, target_made, 0) == 0 ? kUndone : EIO;
+        if (!lock && (!held || std::chrono::steady_clock::now() > deadline))
+            return EBUSY;
+        std::this_thread::sleep_for(50ms);
+    }
+    return 0;
+}
+
+std::optional<int> run_folder_helper(const std::vector<std::string>& words) {
+    if (words.size() == 3 && words[0] == "--remove")
+        return remove_instance_folder(words[1], words[2] == "--with-folder", kLockSeconds);
+    if (words.size() == 3 && words[0] == "--move")
+        return move(words[1], words[2]);
+    if (words.size() == 4 && words[0] == "--resume-move")
+        return resume_move(words[1], words[2], words[3] == "--with-folder");
+    return std::nullopt;
+}
+
+} // namespace lxss
