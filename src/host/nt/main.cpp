@@ -111,8 +111,12 @@ void check(const Result<void>& result, std::string_view what) {
 char** copy_environment() {
     static char text[64 * 1024];
     static char* entries[512];
+    static base::FixedWriter<300> hostname;
+    base::print(hostname, "LXSS_HOSTNAME={}", g_options.hostname);
+    hostname.put('\0');
     const wchar_t* block = GetEnvironmentStringsW();
     usize used = 0, count = 0;
+    entries[count++] = hostname.data();
     while (block && *block && count + 1 < base::array_size(entries)) {
         usize length = 0;
         while (block[length])
