@@ -146,11 +146,11 @@ void sleep_ms(u64 milliseconds) {
 }
 
 bool run_all() {
-    //TMP run_list(kMemoryTests);
-    //TMP run_list(kWaitTests);
-    //TMP run_list(kProcessTests);
+    run_list(kMemoryTests);
+    run_list(kWaitTests);
+    run_list(kProcessTests);
     run_list(kFileTests);
-    //TMP run_list(kSocketTests);
+    run_list(kSocketTests);
     print_line(shared().failures == 0 ? "all passed" : "some failed");
     return shared().failures == 0;
 }
