@@ -36,7 +36,8 @@ int check(const std::string& name, bool repair) {
     if (!entry || entry->state != RegistryState::Installed)
         return fail("there is no instance named '" + name + "'");
     std::string error;
-    const UniqueFd lock = lock_instance_folder(entry->folder, error);
+    bool held = false;
+    const UniqueFd lock = lock_instance_folder(entry->folder, held, error);
     if (!lock)
         return fail(error + "; end it first: lxss --terminate " + name);
     const UniqueFd root(::open((entry->folder + "/rootfs").c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

@@ -1,5 +1,7 @@
 // lxkernel.exe: the instance host. It builds the arena, boots lxcore in it, and stays as the parent of every pico process.
 #include "abi/errno.hpp"
+#include "host/control/control.hpp"
+#include "host/nt/control.hpp"
 #include "host/nt/engine_port.hpp"
 #include "host/nt/files_state.hpp"
 #include "host/nt/processes.hpp"
@@ -16,14 +18,15 @@ namespace {
 
 constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR [--log=FILE] [--name=NAME] [--hostname=NAME] [--no-init]\n"
-    "                --run PROGRAM [ARGUMENT]...\n"
-    "Hosts one lxss instance. --run starts a program of the guest tools' folder with this program's standard streams, and\n"
+    "                --control=HANDLE [--log-handle=HANDLE] | --run PROGRAM [ARGUMENT]...\n"
+    "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on HANDLE; or --run starts a program of the guest tools' folder with this program's standard streams, and\n"
     "ends the instance with it.\n";
 
 struct Options {
     const char* root = nullptr;
     const char* tools = nullptr;
     const char* log = nullptr;
+    HANDLE control = nullptr, log_handle = nullptr; // inherited
     std::string_view name = "instance";
     std::string_view hostname;
     bool no_init = false;
@@ -47,6 +50,17 @@ HANDLE open_folder(const char* path) {
     return open_path(path, FILE_LIST_DIRECTORY | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
 }
 
+HANDLE parse_handle(const char* text) {
+    u64 value = 0;
+    for (; *text; ++text) {
+        const bool is_digit = *text >= '0' && *text <= '9';
+        if (!is_digit && !(*text >= 'a' && *text <= 'f'))
+            fail(text, "not a handle");
+        value = value << 4 | static_cast<u64>(is_digit ? *text - '0' : *text - 'a' + 10);
+    }
+    return reinterpret_cast<HANDLE>(value);
+}
+
 void parse_options(const Arguments& arguments) {
     const auto value_of = [](std::string_view argument, std::string_view name) -> const char* {
         return argument.starts_with(name) ? argument.data() + name.size() : nullptr;
@@ -59,6 +73,10 @@ void parse_options(const Arguments& arguments) {
             g_options.tools = text;
         else if (const char* text = value_of(argument, "--log="))
             g_options.log = text;
+        else if (const char* text = value_of(argument, "--control="))
+            g_options.control = parse_handle(text);
+        else if (const char* text = value_of(argument, "--log-handle="))
+            g_options.log_handle = parse_handle(text);
         else if (const char* text = value_of(argument, "--name="))
             g_options.name = text;
         else if (const char* text = value_of(argument, "--hostname="))
@@ -76,8 +94,8 @@ void parse_options(const Arguments& arguments) {
             fail(argument, "unknown option (see --help)");
         }
     }
-    if (!g_options.root || !g_options.tools || g_options.run_count < 1)
-        fail("missing options", "--root, --guest-dir and --run are needed (see --help)");
+    if (!g_options.root || !g_options.tools || (g_options.run_count < 1) == !g_options.control)
+        fail("missing options", "--root, --guest-dir and either --control or --run are needed (see --help)");
     if (g_options.hostname.empty())
         g_options.hostname = g_options.name;
 }
@@ -93,8 +111,12 @@ void check(const Result<void>& result, std::string_view what) {
 char** copy_environment() {
     static char text[64 * 1024];
     static char* entries[512];
+    static base::FixedWriter<300> hostname;
+    base::print(hostname, "LXSS_HOSTNAME={}", g_options.hostname);
+    hostname.put('\0');
     const wchar_t* block = GetEnvironmentStringsW();
     usize used = 0, count = 0;
+    entries[count++] = hostname.data();
     while (block && *block && count + 1 < base::array_size(entries)) {
         usize length = 0;
         while (block[length])
@@ -180,8 +202,16 @@ void run_instance(void* argument) {
     check(lxcore::start_kernel_threads(), "kernel threads");
     if (!g_options.no_init)
         check(lxcore::start_init(g_options.hostname, copy_environment()), "start of init");
-    start_run();
-    wait_for_end();
+    if (!g_options.control) {
+        start_run();
+        wait_for_end();
+    }
+    use_control_pipe(g_options.control);
+    const auto reporter = lxcore::create_kernel_thread([](ThreadBlock&) { control::report_sessions(); });
+    if (reporter.is_error())
+        fail("session thread", abi::errno_text(reporter.error()));
+    control::send_ready();
+    control::serve_control();
 }
 
 } // namespace
@@ -192,7 +222,8 @@ void lx_main(const host::nt::Arguments& arguments) {
     using namespace host;
     using namespace host::nt;
     parse_options(arguments);
-    const HANDLE log = g_options.log ? open_path(g_options.log, FILE_APPEND_DATA | SYNCHRONIZE, OPEN_ALWAYS, 0)
+    const HANDLE log = g_options.log_handle ? g_options.log_handle
+                       : g_options.log      ? open_path(g_options.log, FILE_APPEND_DATA | SYNCHRONIZE, OPEN_ALWAYS, 0)
                                      : GetStdHandle(STD_ERROR_HANDLE);
     prepare_instance(arena_size(), log);
     lxcore::initialize_arena(shared().arena_bytes);

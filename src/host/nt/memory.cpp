@@ -524,7 +524,7 @@ static Result<void> do_advise(u64 address, u64 length, i32 advice) {
     });
     // What was read from a file cannot be had anew here.
     if (has_file_pages)
-        return Errno::EINVAL;
+        return Errno::EOPNOTSUPP;
     for_each_part(address, address + length, [&](View& view, u64 first, u64 count) {
         if (view.kind != ViewKind::Private)
             return;

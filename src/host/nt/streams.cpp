@@ -57,6 +57,7 @@ void take_thread_slot() {
 DWORD WINAPI read_stream(void* argument) {
     take_thread_slot();
     auto& relay = *static_cast<Relay*>(argument);
+    HANDLE done = CreateEventW(nullptr, TRUE, FALSE, nullptr);
     while (relay.is_open.load()) {
         const u32 turn = relay.turn.load();
         const Piece piece = free_piece(relay);
@@ -65,17 +66,21 @@ DWORD WINAPI read_stream(void* argument) {
                 (void)wait(word_of(relay.turn), turn, kNoDeadline);
             continue;
         }
-        DWORD got = 0;
-        const bool is_read = ReadFile(reinterpret_cast<HANDLE>(relay.object), piece.data, piece.length, &got, nullptr);
-        const DWORD error = is_read ? ERROR_SUCCESS : GetLastError();
-        if (error == ERROR_OPERATION_ABORTED)
+        IO_STATUS_BLOCK io{};
+        NTSTATUS status = NtReadFile(reinterpret_cast<HANDLE>(relay.object), done, nullptr, nullptr, &io, piece.data,
+                                     piece.length, nullptr, nullptr);
+        if (status == STATUS_PENDING) { // the client opened it for overlapped operation
+            (void)NtWaitForSingleObject(done, FALSE, nullptr);
+            status = io.Status;
+        }
+        if (status == STATUS_CANCELLED)
             continue; // the last handle was closed
+        if (status >= 0 && io.Information == 0)
+            continue; // an empty message is no end
         relay.wanted.store(0);
-        relay.head.fetch_add(got);
-        // A message of no bytes is no end.
-        if (error != ERROR_SUCCESS && error != ERROR_MORE_DATA)
-            relay.is_ended.store(1);
-        else if (got == 0 && GetFileType(reinterpret_cast<HANDLE>(relay.object)) != FILE_TYPE_PIPE)
+        if (status >= 0 || status == STATUS_BUFFER_OVERFLOW)
+            relay.head.fetch_add(static_cast<u32>(io.Information));
+        else
             relay.is_ended.store(1);
         set_event(relay.event, true);
         if (relay.is_ended.load())
@@ -86,6 +91,7 @@ DWORD WINAPI read_stream(void* argument) {
         if (relay.is_open.load())
             (void)wait(word_of(relay.turn), turn, kNoDeadline);
     }
+    NtClose(done);
     NtClose(reinterpret_cast<HANDLE>(relay.object));
     NtClose(reinterpret_cast<HANDLE>(relay.thread));
     drop_user(relay);
@@ -146,6 +152,7 @@ u64 start_relay(HANDLE object, HANDLE event, bool reads) {
         relay.head.store(0);
         relay.tail.store(0);
         relay.is_ended.store(0);
+        relay.writes = !reads;
         relay.is_open.store(1);
         HANDLE thread = CreateThread(nullptr, kGranule, reads ? read_stream : write_stream, &relay, CREATE_SUSPENDED, nullptr);
         if (!thread) {
@@ -217,6 +224,20 @@ void end_stream(u64 extra) {
                 cancel_read(*relay);
         }
         drop_user(*relay);
+    }
+}
+
+void drain_streams() {
+    constexpr DWORD kPatienceMs = 5'000;
+    for (DWORD waited = 0; waited < kPatienceMs; waited += 5) {
+        bool is_empty = true;
+        for (Relay& relay : relays().relays)
+            // (Of a reading one, the thread's end is the head.)
+            is_empty = is_empty && (relay.users.load() == 0 || !relay.writes || relay.is_ended.load() ||
+                                    relay.head.load() == relay.tail.load());
+        if (is_empty)
+            return;
+        Sleep(5);
     }
 }
 

@@ -20,6 +20,7 @@ struct Relay {
     std::atomic<u32> turn;    // changed whenever the thread shall look again
     std::atomic<u32> head, tail; // bytes put in, taken out; only the producer and the consumer change theirs
     std::atomic<u32> is_ended; // reading: no more will come; writing: nobody reads
+    u32 writes;                // towards the stream
     SharedLock lock;           // of the guest's end
     u64 object;                // the stream, a handle of the instance host
     u64 thread;                // reading: the thread's handle
@@ -42,6 +43,9 @@ inline Relay* writing_relay(u64 extra) { return extra >> 16 ? &relays().relays[(
 
 void keep_stream(u64 extra); // one more handle
 void end_stream(u64 extra);  // one less
+
+// In the instance host, at its end: waits until what the guest has written is with its readers, as long as they read.
+void drain_streams();
 
 // What is ready of abi::POLL* `events`. Asks for data when that is among them and there is none.
 u32 stream_readiness(u64 extra, u32 events);
