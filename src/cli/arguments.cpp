@@ -17,7 +17,8 @@ void Reader::end(const std::string& option) {
 
 // Verbs of one instance, which --distribution may name as well.
 static bool takes_distribution(Verb verb) {
-    return verb == Verb::DebugShell || verb == Verb::SystemInfo || verb == Verb::Mount || verb == Verb::Unmount;
+    return verb == Verb::DebugShell || verb == Verb::SystemInfo || verb == Verb::Mount ||
+           verb == Verb::Unmount;
 }
 
 Arguments parse_arguments(const std::vector<std::string>& words) {

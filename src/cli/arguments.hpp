@@ -28,6 +28,7 @@ enum class Verb {
     Status,
     SystemInfo,
     DebugShell,
+    Check,
     Version,
     Help,
 };
@@ -43,13 +44,13 @@ struct Arguments {
     Verb verb = Verb::Run;
     std::string instance; // the verb's instance; "" is the default one. Install: the catalog's name
     std::string user;     // Run: "" is the instance's default user. SetUser: the new one
-    std::string folder;   // Run: --cd. Import, ImportInPlace, Move, Install: the instance's. Mount: the host's
-    std::string file;     // Import, Export, Install; "-" is standard input or output
-    std::string name;     // Install, Rename: of the new instance. Mount, Unmount: below /mnt
-    std::string options;  // Mount: of the file system
-    std::string format;   // Export: compression, "" goes by the file's suffix
+    std::string folder;  // Run: --cd. Import, ImportInPlace, Move, Install: the instance's. Mount: the host's
+    std::string file;    // Import, Export, Install; "-" is standard input or output
+    std::string name;    // Install, Rename: of the new instance. Mount, Unmount: below /mnt
+    std::string options; // Mount: of the file system
+    std::string format;  // Export: compression, "" goes by the file's suffix
     RunMode mode = RunMode::Login;
-    std::vector<std::string> words;
+    std::vector<std::string> words; // Run, Check
     bool trace = false, trace_summary = false;
     std::string trace_file;
     bool list_verbose = false, list_quiet = false, list_running = false, list_all = false;

@@ -43,7 +43,8 @@ private:
             return; // receive_reply() blocks
         for (;;) {
             bool has_reply = false;
-            if (!wait_for_reply(connection_.waitable(), events_, hung_up_ ? kHangupMilliseconds : -1, has_reply))
+            if (!wait_for_reply(connection_.waitable(), events_, hung_up_ ? kHangupMilliseconds : -1,
+                                has_reply))
                 throw LauncherError("the terminal has been closed", 128 + kHangupSignal);
             if (has_reply)
                 return;

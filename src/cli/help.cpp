@@ -47,6 +47,7 @@ Verbs:
   -s, --set-default NAME            make NAME the default instance
   -t, --terminate NAME              end everything that runs in NAME
   --shutdown [--force]              end every instance, and the session manager
+  --check NAME [--repair]           look for damage in the files of NAME, which must not run; put it right
   --unregister NAME                 remove the instance and all its files
   --status, --system-info           what is set, and what runs
   --debug-shell                     a root shell that needs nothing of the instance's own settings

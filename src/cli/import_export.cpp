@@ -39,8 +39,9 @@ void import_file(const std::string& name, const std::string& folder, const std::
     if (!kind_of(archive.get()).is_folder)
         return import_archive(name, folder, archive.get(), false);
     if (!file_exists(file + "/oci-layout"))
-        throw LauncherError(file + " is a folder and no OCI image layout; name an archive, or register a folder "
-                                   "that holds an instance with --import-in-place");
+        throw LauncherError(file +
+                            " is a folder and no OCI image layout; name an archive, or register a folder "
+                            "that holds an instance with --import-in-place");
     HelperProcess tar({"tar", "--create", "--file=-", "--directory=" + file, "--", "."});
     import_archive(name, folder, tar.output(), false);
     tar.finish();

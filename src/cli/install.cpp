@@ -52,7 +52,8 @@ void make_instance(const Distribution& distribution, const std::string& name, co
     if (source.starts_with("/"))
         return import_file(name, folder, source);
     // With its checksum in the name, so that a file that is there already is the right one.
-    HelperProcess fetch({helper_program("lxss-fetch"), source, distribution.checksum, distribution.cache_file}, false);
+    HelperProcess fetch(
+        {helper_program("lxss-fetch"), source, distribution.checksum, distribution.cache_file}, false);
     fetch.finish();
     import_file(name, folder, distribution.cache_file);
     remove_file(distribution.cache_file);
@@ -89,10 +90,11 @@ int install_instance(const Arguments& arguments) {
                                               : same_instance_name(item.name, arguments.instance);
         });
         if (found == distributions.end())
-            throw LauncherError(arguments.instance.empty()
-                                    ? "the catalog has no default distribution; 'lxss --list --online' names them"
-                                    : "there is no distribution '" + arguments.instance +
-                                          "' in the catalog; 'lxss --list --online' names them");
+            throw LauncherError(
+                arguments.instance.empty()
+                    ? "the catalog has no default distribution; 'lxss --list --online' names them"
+                    : "there is no distribution '" + arguments.instance +
+                          "' in the catalog; 'lxss --list --online' names them");
         if (name.empty())
             name = found->name;
         if (talks)

@@ -2,7 +2,9 @@
 #include "cli/connection.hpp"
 #include "cli/conversation.hpp"
 #include "cli/os/streams.hpp"
+#include "cli/os/helper_process.hpp"
 #include "cli/verbs.hpp"
+#include "manager/paths.hpp"
 
 #include <cstdio>
 
@@ -37,6 +39,12 @@ static int dispatch(const Arguments& arguments) {
     case Verb::Mount:
     case Verb::Unmount:
         return run_tool(arguments);
+    case Verb::Check: {
+        // A program of its own: it reads the registry and the tree, which the launcher is too small for.
+        std::vector<std::string> words = {"--check"};
+        words.insert(words.end(), arguments.words.begin(), arguments.words.end());
+        throw LauncherError(replace_program(program_file("lxss-check"), words));
+    }
     case Verb::Status:
         return print_status();
     case Verb::Version:

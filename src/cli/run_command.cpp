@@ -4,8 +4,8 @@
 #include "cli/verbs.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 
 namespace lxss {
@@ -84,10 +84,14 @@ int run_tool(const Arguments& arguments) {
     case Verb::SystemInfo:
         request.arguments.push_back("system-info");
         break;
-    case Verb::Mount:
-        request.arguments.insert(request.arguments.end(),
-                                 {"mount", whole_folder_name(arguments.folder), arguments.name, arguments.options});
+    case Verb::Mount: {
+        const std::string& folder = arguments.folder;
+        const bool is_drive = folder.size() == 2 && folder[1] == ':';
+        request.arguments.insert(
+            request.arguments.end(),
+            {"mount", is_drive ? folder : whole_folder_name(folder), arguments.name, arguments.options});
         break;
+    }
     case Verb::Unmount:
         request.arguments.insert(request.arguments.end(), {"unmount", arguments.name});
         break;
@@ -117,7 +121,8 @@ int run_command(const Arguments& arguments) {
     if (arguments.mode == RunMode::Login) {
         request.header.flags |= kClientRunLogin;
     } else if (arguments.mode != RunMode::Exec) {
-        request.header.flags |= kClientRunShell | (arguments.mode == RunMode::LoginShell ? kClientRunLogin : 0);
+        request.header.flags |=
+            kClientRunShell | (arguments.mode == RunMode::LoginShell ? kClientRunLogin : 0);
         request.arguments.push_back(joined(arguments.words));
     } else {
         request.arguments.insert(request.arguments.end(), arguments.words.begin(), arguments.words.end());

@@ -159,8 +159,13 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
     } else if (option == "--import") {
         named(Verb::Import);
         arguments.folder = not_empty(reader.value(option, "a folder for the instance"), "the folder");
-        arguments.file = not_empty(
-            reader.value(option, "the name of an archive, or - for standard input"), "the archive");
+        arguments.file =
+            not_empty(reader.value(option, "the name of an archive, or - for standard input"), "the archive");
+        if (!reader.done() && reader.peek() == "--version") {
+            reader.take();
+            if (reader.value("--version", "1") != "1")
+                throw UsageError("there is one kind of instance here, which is wsl.exe's version 1");
+        }
     } else if (option == "--import-in-place") {
         named(Verb::ImportInPlace);
         arguments.folder = not_empty(reader.value(option, "the folder of an instance"), "the folder");
@@ -186,13 +191,17 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
         arguments.verb = Verb::SystemInfo;
     } else if (option == "--debug-shell") {
         arguments.verb = Verb::DebugShell;
+    } else if (option == "--check") {
+        arguments.verb = Verb::Check;
+        arguments.words = reader.rest();
     } else if (option == "--version" || option == "-v") {
         arguments.verb = Verb::Version;
     } else if (option == "-h" || option == "--help") {
         arguments.verb = Verb::Help;
     } else if (option == "--set-version" || option == "--set-default-version" || option == "--update" ||
                option == "--uninstall") {
-        throw UsageError("'" + option + "' of wsl.exe has no meaning here: there is one kind of instance, and "
+        throw UsageError("'" + option +
+                         "' of wsl.exe has no meaning here: there is one kind of instance, and "
                          "lxss itself is installed and updated as any program of this system");
     } else {
         return false;

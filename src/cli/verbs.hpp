@@ -27,8 +27,9 @@ int simple_request(const Arguments& arguments);
 // --debug-shell, --mount, --unmount, --system-info: init of the instance does it, as root.
 int run_tool(const Arguments& arguments);
 
-// Makes an instance in `folder` ("": the user's folder for instances) from an open archive, or from a file, "-", or
-// the folder of an OCI image layout. With `set_up` the archive brings packages and a script that installs them.
+// Makes an instance in `folder` ("": the user's folder for instances) from an open archive, or from a file,
+// "-", or the folder of an OCI image layout. With `set_up` the archive brings packages and a script that
+// installs them.
 void import_archive(const std::string& name, const std::string& folder, HostDescriptor archive, bool set_up);
 void import_file(const std::string& name, const std::string& folder, const std::string& file);
 

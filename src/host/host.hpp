@@ -79,7 +79,8 @@ Result<void> discard_arena(u64 address, u64 length);
 
 // ---- address space of the calling pico process -------------------------------------------------------------
 // Addresses and lengths are multiples of 4 KiB and lie in guest memory. `protection` is abi::PROT_* bits.
-// map_* replace whatever lies there (lxcore keeps the map of what is used).
+// map_* replace whatever lies there (lxcore keeps the map of what is used). Shared mappings take whole units of
+// base::kMappingUnit; EINVAL when one shares a unit with something else.
 
 Result<void> map_anonymous(u64 address, u64 length, u32 protection);
 // Memory that this pico process and its later forks share.
@@ -92,7 +93,8 @@ Result<void> unmap(u64 address, u64 length);
 Result<void> protect(u64 address, u64 length, u32 protection);
 // Moves pages; the target range holds nothing. new_length may be larger than old_length.
 Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length);
-// advice: abi::MADV_DONTNEED and MADV_FREE give zeroed (or file) pages; others are hints.
+// advice: abi::MADV_DONTNEED and MADV_FREE give zeroed (or file) pages; others are hints. EOPNOTSUPP where the pages of a private
+// file mapping can be had again by map_file() only.
 Result<void> advise(u64 address, u64 length, i32 advice);
 // flags: abi::MS_*.
 Result<void> sync_mapping(u64 address, u64 length, i32 flags);

@@ -1,5 +1,5 @@
-// lxss-fetch URL SHA256 FILE: loads a file and checks it. What an earlier call has left in FILE.partial is gone on with.
-// Progress is shown on a terminal. Exits with 0 when FILE is there and has the checksum.
+// lxss-fetch URL SHA256 FILE: loads a file and checks it. What an earlier call has left in FILE.partial is
+// gone on with. Progress is shown on a terminal. Exits with 0 when FILE is there and has the checksum.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,7 +22,8 @@ static std::string sha256_of(const fs::path& path) {
     sha256_init(&context);
     std::vector<char> block(256 * 1024);
     while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
-        sha256_update(&context, static_cast<size_t>(file.gcount()), reinterpret_cast<const uint8_t*>(block.data()));
+        sha256_update(&context, static_cast<size_t>(file.gcount()),
+                      reinterpret_cast<const uint8_t*>(block.data()));
     uint8_t digest[SHA256_DIGEST_SIZE];
     sha256_digest(&context, sizeof digest, digest);
     std::string text;
@@ -45,7 +46,8 @@ static size_t write_block(char* data, size_t, size_t length, void* user) {
         transfer.started = true;
         long status = 0;
         curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
-        if (status == 200 && (std::fseek(transfer.file, 0, SEEK_SET) != 0 || ::ftruncate(::fileno(transfer.file), 0) != 0))
+        if (status == 200 &&
+            (std::fseek(transfer.file, 0, SEEK_SET) != 0 || ::ftruncate(::fileno(transfer.file), 0) != 0))
             return 0;
     }
     return std::fwrite(data, 1, length, transfer.file);
@@ -54,15 +56,16 @@ static size_t write_block(char* data, size_t, size_t length, void* user) {
 static int show_progress(void* user, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
     const auto before = *static_cast<const curl_off_t*>(user);
     if (total > 0)
-        std::fprintf(stderr, "\rLoading: %3d%%, %lld MiB\033[K", static_cast<int>((before + now) * 100 / (before + total)),
+        std::fprintf(stderr, "\rLoading: %3d%%, %lld MiB\033[K",
+                     static_cast<int>((before + now) * 100 / (before + total)),
                      static_cast<long long>((before + now) >> 20));
     return 0;
 }
 
 static CURLcode load(const char* url, const fs::path& partial) {
     // Reading and writing, so that the position is ours; "ab" would always append.
-    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(partial.c_str(), fs::exists(partial) ? "r+b" : "w+b"),
-                                                     &std::fclose);
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(
+        std::fopen(partial.c_str(), fs::exists(partial) ? "r+b" : "w+b"), &std::fclose);
     if (!file || std::fseek(file.get(), 0, SEEK_END) != 0)
         return CURLE_WRITE_ERROR;
     curl_off_t before = std::ftell(file.get());
@@ -106,13 +109,14 @@ int main(int argc, char** argv) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     const CURLcode result = load(argv[1], partial);
     if (result != CURLE_OK) {
-        std::fprintf(stderr, "lxss-fetch: cannot load %s: %s; the next try goes on where this one ended\n", argv[1],
-                     curl_easy_strerror(result));
+        std::fprintf(stderr, "lxss-fetch: cannot load %s: %s; the next try goes on where this one ended\n",
+                     argv[1], curl_easy_strerror(result));
         return 1;
     }
     if (sha256_of(partial) != checksum) {
         fs::remove(partial, failure);
-        std::fprintf(stderr, "lxss-fetch: %s does not have the checksum of the catalog; it was removed\n", argv[1]);
+        std::fprintf(stderr, "lxss-fetch: %s does not have the checksum of the catalog; it was removed\n",
+                     argv[1]);
         return 1;
     }
     fs::rename(partial, target, failure);

@@ -18,17 +18,17 @@ enum class ClientMessage : uint32_t {
     // lxss -> lxssd. `arguments` below are the strings of the packet.
     Run =
         1, // instance or "", user or "", folder or "", then the words; descriptors 0, 1, 2 and perhaps trace
-    WindowSize = 2, // rows, columns
-    Signal = 3,     // value: Linux signal number
-    List = 4,       // answered by Item packets, then Done
-    SetDefault = 5, // instance
-    Terminate = 6,  // instance
-    Shutdown = 7,   // flag kClientForce; ends every instance, then lxssd
-    Unregister = 8, // instance
-    Import = 9, // name, absolute folder or "" (in the user's instance folder), archive size or "";
-                // descriptors: archive, stdout, stderr
-    Export = 10,    // instance, compression ("none", "gzip", ...); descriptors: stdin, archive, stderr
-    SetUser = 11,   // instance, user name: the instance's default user
+    WindowSize = 2,     // rows, columns
+    Signal = 3,         // value: Linux signal number
+    List = 4,           // answered by Item packets, then Done
+    SetDefault = 5,     // instance
+    Terminate = 6,      // instance
+    Shutdown = 7,       // flag kClientForce; ends every instance, then lxssd
+    Unregister = 8,     // instance
+    Import = 9,         // name, absolute folder or "" (in the user's instance folder), archive size or "";
+                        // descriptors: archive, stdout, stderr
+    Export = 10,        // instance, compression ("none", "gzip", ...); descriptors: stdin, archive, stderr
+    SetUser = 11,       // instance, user name: the instance's default user
     ImportInPlace = 12, // name, absolute folder that holds an instance
     Rename = 13,        // instance, new name
     Move = 14,          // instance, absolute folder
@@ -47,7 +47,8 @@ enum class ClientMessage : uint32_t {
 constexpr uint32_t kClientTerminalMask = 7;
 constexpr uint32_t kClientTrace = 1u << 3;
 constexpr uint32_t kClientTraceSummary = 1u << 4;
-// How the words are run; kClientRunShell: through the user's shell -c, a login shell with both; neither: directly.
+// How the words are run; kClientRunShell: through the user's shell -c, a login shell with both; neither:
+// directly.
 constexpr uint32_t kClientRunLogin = 1u << 8;
 constexpr uint32_t kClientRunShell = 1u << 9;
 

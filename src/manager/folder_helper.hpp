@@ -7,16 +7,18 @@
 
 namespace lxss {
 
-// Exit codes beside errno values, which are smaller: the move had to copy; a move that was cut short was undone.
+// Exit codes beside errno values, which are smaller: the move had to copy; a move that was cut short was
+// undone.
 inline constexpr int kMovedByCopy = 250;
 inline constexpr int kUndone = 251;
 
 // Command lines for run_folder_helper().
 std::vector<std::string> remove_words(const std::string& folder, bool made_folder);
 std::vector<std::string> move_words(const std::string& folder, const std::string& target);
-// After a manager's death in the middle: ends as the move itself does when it had gone through, else removes what is
-// in the target.
-std::vector<std::string> resume_move_words(const std::string& folder, const std::string& target, bool target_made);
+// After a manager's death in the middle: ends as the move itself does when it had gone through, else removes
+// what is in the target.
+std::vector<std::string> resume_move_words(const std::string& folder, const std::string& target,
+                                           bool target_made);
 
 // Does the work and returns the exit code; nothing when `words` ask for no such work.
 std::optional<int> run_folder_helper(const std::vector<std::string>& words);

@@ -1,9 +1,9 @@
 // The control protocol between the session manager (lxssd) and an instance host (lxkernel).
 //
-// Transport: one connected SOCK_SEQPACKET UNIX socket, created by lxssd and inherited by lxkernel (--control-fd).
-// Each packet is one Header followed by its payload; host descriptors travel beside it as SCM_RIGHTS.
-// The structures are plain and fixed-size so that the freestanding side can read them without a runtime.
-// A packet that is malformed (unknown type, lengths that do not add up) is logged and dropped.
+// Transport: one connected SOCK_SEQPACKET UNIX socket, created by lxssd and inherited by lxkernel
+// (--control-fd). Each packet is one Header followed by its payload; host descriptors travel beside it as
+// SCM_RIGHTS. The structures are plain and fixed-size so that the freestanding side can read them without a
+// runtime. A packet that is malformed (unknown type, lengths that do not add up) is logged and dropped.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,19 @@ namespace lxss::protocol {
 
 constexpr uint32_t kMaxPacketBytes = 192 * 1024;
 
+// On Windows the transport is one message pipe, whose end lxkernel.exe inherits (--control=HANDLE, hexadecimal), opened for
+// overlapped operation. Handles travel as values that are valid in the receiver, into which the sender has duplicated them. Each
+// message is this, then the packet.
+constexpr uint32_t kMaxPipeHandles = 4;
+struct PipeHead {
+    uint32_t handle_count;
+    uint32_t reserved;
+    uint64_t handles[kMaxPipeHandles];
+};
+
 enum class MessageType : uint32_t {
     // lxssd -> lxkernel
-    Run = 1,        // RunRequest + strings; descriptors: stdin, stdout, stderr, and trace when kRunTrace is set
+    Run = 1, // RunRequest + strings; descriptors: stdin, stdout, stderr, and trace when kRunTrace is set
     WindowSize = 2, // WindowSizeRequest
     Hangup = 3,     // SessionRequest: the client has gone; treat as a closed terminal (SIGHUP, then SIGKILL)
     Signal = 4,     // SignalRequest: deliver to the session's foreground process group
@@ -44,8 +54,8 @@ constexpr uint32_t kRunTrace = 1u << 3;        // strace-like lines to the fourt
 constexpr uint32_t kRunTraceSummary = 1u << 4; // with kRunTrace: counts and times at the end instead of lines
 
 // Payload of Run: this structure, then `program` NUL, then argument_count strings, then environment_count
-// strings, each ended by NUL. `program` is the name of a file in the guest tools folder (--guest-dir), such as
-// "init"; it is run with the instance's root as its root, with uid 0, in a new session.
+// strings, each ended by NUL. `program` is the name of a file in the guest tools folder (--guest-dir), such
+// as "init"; it is run with the instance's root as its root, with uid 0, in a new session.
 struct RunRequest {
     uint32_t flags;
     uint16_t rows, columns; // window size, when any terminal bit is set

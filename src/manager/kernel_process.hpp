@@ -68,8 +68,8 @@ public:
     // The status, once, when lxkernel has ended.
     std::optional<ExitStatus> take_status() { return process_.take_status(); }
 
-    // After lxkernel's death: ends the processes that it has left, which are known by the lock of the folder that
-    // they still hold. Waits a moment for them to be gone.
+    // After lxkernel's death: ends the processes that it has left, which are known by the lock of the folder
+    // that they still hold. Waits a moment for them to be gone.
     void kill_orphans() const;
 
 private:

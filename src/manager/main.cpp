@@ -50,8 +50,8 @@ static int serve(Starter& starter) {
         starter.tell(error);
         return 1;
     }
-    // Exclusive while a manager lives. One that is about to end gets a moment to do so; all its time, when the service
-    // manager has taken the socket's name since: it hears of no client any more.
+    // Exclusive while a manager lives. One that is about to end gets a moment to do so; all its time, when
+    // the service manager has taken the socket's name since: it hears of no client any more.
     const UniqueFd lock = runtime.lock(kLockName, runtime.is_activated() ? -1 : 1000, error);
     if (!lock) {
         starter.tell(error.empty() ? "running" : error);

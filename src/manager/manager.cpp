@@ -162,7 +162,8 @@ void Manager::begin_shutdown(bool force) {
     runtime_.remove_listener();
     listener_.reset();
     for (const InstancePointer& instance : std::vector(instances_))
-        stop_instance(instance, instance->purpose == Purpose::Serve && !force ? configuration_.stop_timeout : 0s);
+        stop_instance(instance,
+                      instance->purpose == Purpose::Serve && !force ? configuration_.stop_timeout : 0s);
 }
 
 void Manager::load_configuration() {

@@ -101,7 +101,8 @@ private:
                         std::vector<UniqueFd> descriptors);
     // The installed entry of that name (the default for ""), or nullptr after telling the client why not.
     const RegistryEntry* require_installed(const ClientPointer& client, const std::string& name);
-    // The same, of an instance that does not run; nullptr also when `again` will be called, once it has ended.
+    // The same, of an instance that does not run; nullptr also when `again` will be called, once it has
+    // ended.
     const RegistryEntry* require_stopped(const ClientPointer& client, const std::string& name,
                                          std::function<void()> again);
     const RegistryEntry* default_entry() const;
@@ -126,13 +127,14 @@ private:
     void consider_grace(const InstancePointer& instance);
     std::string log_tail(const Instance& instance) const;
 
-    // Work on folders (manager_folders.cpp), which may take long: in a helper process, whose exit status `then`
-    // gets: lxssd itself, with `words`. Returns "" or a message.
+    // Work on folders (manager_folders.cpp), which may take long: in a helper process, whose exit status
+    // `then` gets: lxssd itself, with `words`. Returns "" or a message.
     std::string start_helper(const std::vector<std::string>& words, std::function<void(int failure)> then);
     // Removal of an instance's folder, then of its registry entry.
     void remove_entry(const std::string& name, std::function<void(const std::string& problem)> then);
     void remove_leftover(const std::string& name);
-    void finish_move(const std::string& name, bool copied, std::function<void(const std::string& problem)> then);
+    void finish_move(const std::string& name, bool copied,
+                     std::function<void(const std::string& problem)> then);
     void undo_move(const std::string& name);
     void recover();
 

@@ -163,14 +163,16 @@ void Manager::recover() {
         }
         // The helper of the move may have outlived its manager; it holds the lock until it is done.
         spdlog::warn("instance {}: an interrupted move is cleaned up", entry.name);
-        start_helper(resume_move_words(entry.folder, entry.target, entry.target_made), [this, name = entry.name](int result) {
-            if (result == 0)
-                finish_move(name, false, [](const std::string&) {});
-            else if (result == kUndone)
-                undo_move(name);
-            else
-                spdlog::error("instance {}: its move could not be cleaned up: {}", name, reason(result));
-        });
+        start_helper(resume_move_words(entry.folder, entry.target, entry.target_made),
+                     [this, name = entry.name](int result) {
+                         if (result == 0)
+                             finish_move(name, false, [](const std::string&) {});
+                         else if (result == kUndone)
+                             undo_move(name);
+                         else
+                             spdlog::error("instance {}: its move could not be cleaned up: {}", name,
+                                           reason(result));
+                     });
     }
 }
 

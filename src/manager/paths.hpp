@@ -1,5 +1,6 @@
-// Where lxss keeps its things. LXSS_HOME puts all of them below one folder (tests use it for isolation); otherwise the
-// host's conventions hold. Needs no library beyond the C++ standard one. Names are in UTF-8, with / on every host.
+// Where lxss keeps its things. LXSS_HOME puts all of them below one folder (tests use it for isolation);
+// otherwise the host's conventions hold. Needs no library beyond the C++ standard one. Names are in UTF-8,
+// with / on every host.
 #pragma once
 
 #include <string>
@@ -7,7 +8,8 @@
 namespace lxss {
 
 // Folder of the registry, the log and instances that scripts/run makes: $LXSS_HOME, else
-// Linux: $XDG_DATA_HOME/lxss, else ~/.local/share/lxss; NT: %LOCALAPPDATA%/lxss. Empty when the environment names no home.
+// Linux: $XDG_DATA_HOME/lxss, else ~/.local/share/lxss; NT: %LOCALAPPDATA%/lxss. Empty when the environment
+// names no home.
 std::string data_folder();
 
 // The user's settings, lxss.conf(5): $LXSS_HOME/lxss.conf, else

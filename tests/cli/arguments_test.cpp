@@ -68,6 +68,8 @@ TEST(Arguments, Verbs) {
     EXPECT_EQ(parse_arguments({"--shutdown"}).verb, Verb::Shutdown);
     EXPECT_EQ(parse_arguments({"--manage", "a", "--set-default-user", "me"}).user, "me");
     EXPECT_EQ(parse_arguments({"--manage", "a", "--move", "there"}).folder, "there");
+    EXPECT_EQ(parse_arguments({"--import", "a", "b", "c", "--version", "1"}).file, "c");
+    EXPECT_THROW(parse_arguments({"--import", "a", "b", "c", "--version", "2"}), UsageError);
     EXPECT_EQ(parse_arguments({"--manage", "a", "--rename", "b"}).name, "b");
     EXPECT_EQ(parse_arguments({"--list", "--online"}).verb, Verb::ListOnline);
     EXPECT_EQ(parse_arguments({"--import-in-place", "a", "folder"}).verb, Verb::ImportInPlace);

@@ -1,9 +1,11 @@
 """Programs of the host, started from inside; sockets of the host; paths. Holds for every kernel."""
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import support
@@ -12,15 +14,22 @@ HOST = "/usr/bin/lxss-host"
 
 
 class Interop(support.InstanceTestCase):
-    variables = {"MARK": "of-the-manager"}
-
     @classmethod
     def setUpClass(cls):
+        # Programs of the host that say what they were asked for.
+        cls.tools = tempfile.mkdtemp(prefix="lxss-test-")
+        for name in ("xdg-open", "editor-of-the-host"):
+            path = os.path.join(cls.tools, name)
+            with open(path, "w") as file:
+                file.write(f'#!/bin/sh\necho {name} "$@"\n')
+            os.chmod(path, 0o755)
+        cls.variables = {"MARK": "of-the-manager", "PATH": cls.tools + ":" + os.environ["PATH"],
+                         "EDITOR": "editor-of-the-host --wait"}
         super().setUpClass()
         cls.rootfs = os.path.join(cls.home.instance_folder("test"), "rootfs")
         # The test double mounts nothing, so that the programs' folder is not there.
         result = cls.home.run("-e", "bash", "-c", "cat >/usr/bin/lxss-host && chmod 755 /usr/bin/lxss-host && "
-                              "cp /usr/bin/lxss-host /usr/bin/wslpath",
+                              "for n in wslpath lxss-open wslview lxss-edit; do cp /usr/bin/lxss-host /usr/bin/$n; done",
                               stdin=open(os.path.join(support.build, "libexec/guest/init"), "rb"))
         if result.returncode != 0:
             raise RuntimeError(result.stderr.decode())
@@ -65,6 +74,25 @@ class Interop(support.InstanceTestCase):
                            WSLENV="P/p:Q/p:R/u:S/w")
         result = self.home.run("-e", "bash", "-c", "echo $P,$Q,$R,$S", env=environment)
         self.assertEqual(result.stdout, b"/etc,,r,\n")
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.tools)
+
+    def test_browser_and_editor(self):
+        for name in ("lxss-open", "wslview"):
+            self.assertEqual(self.home.run("-e", name, "https://localhost/x?y=z").stdout,
+                             b"xdg-open https://localhost/x?y=z\n")
+            self.assertEqual(self.home.run("-e", name, "/etc/passwd").stdout.decode(),
+                             f"xdg-open {self.rootfs}/etc/passwd\n")
+        # The editor gets copies.
+        result = self.home.run("--cd", "/etc", "-e", "lxss-edit", "+3", "passwd", "new-file")
+        self.assertRegex(result.stdout.decode(), r"^editor-of-the-host --wait \+3 (/\S+/lxss-edit\.\w+)/2/passwd \1/3/new-file\n$")
+        for word, reason in (("/no/such/folder/file", b"No such file"), ("/usr/bin", b"directory")):
+            result = self.home.run("-e", "lxss-edit", word)
+            self.assertEqual(result.returncode, support.FAILED)
+            self.assertIn(reason, result.stderr)
 
     def test_paths(self):
         def wslpath(*words):

@@ -1,5 +1,6 @@
 // The start of the tests on the Linux host. Usage: lxhost_test FOLDER
 #include "base/layout.hpp"
+#include "host/linux/drives.hpp"
 #include "host/linux/internal.hpp"
 #include "host/linux/start.hpp"
 #include "host_test.hpp"
@@ -69,6 +70,7 @@ extern "C" [[noreturn]] void lx_main(u64* stack) {
     g_state.log = 2;
     g_state.root = g_state.guest_tools = open_folder(arguments.values[1]);
     prepare_host(stack);
+    prepare_drives();
     host_test::g_first = reinterpret_cast<host::ThreadBlock*>(
         host_test::arena_memory(host::kThreadBlockBytes, host::kThreadBlockBytes));
     enter_block(*host_test::g_first, host_test::run);

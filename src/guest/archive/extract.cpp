@@ -68,7 +68,8 @@ static void extract(archive* reader, archive* writer, archive_entry* entry, cons
 uint64_t extract_all(archive* reader, const ExtractOptions& options) {
     Archive writer(archive_write_disk_new());
     int flags = ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_ACL |
-                ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
+                ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+                ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
     if (!options.follow_links)
         flags |= ARCHIVE_EXTRACT_SECURE_SYMLINKS;
     archive_write_disk_set_options(writer.get(), flags);

@@ -14,20 +14,22 @@ struct ArchiveError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Makes the name relative to the root: "./etc" and "/etc" both mean etc, "" becomes ".". False for one with a "..".
+// Makes the name relative to the root: "./etc" and "/etc" both mean etc, "" becomes ".". False for one with a
+// "..".
 bool root_relative(std::string_view name, std::string& result);
 
 struct ExtractOptions {
-    // Whether paths may lead through symbolic links that are there already. Links out of the tree do not matter, since
-    // the tree is the whole world here; links within it must not be planted by the archive itself.
+    // Whether paths may lead through symbolic links that are there already. Links out of the tree do not
+    // matter, since the tree is the whole world here; links within it must not be planted by the archive
+    // itself.
     bool follow_links = false;
     // Called with each name; false leaves the entry out.
     std::function<bool(const std::string& name)> wanted;
     std::function<void()> after_entry;
 };
 
-// Unpacks every entry of an open archive into the current folder, which must be /. Owners are taken by number. Returns
-// how many there were; throws ArchiveError at the first that cannot be kept whole.
+// Unpacks every entry of an open archive into the current folder, which must be /. Owners are taken by
+// number. Returns how many there were; throws ArchiveError at the first that cannot be kept whole.
 uint64_t extract_all(archive* reader, const ExtractOptions& options);
 
 // An archive in a file, or behind another archive's current entry.

@@ -51,7 +51,8 @@ static std::string sha256_of(const fs::path& path) {
     sha256_init(&context);
     std::vector<char> block(256 * 1024);
     while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
-        sha256_update(&context, static_cast<size_t>(file.gcount()), reinterpret_cast<const uint8_t*>(block.data()));
+        sha256_update(&context, static_cast<size_t>(file.gcount()),
+                      reinterpret_cast<const uint8_t*>(block.data()));
     uint8_t digest[SHA256_DIGEST_SIZE];
     sha256_digest(&context, sizeof digest, digest);
     std::string text;
@@ -67,7 +68,8 @@ static fs::path checked_file(const std::string& name) {
     const std::string_view prefix = "blobs/sha256/";
     const size_t at = name.find(prefix);
     if (at != name.npos && sha256_of(path) != name.substr(at + prefix.size()))
-        throw ArchiveError("the image is damaged: '" + name + "' does not have the checksum that it is named after");
+        throw ArchiveError("the image is damaged: '" + name +
+                           "' does not have the checksum that it is named after");
     return path;
 }
 
@@ -82,7 +84,8 @@ static json read_json(const std::string& name) {
 static std::string blob_name(const json& descriptor) {
     const std::string digest = descriptor.at("digest");
     const size_t colon = digest.find(':');
-    if (!digest.starts_with("sha256:") || digest.find_first_not_of("0123456789abcdef", colon + 1) != digest.npos)
+    if (!digest.starts_with("sha256:") ||
+        digest.find_first_not_of("0123456789abcdef", colon + 1) != digest.npos)
         throw ArchiveError("the image has a checksum of an unknown kind: " + digest);
     return "blobs/sha256/" + digest.substr(colon + 1);
 }
@@ -129,7 +132,8 @@ static void apply_whiteouts(const fs::path& layer) {
     archive_entry* entry;
     while (archive_read_next_header(reader.get(), &entry) >= ARCHIVE_WARN) {
         std::string name;
-        if (!archive_entry_pathname(entry) || !root_relative(archive_entry_pathname(entry), name) || is_own(name))
+        if (!archive_entry_pathname(entry) || !root_relative(archive_entry_pathname(entry), name) ||
+            is_own(name))
             continue;
         const fs::path path = kRoot / name;
         const std::string last = path.filename();

@@ -2,10 +2,10 @@
 //
 //   import [--size=BYTES] [--set-up]
 //
-// The archive is a tar of a root file system, or of a container image (docker save, OCI image layout), with any
-// compression that libarchive knows. With --set-up it brings packages, see set_up.hpp. Owners are taken by number: the
-// names of another system mean nothing here. The instance is empty before and is thrown away after a failure, so the
-// first entry that cannot be kept whole ends the work.
+// The archive is a tar of a root file system, or of a container image (docker save, OCI image layout), with
+// any compression that libarchive knows. With --set-up it brings packages, see set_up.hpp. Owners are taken
+// by number: the names of another system mean nothing here. The instance is empty before and is thrown away
+// after a failure, so the first entry that cannot be kept whole ends the work.
 #include "extract.hpp"
 #include "image.hpp"
 #include "set_up.hpp"

@@ -72,7 +72,8 @@ static void run_script() {
 
 void set_up_from_packages() {
     try {
-        // Where the distribution has its programs below /usr, links stand for them before the first package comes.
+        // Where the distribution has its programs below /usr, links stand for them before the first package
+        // comes.
         for (const char* folder : {"bin", "sbin", "lib", "lib64"}) {
             fs::create_directories(fs::path("/usr") / folder);
             if (!fs::exists(fs::symlink_status(fs::path("/") / folder)))

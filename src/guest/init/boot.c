@@ -98,7 +98,7 @@ static void mount_drives(const struct wsl_configuration* configuration) {
             snprintf(folder, sizeof folder, "%.*s", (int)(drives + length - equals - 1), equals + 1);
             snprintf(point, sizeof point, "%s%s", configuration->automount_root, name);
             make_folder(point, 0755);
-            if (mount(folder, point, "drvfs", 0, configuration->automount_options) != 0) {
+            if (mount_drive(folder, point, configuration->automount_options) != 0) {
                 complain(errno, "cannot mount %s on %s", folder, point);
                 rmdir(point);
             }

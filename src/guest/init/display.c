@@ -35,7 +35,8 @@ static void write_cookies(const struct account* account, const char folder[64]) 
     const int file = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0)
         return;
-    const bool good = write(file, bytes, (size_t)length) == length && fchown(file, account->uid, account->gid) == 0;
+    const bool good =
+        write(file, bytes, (size_t)length) == length && fchown(file, account->uid, account->gid) == 0;
     close(file);
     if (good && rename(aside, path) == 0)
         setenv("XAUTHORITY", path, 1);

@@ -119,7 +119,12 @@ static bool same_bytes(int first, int second) {
 static bool put_copy(const char* file, char* copy, int nothing) {
     const int input = open(file, O_RDONLY | O_CLOEXEC);
     struct stat status;
-    if (input < 0 && errno != ENOENT)
+    // A new file, where there is a folder for it.
+    const char* slash = strrchr(file, '/');
+    char folder[PATH_MAX] = ".";
+    if (slash)
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - file + 1), file);
+    if (input < 0 && (errno != ENOENT || access(folder, W_OK | X_OK) != 0))
         return false;
     if (input >= 0 && fstat(input, &status) == 0 && !S_ISREG(status.st_mode)) {
         errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;

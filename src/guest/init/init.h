@@ -37,8 +37,8 @@ struct wsl_configuration {
     bool append_host_path;
 };
 
-// Reads /etc/wsl.conf; a missing file leaves the defaults, and so does a value that is wrong. `report`, if not
-// null, gets a line of text for each setting that is unknown or wrong, with file and line number.
+// Reads /etc/wsl.conf; a missing file leaves the defaults, and so does a value that is wrong. `report`, if
+// not null, gets a line of text for each setting that is unknown or wrong, with file and line number.
 void read_wsl_configuration(struct wsl_configuration* configuration, void (*report)(const char* text));
 
 struct account {
@@ -62,6 +62,7 @@ int debug_shell(void);
 int system_info(void);
 int mount_host_folder(int argc, char** argv);
 int unmount_host_folder(int argc, char** argv);
+int mount_drive(const char* source, const char* point, const char* options); // -1 with errno
 
 // Shows a UNIX socket of the host as `path`, which is made if need be. Does nothing when it is there already. As root.
 // False with errno.
@@ -85,8 +86,8 @@ int run_on_host(char** words);
 // The commands' folder with its links; where lxss's programs can be reached.
 void make_commands(void);
 
-// The host's name of a file of the instance, and the other way round. False with errno ENOENT when the other side
-// does not see it. The result is absolute if `path` is.
+// The host's name of a file of the instance, and the other way round. False with errno ENOENT when the other
+// side does not see it. The result is absolute if `path` is.
 bool host_path(const char* path, char result[PATH_MAX]);
 bool guest_path(const char* path, char result[PATH_MAX]);
 

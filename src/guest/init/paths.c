@@ -13,10 +13,13 @@ static const char* below(const char* path, const char* prefix) {
     size_t length = strlen(prefix);
     while (length > 0 && prefix[length - 1] == '/')
         --length;
-    return strncmp(path, prefix, length) == 0 && (path[length] == '/' || path[length] == '\0') ? path + length : NULL;
+    return strncmp(path, prefix, length) == 0 && (path[length] == '/' || path[length] == '\0') ? path + length
+                                                                                               : NULL;
 }
 
-static bool is_host_folder(const struct mntent* mount) { return strcmp(mount->mnt_type, "drvfs") == 0; }
+static bool is_host_folder(const struct mntent* mount) {
+    return strcmp(mount->mnt_type, "drvfs") == 0;
+}
 
 static bool read_rootfs(char folder[PATH_MAX]) {
     FILE* file = fopen(ROOTFS_FILE, "re");
@@ -168,7 +171,8 @@ int wslpath(int argc, char** argv) {
     bool good = to_host ? host_path(path, result) : guest_path(path, result);
     if (good && absolute && !to_host && *result != '/') {
         char current[PATH_MAX];
-        good = getcwd(current, sizeof current) && snprintf(whole, sizeof whole, "%s/%s", current, result) < PATH_MAX;
+        good = getcwd(current, sizeof current) &&
+               snprintf(whole, sizeof whole, "%s/%s", current, result) < PATH_MAX;
         if (good && !realpath(whole, result))
             strcpy(result, whole);
     }

@@ -15,8 +15,8 @@ struct reader {
     void (*report)(const char* text);
 };
 
-__attribute__((format(printf, 3, 4))) static void report_at(const struct reader* reader, int line, const char* format,
-                                                            ...) {
+__attribute__((format(printf, 3, 4))) static void report_at(const struct reader* reader, int line,
+                                                            const char* format, ...) {
     if (!reader->report)
         return;
     char text[600];
@@ -55,13 +55,17 @@ static void set_boolean(const struct reader* reader, const char* name, const cha
         report_at(reader, reader->line, "%s is true or false, not '%s'", name, value);
 }
 
-static void set_text(char target[256], const char* value) { snprintf(target, 256, "%s", value); }
+static void set_text(char target[256], const char* value) {
+    snprintf(target, 256, "%s", value);
+}
 
 static void set_hostname(const struct reader* reader, const char* value, char target[256]) {
     const size_t length = strlen(value);
-    if (length == 0 || length > 64 || value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                          "0123456789.-")] != '\0')
-        report_at(reader, reader->line, "'%s' cannot be a host name: 64 letters, digits, '.' or '-' at most", value);
+    if (length == 0 || length > 64 ||
+        value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                            "0123456789.-")] != '\0')
+        report_at(reader, reader->line, "'%s' cannot be a host name: 64 letters, digits, '.' or '-' at most",
+                  value);
     else
         set_text(target, value);
 }
@@ -78,8 +82,9 @@ static void set_root(const struct reader* reader, const char* value, char target
 
 // Settings of WSL that have no meaning here, or are its virtual machine's: not worth a warning.
 static bool is_known_elsewhere(const char* section, const char* name) {
-    static const char* const kSettings[] = {"automount.ldconfig", "boot.protectBinfmt", "boot.systemd", "gpu.enabled",
-                                            "gpu.appendLibPath", "time.useWindowsTimezone", "automount.crossDistro"};
+    static const char* const kSettings[] = {
+        "automount.ldconfig", "boot.protectBinfmt",      "boot.systemd",         "gpu.enabled",
+        "gpu.appendLibPath",  "time.useWindowsTimezone", "automount.crossDistro"};
     char whole[128];
     snprintf(whole, sizeof whole, "%s.%s", section, name);
     for (size_t i = 0; i < sizeof kSettings / sizeof *kSettings; ++i)

@@ -2,6 +2,7 @@
 // process: spawner, reaper and control socket. Started by lxssd.
 #include "abi/signal.hpp"
 #include "abi/sched.hpp"
+#include "host/control/control.hpp"
 #include "host/linux/control.hpp"
 #include "host/linux/drives.hpp"
 #include "host/linux/internal.hpp"
@@ -103,7 +104,7 @@ void parse_options(i32 count, char** arguments) {
     }
 }
 
-[[noreturn]] void session_reporter_thread(ThreadBlock&) { report_sessions(g_options.control); }
+[[noreturn]] void session_reporter_thread(ThreadBlock&) { control::report_sessions(); }
 
 void start_kernel_thread(void (*entry)(ThreadBlock&), std::string_view what) {
     auto thread = lxcore::create_kernel_thread(entry);
@@ -114,6 +115,7 @@ void start_kernel_thread(void (*entry)(ThreadBlock&), std::string_view what) {
 // On the kernel stack of the first thread.
 [[noreturn]] void run_instance() {
     prepare_thread(*g_first_block);
+    use_control_socket(g_options.control);
     const lxcore::BootOptions options{g_state.arena_bytes, g_options.hostname, g_options.name,
                                       g_options.host_sockets};
     const auto booted = lxcore::boot(options, *g_first_block);
@@ -130,8 +132,8 @@ void start_kernel_thread(void (*entry)(ThreadBlock&), std::string_view what) {
         if (init.is_error())
             fail("start of init", abi::errno_text(init.error()));
     }
-    send_ready(g_options.control);
-    serve_control_socket(g_options.control);
+    control::send_ready();
+    control::serve_control();
 }
 
 } // namespace

@@ -158,8 +158,11 @@ void DriveSuperBlock::location_of(DriveInode& inode, Location& out) {
 }
 
 void DriveSuperBlock::set_location(DriveInode& inode, DriveInode* parent, std::string_view name) {
-    if (inode.m_parent.get() == parent && inode.m_name.view() == name)
-        return; // all but always; the worst that a change meanwhile does is to set it again
+    {
+        LockGuard guard(m_location_lock);
+        if (inode.m_parent.get() == parent && inode.m_name.view() == name)
+            return; // all but always
+    }
     RefPtr<DriveInode> new_parent(parent);
     Result<String> copy = String::create(name);
     if (copy.is_error())

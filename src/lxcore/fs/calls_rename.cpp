@@ -112,11 +112,9 @@ Result<void> rename_names(ParentName& from, ParentName& to, u32 flags) {
         TRY(old_directory.create(from.view(), owner.mode, owner.uid, owner.gid, 0));
     }
     locks.release();
-    notify_move(old_directory, from.view(), new_directory, to.view(), *moved);
+    notify_move(old_directory, from.view(), new_directory, to.view(), *moved, is_exchange ? nullptr : replaced.get());
     if (is_exchange)
-        notify_move(new_directory, to.view(), old_directory, from.view(), *replaced);
-    else if (replaced)
-        notify_event(*replaced, abi::IN_ATTRIB);
+        notify_move(new_directory, to.view(), old_directory, from.view(), *replaced, nullptr);
     return {};
 }
 

@@ -11,8 +11,10 @@ namespace lxcore {
 File::~File() {
     if (!path.dentry || !path.dentry->inode)
         return;
-    if (counts_writer)
+    if (counts_writer) {
         inode().write_access.fetch_sub(1, std::memory_order_acq_rel);
+        path.mount->writers.fetch_sub(1, std::memory_order_acq_rel);
+    }
     release_file_locks(*this);
     if (is_named)
         notify_dentry(*path.dentry, is_writable() ? abi::IN_CLOSE_WRITE : abi::IN_CLOSE_NOWRITE);

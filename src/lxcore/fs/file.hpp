@@ -54,7 +54,7 @@ public:
     std::atomic<u32> lock_hint{0}; // non-zero once a record lock or flock was taken through any descriptor of it
     EpollItem* watches = nullptr;  // epoll instances that watch the file (ipc/epoll.cpp; IpcState::watch_lock)
 
-    bool counts_writer = false; // holds one of inode().write_access
+    bool counts_writer = false; // holds one of inode().write_access and one of path.mount->writers
     bool is_named = false;      // opened by a path: inotify hears of its end
 
     ~File() override;

@@ -289,14 +289,16 @@ void notify_dentry_slow(Dentry& dentry, u32 mask) {
 u32 next_move_cookie() { return state().last_cookie.fetch_add(1, std::memory_order_relaxed) + 1; }
 
 void notify_move(Inode& old_parent, std::string_view old_name, Inode& new_parent, std::string_view new_name,
-                 Inode& moved) {
-    if (!old_parent.marks && !new_parent.marks && !moved.marks) [[likely]]
-        return;
+                 Inode& moved, Inode* replaced) {
     const u32 is_directory = moved.is_directory() ? abi::IN_ISDIR : 0;
-    const u32 cookie = next_move_cookie();
-    notify_event(old_parent, abi::IN_MOVED_FROM | is_directory, old_name, cookie);
-    notify_event(new_parent, abi::IN_MOVED_TO | is_directory, new_name, cookie);
-    notify_event(moved, abi::IN_MOVE_SELF | is_directory);
+    if (old_parent.marks || new_parent.marks) [[unlikely]] {
+        const u32 cookie = next_move_cookie();
+        notify_event(old_parent, abi::IN_MOVED_FROM | is_directory, old_name, cookie);
+        notify_event(new_parent, abi::IN_MOVED_TO | is_directory, new_name, cookie);
+    }
+    if (replaced)
+        notify_event(*replaced, abi::IN_ATTRIB);
+    notify_event(moved, abi::IN_MOVE_SELF);
 }
 
 void notify_inode_removed_slow(Inode& inode) {

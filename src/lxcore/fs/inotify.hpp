@@ -40,9 +40,10 @@ inline void notify_dentry(Dentry& dentry, u32 mask) {
 
 // A fresh cookie that ties IN_MOVED_FROM to IN_MOVED_TO.
 u32 next_move_cookie();
-// IN_MOVED_FROM and IN_MOVED_TO in the directories, IN_MOVE_SELF of the moved object (rename).
+// IN_MOVED_FROM and IN_MOVED_TO in the directories, IN_ATTRIB of what lost its name by it (may be null), IN_MOVE_SELF of
+// the moved object (rename).
 void notify_move(Inode& old_parent, std::string_view old_name, Inode& new_parent, std::string_view new_name,
-                 Inode& moved);
+                 Inode& moved, Inode* replaced);
 
 // The last name of the inode is gone and so is its last user among dentries: IN_DELETE_SELF, IN_IGNORED, and the
 // watches end. Called by ~Dentry for an inode with links == 0.

@@ -236,6 +236,13 @@ Result<void> remount(const Path& where, u32 flags, bool bind, std::string_view d
     Mount& mount = *where.mount;
     if (mount.root != where.dentry)
         return Errno::EINVAL;
+    if (flags & abi::MS_RDONLY) {
+        // Of the mount, or of every mount of the file system.
+        LockGuard guard(mount_state().lock);
+        for (Mount& other : mount_state().mounts)
+            if ((&other == &mount || (!bind && other.super_block == mount.super_block)) && other.writers.load() != 0)
+                return Errno::EBUSY;
+    }
     if (!bind) {
         const u32 kept = mount.super_block->flags & ~kFileSystemFlags;
         TRY(mount.super_block->remount(kept | (flags & kFileSystemFlags), data));
@@ -373,7 +380,7 @@ Path current_directory() {
 
 // ---- text
 
-Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize capacity) {
+Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize capacity, bool mark_unreachable) {
     static constexpr std::string_view kDeleted = " (deleted)", kUnreachable = "(unreachable)";
     usize start = capacity; // built from the buffer's end
     const auto prepend = [&](std::string_view text) {
@@ -415,7 +422,7 @@ Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize
         }
         if (!has_name && !prepend("/"))
             return Errno::ENAMETOOLONG;
-        if (!is_reachable && !prepend(kUnreachable))
+        if (!is_reachable && mark_unreachable && !prepend(kUnreachable))
             return Errno::ENAMETOOLONG;
     }
     const usize length = capacity - start;

@@ -57,8 +57,11 @@ Result<RefPtr<File>> open_data(const Path& path, u32 flags, bool is_new) {
     }();
     if (writes && (opened.is_error() || !keeps))
         inode.write_access.fetch_sub(1, std::memory_order_acq_rel);
-    else if (keeps)
+    else if (keeps) {
+        path.mount->writers.fetch_add(1, std::memory_order_acq_rel);
+        opened.value()->path = path;
         opened.value()->counts_writer = true;
+    }
     return opened;
 }
 

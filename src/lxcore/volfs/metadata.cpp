@@ -264,11 +264,11 @@ Result<usize> VolfsInode::get_xattr(std::string_view name, void* value, usize ca
 Result<void> VolfsInode::set_xattr(std::string_view name, const void* value, usize length, i32 flags) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
-    if (is_native_symlink())
-        return Errno::EOPNOTSUPP; // the host has no place for it
     const HostAttributeName host_name(name);
     if (!host_name.is_valid)
         return Errno::ENOSPC;
+    if (is_native_symlink()) // the host has no place for it there
+        TRY(convert_symlink({mode, uid, gid, device, 0}));
     HandlePin pinned = TRY(pin(false));
     if (!(m_host_permissions & 0200)) // the host takes attributes of writable files only
         TRY(make_host_writable());

@@ -713,8 +713,8 @@ TEST(bad_descriptors) {
     EXPECT_ERRNO(openat(reading, "f", O_RDONLY), ENOTDIR);
     EXPECT_ERRNO(mkdirat(reading, "f", 0755), ENOTDIR);
     EXPECT_ERRNO(ftruncate(reading, 0), EINVAL);
-    EXPECT_ERRNO(fchmod(path, 0700), EBADF);
-    EXPECT_ERRNO(fchown(path, 0, 0), EBADF);
+    EXPECT_ERRNO(syscall(SYS_fchmod, path, 0700), EBADF);
+    EXPECT_ERRNO(syscall(SYS_fchown, path, 0, 0), EBADF);
     EXPECT_ERRNO(syscall(SYS_utimensat, path, NULL, times, 0), EBADF);
     EXPECT_ERRNO(fsync(path), EBADF);
     EXPECT_ERRNO(fgetxattr(path, "user.x", NULL, 0), EBADF);

@@ -12,7 +12,8 @@
 
 namespace lxss {
 
-HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe) : program_(words[0]) {
+HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe)
+    : program_(words[0]) {
     int pipe[2] = {-1, -1};
     if (output_to_pipe && ::pipe2(pipe, O_CLOEXEC) != 0)
         throw LauncherError(std::string("cannot make a pipe: ") + std::strerror(errno));
@@ -53,9 +54,19 @@ void HelperProcess::finish() {
     }
     pid_ = -1;
     if (wait_status != 0)
-        throw LauncherError(program_ + (WIFSIGNALED(wait_status)
-                                            ? " was ended by signal " + std::to_string(WTERMSIG(wait_status))
-                                            : " failed with status " + std::to_string(WEXITSTATUS(wait_status))));
+        throw LauncherError(program_ +
+                            (WIFSIGNALED(wait_status)
+                                 ? " was ended by signal " + std::to_string(WTERMSIG(wait_status))
+                                 : " failed with status " + std::to_string(WEXITSTATUS(wait_status))));
+}
+
+std::string replace_program(const std::string& program, const std::vector<std::string>& words) {
+    std::vector<char*> argv;
+    for (const std::string& word : words)
+        argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    ::execv(program.c_str(), argv.data());
+    return "cannot run " + program + ": " + std::strerror(errno);
 }
 
 } // namespace lxss
