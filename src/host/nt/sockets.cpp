@@ -10,6 +10,8 @@ namespace host {
 Result<Handle> socket(i32, i32, i32) { return Errno::EAFNOSUPPORT; }
 Result<void> bind(Handle, const void*, u32) { return Errno::ENOTSOCK; }
 Result<void> connect(Handle, const void*, u32) { return Errno::ENOTSOCK; }
+// A named pipe, once programs of Windows are started from inside.
+Result<Handle> connect_local(const char*, i32) { return Errno::ECONNREFUSED; }
 Result<void> listen(Handle, i32) { return Errno::ENOTSOCK; }
 Result<Handle> accept(Handle, void*, u32*) { return Errno::ENOTSOCK; }
 Result<void> shutdown(Handle, i32) { return Errno::ENOTSOCK; }

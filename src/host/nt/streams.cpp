@@ -412,6 +412,14 @@ Result<u64> stream_seek(Handle stream, i64 offset, i32 whence) {
     return static_cast<u64>(position.QuadPart);
 }
 
+// Handles come in from nowhere yet.
+Result<u32> access_mode(Handle) { return Errno::EOPNOTSUPP; }
+
+// lxcore keeps memory files in the arena.
+Result<Handle> create_memory_file(const char*, u32) { return Errno::EOPNOTSUPP; }
+Result<void> add_seals(Handle, u32) { return Errno::EINVAL; }
+Result<u32> get_seals(Handle) { return Errno::EINVAL; }
+
 Result<u32> stream_bytes_available(Handle stream) {
     const HandleEntry& entry = *TRY(stream_entry(stream));
     const Relay* relay = reading_relay(entry.extra);
