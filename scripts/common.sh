@@ -36,3 +36,30 @@ up_to_date() {
   [ -f "$1/.built" ] && [ -z "$(find "$root/CMakeLists.txt" "$root/CMakePresets.json" "$root/src" "$root/cmake" \
     "$root/tests" "$root/tools" "$root/bench" -newer "$1/.built" -print -quit 2>/dev/null)" ]
 }
+
+# The prefix in which Wine runs the NT build: made once, in the build folder of preset nt.
+wine_prefix() { echo "$(build_folder nt)/wine"; }
+
+# Sets what a Windows program needs to run under Wine, and makes the prefix when there is none. Wine keeps the memory that its
+# processes share in temporary files: /dev/shm makes them cheap.
+use_wine() {
+  local loader
+  for loader in /usr/lib/wine/wine64 "$(command -v wine64)" "$(command -v wine)"; do
+    [ -x "$loader" ] && break
+  done
+  [ -x "$loader" ] || die "Wine is missing: scripts/setup test"
+  WINE=$loader
+  WINEPREFIX=$(wine_prefix)
+  WINEDEBUG=${WINEDEBUG--all}
+  [ -d /dev/shm ] && [ -w /dev/shm ] && TMPDIR=/dev/shm
+  export WINE WINEPREFIX WINEDEBUG TMPDIR
+  mkdir -p "$WINEPREFIX"
+  (
+    flock 9
+    [ -f "$WINEPREFIX/.made" ] && exit 0
+    say "making Wine's prefix, once"
+    # No browser, no .NET: nobody would answer its questions.
+    WINEDLLOVERRIDES='mscoree=;mshtml=' timeout 300 "$WINE" wineboot -i >/dev/null 2>&1 </dev/null || exit 1
+    touch "$WINEPREFIX/.made"
+  ) 9>"$WINEPREFIX/.lock" || die "Wine cannot make its prefix $WINEPREFIX"
+}

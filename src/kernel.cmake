@@ -37,15 +37,36 @@ if(WIN32)
   endfunction()
 endif()
 
-if(NOT WIN32)
-  file(GLOB LXSS_HOST_SOURCES CONFIGURE_DEPENDS host/linux/*.cpp host/linux/*.S)
-  file(GLOB LXSS_ENGINE_SOURCES CONFIGURE_DEPENDS engine/direct/*.cpp engine/direct/*.S)
-  add_executable(lxkernel ${LXSS_HOST_SOURCES} ${LXSS_ENGINE_SOURCES})
-  target_link_libraries(lxkernel PRIVATE lxcore lxbase lxss_freestanding)
-  # Linked at base::kKernelBase, out of the guest's way; every pico process is cloned from this image.
-  target_link_options(lxkernel PRIVATE -nostdlib -static -no-pie -Wl,--no-relax -Wl,-Ttext-segment=0x620000000000
-    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id -Wl,--gc-sections
-    -Wl,--start-group $<TARGET_FILE:lxcore> $<TARGET_FILE:lxbase> -Wl,--end-group)
+file(GLOB LXSS_TRANSLATE_SOURCES CONFIGURE_DEPENDS engine/translate/*.cpp)
+add_library(engine_translate STATIC ${LXSS_TRANSLATE_SOURCES} engine/translate/entry.S)
+target_link_libraries(engine_translate PUBLIC lxss_freestanding)
+
+if(WIN32)
+  file(GLOB LXSS_HOST_SOURCES CONFIGURE_DEPENDS host/nt/*.cpp host/nt/*.S host/side_store/*.cpp host/control/*.cpp)
+  add_executable(lxkernel ${LXSS_HOST_SOURCES})
+  target_link_libraries(lxkernel PRIVATE -Wl,--start-group lxcore lxbase engine_translate -Wl,--end-group)
+  lxss_nt_image(lxkernel)
   set_target_properties(lxkernel PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
-  add_dependencies(lxkernel lxcore lxbase)
+endif()
+
+if(NOT WIN32)
+  file(GLOB LXSS_HOST_SOURCES CONFIGURE_DEPENDS host/linux/*.cpp host/linux/*.S host/control/*.cpp)
+  file(GLOB LXSS_ENGINE_SOURCES CONFIGURE_DEPENDS engine/direct/*.cpp engine/direct/*.S)
+  add_library(host_linux OBJECT ${LXSS_HOST_SOURCES})
+  target_link_libraries(host_linux PUBLIC lxss_freestanding)
+  add_library(engine_direct STATIC ${LXSS_ENGINE_SOURCES})
+  target_link_libraries(engine_direct PUBLIC lxss_freestanding)
+
+  # One kernel for each engine, from the same objects otherwise.
+  # Linked at base::kKernelBase, out of the guest's way; every pico process is cloned from this image.
+  function(add_kernel name engine)
+    add_executable(${name})
+    target_link_libraries(${name} PRIVATE host_linux lxss_freestanding
+      -Wl,--start-group lxcore lxbase ${engine} -Wl,--end-group)
+    target_link_options(${name} PRIVATE -nostdlib -static -no-pie -Wl,--no-relax -Wl,-Ttext-segment=0x620000000000
+      -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id -Wl,--gc-sections)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin LINKER_LANGUAGE CXX)
+  endfunction()
+  add_kernel(lxkernel engine_direct)
+  add_kernel(lxkernel-translate engine_translate)
 endif()

@@ -10,7 +10,7 @@ _lxss() {
   case $previous in
   -d | --distribution)
     if [[ $verb == --install ]]; then words=$(_lxss_distributions); else words=$(_lxss_instances); fi ;;
-  -s | --set-default | -t | --terminate | --unregister | --export | --manage) words=$(_lxss_instances) ;;
+  -s | --set-default | -t | --terminate | --check | --unregister | --export | --manage) words=$(_lxss_instances) ;;
   --shell-type) words="standard login none" ;;
   --format) words="tar tar.gz tar.xz tar.zst tar.bz2" ;;
   --install) words="$(_lxss_distributions) --name --location --from-file --no-launch" ;;
@@ -27,6 +27,7 @@ _lxss() {
     --manage) (( COMP_CWORD == 3 )) && words="--move --rename --set-default-user" ;;
     --mount) words="--name --options --distribution" ;;
     --unmount) words="--distribution" ;;
+    --check) words="--repair" ;;
     --import | --import-in-place | --export)
       if (( COMP_CWORD > 2 )); then
         compopt -o filenames
@@ -46,7 +47,7 @@ _lxss() {
       words="--distribution --user --cd --exec --shell-type --trace --trace-file"
       if (( COMP_CWORD == 1 )); then
         words+=" --install --list --import --import-in-place --export --manage --mount --unmount --set-default
-          --terminate --shutdown --unregister --status --system-info --debug-shell --version --help"
+          --terminate --shutdown --check --unregister --status --system-info --debug-shell --version --help"
       fi ;;
     esac
   fi

@@ -50,7 +50,7 @@ struct Arguments {
     std::string options; // Mount: of the file system
     std::string format;  // Export: compression, "" goes by the file's suffix
     RunMode mode = RunMode::Login;
-    std::vector<std::string> words;
+    std::vector<std::string> words; // Run
     bool trace = false, trace_summary = false;
     std::string trace_file;
     bool list_verbose = false, list_quiet = false, list_running = false, list_all = false;

@@ -84,10 +84,14 @@ int run_tool(const Arguments& arguments) {
     case Verb::SystemInfo:
         request.arguments.push_back("system-info");
         break;
-    case Verb::Mount:
-        request.arguments.insert(request.arguments.end(), {"mount", whole_folder_name(arguments.folder),
-                                                           arguments.name, arguments.options});
+    case Verb::Mount: {
+        const std::string& folder = arguments.folder;
+        const bool is_drive = folder.size() == 2 && folder[1] == ':';
+        request.arguments.insert(
+            request.arguments.end(),
+            {"mount", is_drive ? folder : whole_folder_name(folder), arguments.name, arguments.options});
         break;
+    }
     case Verb::Unmount:
         request.arguments.insert(request.arguments.end(), {"unmount", arguments.name});
         break;

@@ -161,6 +161,11 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
         arguments.folder = not_empty(reader.value(option, "a folder for the instance"), "the folder");
         arguments.file =
             not_empty(reader.value(option, "the name of an archive, or - for standard input"), "the archive");
+        if (!reader.done() && reader.peek() == "--version") {
+            reader.take();
+            if (reader.value("--version", "1") != "1")
+                throw UsageError("there is one kind of instance here, which is wsl.exe's version 1");
+        }
     } else if (option == "--import-in-place") {
         named(Verb::ImportInPlace);
         arguments.folder = not_empty(reader.value(option, "the folder of an instance"), "the folder");

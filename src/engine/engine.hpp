@@ -54,6 +54,14 @@ void guest_owns_gs(u64 base);
 
 // ---- asked of the engine by the host ----
 
+// Whether guest code runs in place, so that its system calls have to be caught where they are.
+bool runs_in_place();
+// Memory of the image to be made readable, writable and executable before the first process runs guest code.
+struct CodeMemory {
+    u64 start, length;
+};
+CodeMemory code_memory();
+
 // What a host gives to guest memory that shall have `protection` (abi::PROT_*): a translating engine never executes it in place.
 u32 host_protection(u32 protection);
 // The host has changed what [address, address + length) holds, or who may access it. Called with Mm::lock held; may be

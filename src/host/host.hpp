@@ -79,7 +79,8 @@ Result<void> discard_arena(u64 address, u64 length);
 
 // ---- address space of the calling pico process -------------------------------------------------------------
 // Addresses and lengths are multiples of 4 KiB and lie in guest memory. `protection` is abi::PROT_* bits.
-// map_* replace whatever lies there (lxcore keeps the map of what is used).
+// map_* replace whatever lies there (lxcore keeps the map of what is used). Shared mappings take whole units of
+// base::kMappingUnit; EINVAL when one shares a unit with something else.
 
 Result<void> map_anonymous(u64 address, u64 length, u32 protection);
 // Memory that this pico process and its later forks share.
@@ -92,7 +93,8 @@ Result<void> unmap(u64 address, u64 length);
 Result<void> protect(u64 address, u64 length, u32 protection);
 // Moves pages; the target range holds nothing. new_length may be larger than old_length.
 Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length);
-// advice: abi::MADV_DONTNEED and MADV_FREE give zeroed (or file) pages; others are hints.
+// advice: abi::MADV_DONTNEED and MADV_FREE give zeroed (or file) pages; others are hints. EOPNOTSUPP where the pages of a private
+// file mapping can be had again by map_file() only.
 Result<void> advise(u64 address, u64 length, i32 advice);
 // flags: abi::MS_*.
 Result<void> sync_mapping(u64 address, u64 length, i32 flags);
@@ -294,6 +296,16 @@ Result<usize> stream_read(Handle stream, const abi::iovec* vectors, usize count)
 Result<usize> stream_write(Handle stream, const abi::iovec* vectors, usize count);
 Result<u64> stream_seek(Handle stream, i64 offset, i32 whence); // ESPIPE
 Result<u32> stream_bytes_available(Handle stream);
+// What a handle from outside may be used for: abi::O_RDONLY, O_WRONLY or O_RDWR.
+Result<u32> access_mode(Handle handle);
+
+// A file of memory without a name, as memfd_create(2) makes it: open for reading and writing, gone with its last handle
+// and mapping. `name` is for people. flags: abi::MFD_ALLOW_SEALING, NOEXEC_SEAL, EXEC. EOPNOTSUPP where the host has no such
+// files: lxcore keeps them in the arena then, and they cannot be handed to programs of the host.
+Result<Handle> create_memory_file(const char* name, u32 flags);
+// abi::F_SEAL_*: EPERM, EBUSY, EINVAL.
+Result<void> add_seals(Handle file, u32 seals);
+Result<u32> get_seals(Handle file);
 
 // ---- waiting for handles ------------------------------------------------------------------------------------
 
@@ -336,6 +348,10 @@ Result<void> set_option(Handle socket, i32 level, i32 option, const void* value,
 // `message` and all it points to as in sendmsg(2); flags: abi::MSG_*, MSG_DONTWAIT implied.
 Result<usize> send_message(Handle socket, const abi::msghdr* message, i32 flags);
 Result<usize> receive_message(Handle socket, abi::msghdr* message, i32 flags);
+// A connection to a local service of the host, which may carry handles (SCM_RIGHTS) both ways. Linux: `name` is the
+// absolute name of a UNIX socket, or "@" and an abstract name; `type` is SOCK_STREAM or SOCK_SEQPACKET. EAGAIN when the
+// service has no room for another connection at present; ECONNREFUSED, ENOENT, EACCES, EPROTOTYPE as connect(2).
+Result<Handle> connect_local(const char* name, i32 type);
 // Interface and address queries (abi::SIOCGIF*, FIONREAD...) on a socket.
 Result<i32> socket_control(Handle socket, u32 request, void* argument);
 

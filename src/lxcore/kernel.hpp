@@ -72,6 +72,7 @@ struct BootOptions {
     u64 arena_bytes;
     std::string_view hostname;
     std::string_view instance_name;
+    bool has_host_sockets; // whether UNIX sockets of the host may be mounted (interop)
 };
 // Builds the state of a new instance: arena, task table, file systems, devices. The calling thread becomes a
 // kernel thread. Called once, by the instance host, with the arena mapped and zero.

@@ -28,7 +28,7 @@ public:
         : path_(std::move(path)), configuration_(configuration) {}
 
     void read() {
-        const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path_.c_str(), "re"), &std::fclose);
+        const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path_.c_str(), "r"), &std::fclose);
         if (!file) {
             if (errno != ENOENT)
                 configuration_.problems.push_back(path_ + ": " + std::strerror(errno));

@@ -12,6 +12,16 @@ namespace lxss::protocol {
 
 constexpr uint32_t kMaxPacketBytes = 192 * 1024;
 
+// On Windows the transport is one message pipe, whose end lxkernel.exe inherits (--control=HANDLE, hexadecimal), opened for
+// overlapped operation. Handles travel as values that are valid in the receiver, into which the sender has duplicated them. Each
+// message is this, then the packet.
+constexpr uint32_t kMaxPipeHandles = 4;
+struct PipeHead {
+    uint32_t handle_count;
+    uint32_t reserved;
+    uint64_t handles[kMaxPipeHandles];
+};
+
 enum class MessageType : uint32_t {
     // lxssd -> lxkernel
     Run = 1, // RunRequest + strings; descriptors: stdin, stdout, stderr, and trace when kRunTrace is set

@@ -26,11 +26,13 @@ bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::stri
     for (size_t at = 0; at < options.drives.size(); at = options.drives.find('\n', at) + 1)
         if (options.drives[at + 1] == '=') // a letter, which mount(2) knows as "C:"
             start.words.push_back("--drive=" + options.drives.substr(at, options.drives.find('\n', at) - at));
+    if (!options.interop.empty())
+        start.words.push_back("--host-sockets");
     if (options.no_init)
         start.words.push_back("--no-init");
     start.environment = {"WSL_DISTRO_NAME=" + options.name, "LXSS_HOSTNAME=" + options.name,
                          "LXSS_RESOLV_CONF=" + host_resolver_configuration(),
-                         "LXSS_ROOTFS=" + options.folder + "/rootfs", "LXSS_DRIVES=" + options.drives};
+                         "LXSS_ROOTFS=" + options.folder + "/rootfs", "LXSS_DRIVES=" + options.drives, "LXSS_INTEROP=" + options.interop};
     if (!start_kernel(start, process_, control_, error))
         return false;
 

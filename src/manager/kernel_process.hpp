@@ -19,6 +19,7 @@ struct KernelOptions {
     std::string folder; // of the instance; holds rootfs/, lock and lxss.log
     bool no_init = false;
     std::string drives; // a line "name=host folder" for each that is to be mounted
+    std::string interop; // the host's side of interop as the instance's init mounts it, or "" for none
 };
 
 struct RunCommand {

@@ -77,7 +77,7 @@ private:
         uint32_t next_session = 1;
         std::optional<Clock::time_point> start_deadline, grace_deadline, kill_deadline;
         std::vector<std::function<void()>> when_stopped;
-        bool has_interop = false;
+        UniqueFd interop; // the host's side of interop lives as long
     };
     using InstancePointer = std::shared_ptr<Instance>;
 
@@ -120,7 +120,7 @@ private:
     // Instances (manager_instances.cpp).
     InstancePointer start_instance(const RegistryEntry& entry, Purpose purpose, std::string& error);
     bool try_start(const InstancePointer& instance, std::string& error);
-    void start_interop_of(const InstancePointer& instance);
+    bool start_interop_of(const InstancePointer& instance);
     InstancePointer find_instance(const std::string& name) const;
     void start_session(const InstancePointer& instance, const ClientPointer& client, RunCommand command,
                        std::vector<UniqueFd> descriptors,

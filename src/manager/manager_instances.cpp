@@ -2,11 +2,11 @@
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
-#include "manager/os/files.hpp"
 #include "manager/paths.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <spdlog/spdlog.h>
 
@@ -55,37 +55,20 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
     if (!try_start(instance, error))
         return nullptr;
     instances_.push_back(instance);
-    if (purpose == Purpose::Serve && configuration_.of_instance(entry.name).interop)
-        start_interop_of(instance);
     return instance;
 }
 
-// The host's side in a process of its own, and the instance's as the first session, which no client waits
-// for.
-void Manager::start_interop_of(const InstancePointer& instance) {
+// Programs of the host are started by a process of its own, which the instance reaches through a socket in its folder.
+bool Manager::start_interop_of(const InstancePointer& instance) {
     auto host_side = std::make_unique<Helper>();
-    UniqueFd input, output, log;
     std::string error;
-    if (!start_interop(helper_program("lxss-interop"), host_side->process, input, error) ||
-        !(output = duplicate_descriptor(input.get())) ||
-        !(log = open_log(instance->folder + "/lxss.log", error))) {
+    if (!start_interop(helper_program("lxss-interop"), instance->folder, host_side->process, instance->interop, error)) {
         spdlog::error("instance {}: no interop: {}", instance->name, error);
-        return;
+        return false;
     }
     host_side->then = [](const ExitStatus&) {};
     helpers_.push_back(std::move(host_side));
-    RunCommand command;
-    command.program = "init";
-    command.arguments = {"init", "--interop", "--rootfs=" + instance->folder + "/rootfs"};
-    std::vector<UniqueFd> descriptors;
-    descriptors.push_back(std::move(input));
-    descriptors.push_back(std::move(output));
-    descriptors.push_back(std::move(log));
-    const uint32_t session = instance->next_session++;
-    instance->sessions[session].ended = [name = instance->name](std::optional<int>, const std::string&) {
-        spdlog::info("instance {}: interop has ended", name);
-    };
-    instance->has_interop = instance->kernel.run(session, command, std::move(descriptors));
+    return true;
 }
 
 // True while there is hope: it has started, or will be tried again.
@@ -99,14 +82,13 @@ bool Manager::try_start(const InstancePointer& instance, std::string& error) {
             instance->lock_retry = now + 10ms;
         return instance->lock_retry.has_value();
     }
-    KernelOptions options{options_.kernel,
-                          options_.guest_dir,
-                          instance->name,
-                          instance->folder,
-                          instance->purpose != Purpose::Serve,
-                          ""};
+    KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
+                          instance->purpose != Purpose::Serve, "", ""};
     for (const auto& [name, folder] : configuration_.drives)
         options.drives += name + "=" + folder + "\n";
+    if (instance->purpose == Purpose::Serve && configuration_.of_instance(instance->name).interop &&
+        start_interop_of(instance))
+        options.interop = interop_name(instance->folder);
     if (!instance->kernel.start(options, std::move(lock), error))
         return false;
     instance->start_deadline = Clock::now() + 60s;
@@ -130,8 +112,6 @@ void Manager::start_session(const InstancePointer& instance, const ClientPointer
     if (instance->purpose == Purpose::Serve && !client->was_restarted &&
         std::all_of(copies.begin(), copies.end(), [](const UniqueFd& copy) { return bool(copy); }))
         entry.unstarted = Session::Request{command, std::move(copies)};
-    if (instance->has_interop)
-        command.environment.push_back("LXSS_INTEROP=1");
     if (!instance->kernel.run(session, command, std::move(descriptors)))
         session_ended(instance, session, std::nullopt, "the command and its environment are too long");
 }
@@ -229,6 +209,11 @@ void Manager::instance_died(const InstancePointer& instance, const ExitStatus& s
 
 void Manager::instance_gone(const InstancePointer& instance, const std::string& problem) {
     std::erase(instances_, instance);
+    if (instance->interop) {
+        instance->interop.reset();
+        std::error_code ignored;
+        std::filesystem::remove(interop_name(instance->folder), ignored);
+    }
     auto sessions = std::move(instance->sessions);
     instance->sessions.clear();
     const bool ended_by_itself = instance->phase == Phase::Running && instance->kernel.ready();

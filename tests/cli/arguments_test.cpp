@@ -73,6 +73,8 @@ TEST(Arguments, Verbs) {
     EXPECT_THROW(parse_arguments({"--check"}), UsageError);
     EXPECT_THROW(parse_arguments({"--check", "a", "--repair", "b"}), UsageError);
     EXPECT_EQ(parse_arguments({"--manage", "a", "--move", "there"}).folder, "there");
+    EXPECT_EQ(parse_arguments({"--import", "a", "b", "c", "--version", "1"}).file, "c");
+    EXPECT_THROW(parse_arguments({"--import", "a", "b", "c", "--version", "2"}), UsageError);
     EXPECT_EQ(parse_arguments({"--manage", "a", "--rename", "b"}).name, "b");
     EXPECT_EQ(parse_arguments({"--list", "--online"}).verb, Verb::ListOnline);
     EXPECT_EQ(parse_arguments({"--import-in-place", "a", "folder"}).verb, Verb::ImportInPlace);

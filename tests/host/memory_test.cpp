@@ -58,17 +58,19 @@ void move_mapping() {
 }
 
 void arena_views() {
-    u8* page = arena_memory(kPage, kPage);
+    constexpr u64 kUnit = base::kMappingUnit;
+    u8* page = arena_memory(kPage, kUnit);
     CHECK_OK(host::map_arena(kGuest, kPage, kReadWrite, reinterpret_cast<u64>(page), true));
     page[3] = 9;
     CHECK(byte_at(kGuest + 3) == 9);
     CHECK(host::fill_guarded(at(kGuest + 4), 10, 1) == 0);
     CHECK(page[4] == 10);
     // A private view shows writes until it is written itself.
-    CHECK_OK(host::map_arena(kGuest + kPage, kPage, kReadWrite, reinterpret_cast<u64>(page), false));
-    CHECK(host::fill_guarded(at(kGuest + kPage), 1, 1) == 0);
+    CHECK_OK(host::map_arena(kGuest + kUnit, kPage, kReadWrite, reinterpret_cast<u64>(page), false));
+    CHECK(byte_at(kGuest + kUnit + 3) == 9);
+    CHECK(host::fill_guarded(at(kGuest + kUnit), 1, 1) == 0);
     CHECK(page[0] == 0);
-    CHECK_OK(host::unmap(kGuest, 2 * kPage));
+    CHECK_OK(host::unmap(kGuest, kUnit + kPage));
 }
 
 void guarded_copies() {

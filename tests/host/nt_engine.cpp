@@ -57,7 +57,7 @@ lx_enter_interrupt:
 namespace host::nt {
 
 bool runs_guest_code(u64 rip) {
-    return base::is_guest_range(rip, 1) && rip < base::kKernelBase;
+    return rip >= host_test::kGuest && rip < host_test::kGuest + base::kPageSize;
 }
 void prepare_engine() {}
 
@@ -70,6 +70,12 @@ void return_to_guest(host::ThreadBlock& block) {
 }
 u32 host_protection(u32 protection) {
     return protection;
+}
+bool runs_in_place() {
+    return true;
+}
+CodeMemory code_memory() {
+    return {};
 }
 void code_changed(u64, u64) {}
 void before_fork() {}
@@ -88,5 +94,7 @@ void lx_test_enter(host::Frame* frame) {
         frame->original_rax = number;
         lxcore_system_call(frame);
     }
+    // The tests' code has no stack, which an exception needs here: a piece of the kernel's serves.
+    frame->rsp = reinterpret_cast<u64>(host::current_block()) + host::kKernelStackOffset + 16 * 1024;
     lx_nt_restore_vectors();
 }

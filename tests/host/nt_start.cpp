@@ -1,4 +1,5 @@
 // The start of the tests on the NT host. Usage: lxhost_test FOLDER
+#include "host/nt/files_state.hpp"
 #include "host/nt/start.hpp"
 
 #include "host/nt/processes.hpp"
@@ -18,6 +19,7 @@ u8* g_next = reinterpret_cast<u8*>(kSharedAddress + base::kPageSize);
 struct Result {
     u32 is_done;
     u64 next;
+    i32 process; // the tests'
 };
 Result& result() {
     return *reinterpret_cast<Result*>(base::kArenaBase);
@@ -30,10 +32,17 @@ void run_tests(host::ThreadBlock&) {
     host::exit_process();
 }
 
-void ignore_death(i32, i32) {}
+void note_death(i32 process, i32) {
+    u32 expected = 0;
+    if (process == result().process &&
+        __atomic_compare_exchange_n(&result().is_done, &expected, 2, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        print_line("the process of the tests has died");
+        host::wake(&result().is_done, 1);
+    }
+}
 
 void reap(host::ThreadBlock&) {
-    reap_processes(ignore_death);
+    reap_processes(note_death);
 }
 
 host::ThreadBlock* new_block() {
@@ -51,6 +60,7 @@ void run(void*) {
     result().next = reinterpret_cast<u64>(g_next);
     if (host::spawn_process(*block, run_tests).is_error())
         fail("tests", "no process");
+    result().process = block->host_process;
     while (__atomic_load_n(&result().is_done, __ATOMIC_ACQUIRE) == 0)
         (void)host::wait(&result().is_done, 0, host::kNoDeadline);
     for (;;)
@@ -84,6 +94,12 @@ void lx_main(const Arguments& arguments) {
     prepare_instance(u64{256} << 20, GetStdHandle(STD_ERROR_HANDLE));
     host::ThreadBlock* block = host_test::new_block();
     use_block(*block);
+    const HANDLE folder = CreateFileA(arguments.values[1], FILE_LIST_DIRECTORY | FILE_WRITE_ATTRIBUTES,
+                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                                      FILE_FLAG_BACKUP_SEMANTICS, nullptr);
+    if (folder == INVALID_HANDLE_VALUE)
+        fail("folder", "cannot be opened", GetLastError());
+    prepare_files(folder, folder);
     run_in_block(*block, host_test::run);
     for (;;) {
     }

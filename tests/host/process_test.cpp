@@ -35,6 +35,8 @@ void many_threads() {
         CHECK(finish(start(Kind::Thread, nullptr, nullptr), true)); // host_alive is cleared
 }
 
+constexpr u64 kShared = kGuest + base::kMappingUnit;
+
 void write_private(void* context) {
     auto* result = static_cast<u32*>(context);
     // What the parent wrote after the fork is not seen, and ours not by it.
@@ -42,28 +44,29 @@ void write_private(void* context) {
         (void)host::wait(result, 0, soon(5'000));
     __atomic_store_n(result + 1, host::load_guarded(reinterpret_cast<u32*>(kGuest)).value(),
                      __ATOMIC_RELEASE);
-    __atomic_store_n(result + 2, host::load_guarded(reinterpret_cast<u32*>(kGuest + kPage)).value(),
+    __atomic_store_n(result + 2, host::load_guarded(reinterpret_cast<u32*>(kShared)).value(),
                      __ATOMIC_RELEASE);
     (void)host::exchange_guarded(reinterpret_cast<u32*>(kGuest), 3);
-    (void)host::exchange_guarded(reinterpret_cast<u32*>(kGuest + kPage), 3);
+    (void)host::exchange_guarded(reinterpret_cast<u32*>(kShared), 3);
 }
 
 void copy_on_write() {
     auto* result = reinterpret_cast<u32*>(arena_memory(64));
     CHECK_OK(host::map_anonymous(kGuest, kPage, kReadWrite));
-    CHECK_OK(host::map_shared_anonymous(kGuest + kPage, kPage, kReadWrite));
+    CHECK_OK(host::map_shared_anonymous(kShared, kPage, kReadWrite));
     CHECK(host::exchange_guarded(reinterpret_cast<u32*>(kGuest), 1).is_ok());
     const Child child = start(Kind::Fork, write_private, result);
     CHECK(host::exchange_guarded(reinterpret_cast<u32*>(kGuest), 2).is_ok());
-    CHECK(host::exchange_guarded(reinterpret_cast<u32*>(kGuest + kPage), 2).is_ok());
+    CHECK(host::exchange_guarded(reinterpret_cast<u32*>(kShared), 2).is_ok());
     __atomic_store_n(result, 1, __ATOMIC_RELEASE);
     host::wake(result, 1);
     CHECK(finish(child, false));
     CHECK(result[1] == 1);
     CHECK(result[2] == 2);
     CHECK(host::load_guarded(reinterpret_cast<u32*>(kGuest)).value() == 2);
-    CHECK(host::load_guarded(reinterpret_cast<u32*>(kGuest + kPage)).value() == 3);
-    CHECK_OK(host::unmap(kGuest, 2 * kPage));
+    CHECK(host::load_guarded(reinterpret_cast<u32*>(kShared)).value() == 3);
+    CHECK_OK(host::unmap(kGuest, kPage));
+    CHECK_OK(host::unmap(kShared, kPage));
 }
 
 void look_for_guest_memory(void* context) {

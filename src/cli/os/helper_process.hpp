@@ -4,7 +4,6 @@
 #include "manager/unique_fd.hpp"
 
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace lxss {
@@ -18,13 +17,13 @@ public:
     HelperProcess& operator=(const HelperProcess&) = delete;
     ~HelperProcess(); // ends it
 
-    int output() const { return output_.get(); }
+    HostDescriptor output() const { return output_.get(); }
     // Waits for its end; LauncherError unless it exits with 0.
     void finish();
 
 private:
     std::string program_;
-    pid_t pid_ = -1;
+    int pid_ = -1;
     UniqueFd output_;
 };
 

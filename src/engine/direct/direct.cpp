@@ -22,6 +22,8 @@ void guest_owns_gs(u64 base) {
     block.work.fetch_or(host::kWorkFullReturn, std::memory_order_relaxed);
 }
 
+bool runs_in_place() { return true; }
+CodeMemory code_memory() { return {}; }
 u32 host_protection(u32 protection) { return protection; }
 void code_changed(u64, u64) {}
 void before_fork() {}

@@ -98,7 +98,7 @@ static void mount_drives(const struct wsl_configuration* configuration) {
             snprintf(folder, sizeof folder, "%.*s", (int)(drives + length - equals - 1), equals + 1);
             snprintf(point, sizeof point, "%s%s", configuration->automount_root, name);
             make_folder(point, 0755);
-            if (mount(folder, point, "drvfs", 0, configuration->automount_options) != 0) {
+            if (mount_drive(folder, point, configuration->automount_options) != 0) {
                 complain(errno, "cannot mount %s on %s", folder, point);
                 rmdir(point);
             }
@@ -178,6 +178,9 @@ int boot(int argc, char** argv) {
     mount_drives(&configuration);
     if (configuration.mount_fstab)
         mount_fstab();
+    const char* interop = getenv("LXSS_INTEROP");
+    if (configuration.interop_enabled && interop && *interop && !mount_host_socket(interop, INTEROP_SOCKET))
+        complain(errno, "cannot show the host's %s as " INTEROP_SOCKET, interop);
     if (*configuration.network_hostname)
         hostname = configuration.network_hostname;
     if (hostname && *hostname && sethostname(hostname, strlen(hostname)) != 0)
@@ -190,6 +193,7 @@ int boot(int argc, char** argv) {
     unsetenv("LXSS_RESOLV_CONF");
     unsetenv("LXSS_ROOTFS");
     unsetenv("LXSS_DRIVES");
+    unsetenv("LXSS_INTEROP");
 
     // The kernel lets clients in once this is closed.
     if (ready >= 0)

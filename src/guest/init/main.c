@@ -54,8 +54,9 @@ static const struct {
     const char* name;
     int (*run)(int argc, char** argv);
 } kCommands[] = {
-    {"wslpath", wslpath},      {"lxss-host", host_command}, {"lxss-open", open_on_host},
-    {"wslview", open_on_host}, {"lxss-edit", edit_on_host},
+    {"wslpath", wslpath},       {"lxss-host", host_command}, {"lxss-open", open_on_host},
+    {"wslview", open_on_host},  {"lxss-edit", edit_on_host},
+    {"lxss-run", run_host_file},
 };
 
 void make_commands(void) {
@@ -78,8 +79,6 @@ int main(int argc, char** argv) {
         return boot(argc - 2, argv + 2);
     if (strcmp(task, "--session") == 0)
         return session(argc - 2, argv + 2);
-    if (strcmp(task, "--interop") == 0)
-        return interop_server(argc - 2, argv + 2);
     if (strcmp(task, "--debug-shell") == 0)
         return debug_shell();
     if (strcmp(task, "--system-info") == 0)
@@ -91,7 +90,6 @@ int main(int argc, char** argv) {
     complain(0, "usage: init --boot [--hostname=NAME]\n"
                 "       init --session [--user=USER] [--default-user=USER] [--cd=DIR] [--login] [--shell] -- "
                 "WORDS...\n"
-                "       init --interop | --debug-shell | --system-info | --mount FOLDER NAME OPTIONS | "
-                "--unmount NAME");
+                "       init --debug-shell | --system-info | --mount FOLDER NAME OPTIONS | --unmount NAME");
     return 2;
 }

@@ -69,7 +69,8 @@ bool host_path(const char* path, char result[PATH_MAX]) {
         errno = ENOENT; // a file system of the instance's own kernel
         return false;
     }
-    return join(result, source, below(real, folder));
+    const char* rest = below(real, folder);
+    return join(result, source, strcmp(rest, "/") == 0 ? "" : rest);
 }
 
 bool guest_path(const char* path, char result[PATH_MAX]) {

@@ -115,7 +115,7 @@ static void change_folder(const struct account* account, const char* folder) {
 }
 
 // From lxss and lxssd, for init alone.
-static const char* const kInternal[] = {"LXSS_INTEROP", "LXSS_X11", "LXSS_XAUTHORITY", "LXSS_PULSE"};
+static const char* const kInternal[] = {"LXSS_X11", "LXSS_XAUTHORITY", "LXSS_WAYLAND", "LXSS_PULSE"};
 
 // What the start of the instance had to say, once, to whoever comes first.
 static void print_warnings(void) {
@@ -172,9 +172,9 @@ int session(int argc, char** argv) {
         return kLxssFailed;
     }
     print_warnings();
-    if (getenv("LXSS_INTEROP") && configuration.interop_enabled) {
+    if (configuration.interop_enabled && access(INTEROP_SOCKET, F_OK) == 0) {
         setenv("WSL_INTEROP", INTEROP_SOCKET, 1);
-        forward_displays(&account);
+        show_displays(&account);
     }
     for (size_t k = 0; k < sizeof kInternal / sizeof *kInternal; ++k)
         unsetenv(kInternal[k]);

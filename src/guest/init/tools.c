@@ -1,6 +1,7 @@
 // What lxss asks init to do in a running instance, as root.
 #include "init.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <mntent.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-// Needs no account, no start files, and, with the shell that is shipped, not even a program of the instance.
+// Needs no account and no start files.
 int debug_shell(void) {
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" COMMANDS_FOLDER, 1);
     setenv("HOME", "/root", 1);
@@ -22,7 +23,6 @@ int debug_shell(void) {
         complain(errno, "cannot enter /");
     execl("/bin/bash", "bash", "--noprofile", "--norc", (char*)NULL);
     execl("/bin/sh", "sh", (char*)NULL);
-    execl(TOOLS_FOLDER "/busybox", "busybox", "sh", (char*)NULL);
     complain(errno, "there is no shell in this instance");
     return kLxssFailed;
 }
@@ -63,6 +63,37 @@ int system_info(void) {
     return 0;
 }
 
+// As mount(8) does: the options that are the kernel's go apart from those of the file system.
+int mount_drive(const char* source, const char* point, const char* options) {
+    static const struct {
+        const char* name;
+        unsigned long set, clear;
+    } kFlags[] = {
+        {"ro", MS_RDONLY, 0},         {"rw", 0, MS_RDONLY},        {"nosuid", MS_NOSUID, 0},
+        {"suid", 0, MS_NOSUID},       {"nodev", MS_NODEV, 0},      {"dev", 0, MS_NODEV},
+        {"noexec", MS_NOEXEC, 0},     {"exec", 0, MS_NOEXEC},      {"noatime", MS_NOATIME, 0},
+        {"relatime", MS_RELATIME, 0}, {"sync", MS_SYNCHRONOUS, 0}, {"defaults", 0, 0},
+    };
+    char text[1024], rest[1024] = "";
+    unsigned long flags = 0;
+    if (snprintf(text, sizeof text, "%s", options) >= (int)sizeof text) {
+        errno = EINVAL;
+        return -1;
+    }
+    char* next = NULL;
+    for (char* option = strtok_r(text, ",", &next); option; option = strtok_r(NULL, ",", &next)) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof kFlags / sizeof *kFlags && !known; ++i) {
+            known = strcmp(option, kFlags[i].name) == 0;
+            if (known)
+                flags = (flags | kFlags[i].set) & ~kFlags[i].clear;
+        }
+        if (!known)
+            sprintf(rest + strlen(rest), "%s%s", *rest ? "," : "", option);
+    }
+    return mount(source, point, "drvfs", flags, rest);
+}
+
 static void mount_point_of(const char* name, char point[PATH_MAX]) {
     struct wsl_configuration configuration;
     read_wsl_configuration(&configuration, NULL);
@@ -74,7 +105,9 @@ int mount_host_folder(int argc, char** argv) {
     if (argc != 3)
         return kLxssFailed;
     const char* slash = strrchr(argv[0], '/');
-    const char* name = *argv[1] ? argv[1] : slash ? slash + 1 : argv[0];
+    const char letter[2] = {(char)tolower((unsigned char)argv[0][0]), '\0'};
+    const bool is_drive = strlen(argv[0]) == 2 && argv[0][1] == ':';
+    const char* name = *argv[1] ? argv[1] : is_drive ? letter : slash ? slash + 1 : argv[0];
     char point[PATH_MAX];
     mount_point_of(name, point);
     if (!*name) {
@@ -83,7 +116,7 @@ int mount_host_folder(int argc, char** argv) {
     }
     make_folder("/mnt", 0755);
     make_folder(point, 0755);
-    if (mount(argv[0], point, "drvfs", 0, argv[2]) != 0) {
+    if (mount_drive(argv[0], point, argv[2]) != 0) {
         const int failure = errno;
         if (failure == ENODEV)
             complain(0, "cannot mount %s: this kernel has no file system for folders of the host", argv[0]);

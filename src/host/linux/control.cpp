@@ -1,33 +1,26 @@
+// Control packets over a SOCK_SEQPACKET UNIX socket; descriptors come as SCM_RIGHTS.
 #include "host/linux/control.hpp"
 
-#include "abi/poll.hpp"
 #include "abi/socket.hpp"
+#include "host/control/control.hpp"
 #include "host/linux/internal.hpp"
-#include "lxcore/boot.hpp"
-#include "lxcore/memory/arena.hpp"
-#include "lxcore/task/life.hpp"
-#include "manager/instance_protocol.hpp"
 
-namespace host::linux_host {
+namespace host {
 
+using namespace linux_host;
 using namespace lxss::protocol;
 
 namespace {
 
-constexpr usize kMaxHandles = 4;
-// From SIGTERM to SIGKILL when the manager has died: as long as it would have given by itself.
-constexpr u64 kOrphanGraceNs = 3'000'000'000;
+i32 g_socket = -1; // of the instance host alone
 
-struct Packet {
-    Header header;
-    const char* payload;
-    usize payload_bytes;
-    Handle handles[kMaxHandles];
-    usize handle_count;
-};
+} // namespace
 
-void send_packet(i32 socket, MessageType type, u32 session_id, const void* payload, u32 bytes,
-                 std::string_view text = {}) {
+void linux_host::use_control_socket(i32 socket) { g_socket = socket; }
+
+namespace control {
+
+void send_packet(MessageType type, u32 session_id, const void* payload, u32 bytes, std::string_view text) {
     Header header{type, session_id, bytes + static_cast<u32>(text.size()), 0};
     abi::iovec vectors[3] = {{address_of(&header), sizeof(header)},
                              {address_of(payload), bytes},
@@ -35,22 +28,15 @@ void send_packet(i32 socket, MessageType type, u32 session_id, const void* paylo
     abi::msghdr message{};
     message.msg_iov = address_of(vectors);
     message.msg_iovlen = 3;
-    (void)host_call(abi::SYS_sendmsg, static_cast<u64>(socket), address_of(&message), abi::MSG_NOSIGNAL);
+    (void)host_call(abi::SYS_sendmsg, static_cast<u64>(g_socket), address_of(&message), abi::MSG_NOSIGNAL);
 }
 
-void close_handles(Packet& packet) {
-    for (usize i = 0; i < packet.handle_count; ++i)
-        host::close(packet.handles[i]);
-    packet.handle_count = 0;
-}
-
-// False when the manager has gone.
-bool receive_packet(i32 socket, char* buffer, usize capacity, Packet& packet) {
+bool receive_packet(char* buffer, Packet& packet) {
     union {
         char bytes[256];
         abi::cmsghdr header;
     } control;
-    abi::iovec vector{address_of(buffer), capacity};
+    abi::iovec vector{address_of(buffer), kMaxPacketBytes};
     abi::msghdr message{};
     message.msg_iov = address_of(&vector);
     message.msg_iovlen = 1;
@@ -58,7 +44,7 @@ bool receive_packet(i32 socket, char* buffer, usize capacity, Packet& packet) {
     message.msg_controllen = sizeof(control.bytes);
     i64 length;
     do
-        length = host_call(abi::SYS_recvmsg, static_cast<u64>(socket), address_of(&message), abi::MSG_CMSG_CLOEXEC);
+        length = host_call(abi::SYS_recvmsg, static_cast<u64>(g_socket), address_of(&message), abi::MSG_CMSG_CLOEXEC);
     while (length == -static_cast<i64>(Errno::EINTR));
     if (length <= 0)
         return false;
@@ -89,131 +75,8 @@ bool receive_packet(i32 socket, char* buffer, usize capacity, Packet& packet) {
     return true;
 }
 
-bool is_well_formed(const Packet& packet) { return packet.header.payload_bytes == packet.payload_bytes; }
+void end_host() { exit_process(); }
 
-// The strings of a Run request: the number of NUL-terminated texts must be right.
-bool has_strings(std::string_view strings, u64 count) {
-    if (strings.empty() || strings.back() != 0)
-        return false;
-    u64 found = 0;
-    for (char character : strings)
-        found += character == 0;
-    return found == count;
-}
+} // namespace control
 
-void run_session(i32 socket, Packet& packet) {
-    RunRequest request{};
-    const u32 session = packet.header.session_id;
-    const auto refuse = [&](Errno error, std::string_view text) {
-        close_handles(packet);
-        const FailedEvent event{static_cast<i32>(error), static_cast<u32>(text.size())};
-        send_packet(socket, MessageType::Failed, session, &event, sizeof(event), text);
-    };
-    if (packet.payload_bytes < sizeof(request))
-        return refuse(Errno::EINVAL, "malformed request");
-    __builtin_memcpy(&request, packet.payload, sizeof(request));
-    std::string_view strings{packet.payload + sizeof(request), packet.payload_bytes - sizeof(request)};
-    if (request.strings_bytes != strings.size() ||
-        !has_strings(strings, 1 + u64{request.argument_count} + request.environment_count))
-        return refuse(Errno::EINVAL, "malformed request");
-    const bool trace = (request.flags & kRunTrace) != 0;
-    if (packet.handle_count != (trace ? 4u : 3u))
-        return refuse(Errno::EINVAL, "wrong number of descriptors");
-    lxcore::SessionStart start{};
-    start.session_id = session;
-    start.program = std::string_view(strings.data());
-    start.strings = strings.substr(start.program.size() + 1);
-    start.argument_count = request.argument_count;
-    start.environment_count = request.environment_count;
-    for (usize i = 0; i < 3; ++i)
-        start.streams[i] = packet.handles[i];
-    start.is_terminal[0] = (request.flags & kRunStdinIsTerminal) != 0;
-    start.is_terminal[1] = (request.flags & kRunStdoutIsTerminal) != 0;
-    start.is_terminal[2] = (request.flags & kRunStderrIsTerminal) != 0;
-    start.rows = request.rows;
-    start.columns = request.columns;
-    start.trace = trace ? packet.handles[3] : kNoHandle;
-    start.trace_summary = (request.flags & kRunTraceSummary) != 0;
-    packet.handle_count = 0; // they are the session's now, also on failure
-    const auto pid = lxcore::start_session(start);
-    if (pid.is_error())
-        return refuse(pid.error(), "the program could not be started");
-    const StartedEvent event{pid.value()};
-    send_packet(socket, MessageType::Started, session, &event, sizeof(event));
-}
-
-template <typename Request>
-bool read_payload(const Packet& packet, Request& request) {
-    if (packet.payload_bytes != sizeof(request))
-        return false;
-    __builtin_memcpy(&request, packet.payload, sizeof(request));
-    return true;
-}
-
-[[noreturn]] void end_instance(u64 grace_ns) {
-    lxcore::shut_down(grace_ns);
-    log("the instance has ended");
-    exit_process();
-}
-
-} // namespace
-
-void send_ready(i32 socket) { send_packet(socket, MessageType::Ready, 0, nullptr, 0); }
-
-void report_sessions(i32 socket) {
-    u32* word = lxcore::session_events_word();
-    const auto send_all = [socket] {
-        u64 session = 0;
-        i32 status = 0;
-        while (lxcore::next_session_event(&session, &status)) {
-            lxcore::finish_session(static_cast<u32>(session));
-            const ExitedEvent event{status};
-            send_packet(socket, MessageType::Exited, static_cast<u32>(session), &event, sizeof(event));
-        }
-    };
-    for (;;) {
-        const u32 seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-        send_all();
-        if (lxcore::init_has_ended()) {
-            log("init has ended, and with it the instance");
-            lxcore::shut_down(0);
-            send_all();
-            exit_process();
-        }
-        wait(word, seen, kNoDeadline);
-    }
-}
-
-void serve_control_socket(i32 socket) {
-    constexpr usize kBufferPages = kMaxPacketBytes / base::kPageSize;
-    auto* buffer = static_cast<char*>(lxcore::allocate_pages(kBufferPages));
-    if (!buffer)
-        base::panic("no memory for control packets", __FILE__, __LINE__);
-    Packet packet{};
-    while (receive_packet(socket, buffer, kMaxPacketBytes, packet)) {
-        const u32 session = packet.header.session_id;
-        WindowSizeRequest size{};
-        SignalRequest signal{};
-        ShutdownRequest shutdown{};
-        if (!is_well_formed(packet)) {
-            log("control: malformed packet dropped");
-        } else if (packet.header.type == MessageType::Run) {
-            run_session(socket, packet);
-        } else if (packet.header.type == MessageType::WindowSize && read_payload(packet, size)) {
-            lxcore::resize_session(session, size.rows, size.columns);
-        } else if (packet.header.type == MessageType::Hangup) {
-            lxcore::hang_up_session(session);
-        } else if (packet.header.type == MessageType::Signal && read_payload(packet, signal)) {
-            lxcore::signal_session(session, signal.signal);
-        } else if (packet.header.type == MessageType::Shutdown && read_payload(packet, shutdown)) {
-            end_instance(u64{shutdown.grace_milliseconds} * 1'000'000);
-        } else {
-            log("control: unknown packet dropped");
-        }
-        close_handles(packet);
-    }
-    log("the session manager has gone");
-    end_instance(kOrphanGraceNs);
-}
-
-} // namespace host::linux_host
+} // namespace host

@@ -2,6 +2,7 @@
 // process: spawner, reaper and control socket. Started by lxssd.
 #include "abi/signal.hpp"
 #include "abi/sched.hpp"
+#include "host/control/control.hpp"
 #include "host/linux/control.hpp"
 #include "host/linux/drives.hpp"
 #include "host/linux/internal.hpp"
@@ -21,6 +22,7 @@ struct Options {
     i32 control = -1;
     bool no_init = false;
     bool check = false, repair = false;
+    bool host_sockets = false;
     char** environment = nullptr;
 };
 
@@ -41,7 +43,7 @@ i32 parse_number(std::string_view text) {
 
 constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR --control-fd=N [--log-fd=N] [--name=NAME] [--hostname=NAME] [--no-init]\n"
-    "                [--drive=LETTER=DIR]...\n"
+    "                [--drive=LETTER=DIR]... [--host-sockets]\n"
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n"
     "       lxkernel --check [--repair] --root=DIR\n"
     "Checks the files of an instance that is not running. Exit status: 0 nothing found, 1 all repaired, 4 problems left,\n"
@@ -78,6 +80,8 @@ void parse_options(i32 count, char** arguments) {
             g_state.failure_status = lxcore::kCheckFailed;
         } else if (argument == "--repair")
             g_options.repair = true;
+        else if (argument == "--host-sockets")
+            g_options.host_sockets = true;
         else if (argument == "--help" || argument == "-h") {
             complain(kUsage);
             (void)host_call(abi::SYS_exit_group, 0);
@@ -114,7 +118,7 @@ void parse_options(i32 count, char** arguments) {
     }
 }
 
-[[noreturn]] void session_reporter_thread(ThreadBlock&) { report_sessions(g_options.control); }
+[[noreturn]] void session_reporter_thread(ThreadBlock&) { control::report_sessions(); }
 
 void start_kernel_thread(void (*entry)(ThreadBlock&), std::string_view what) {
     auto thread = lxcore::create_kernel_thread(entry);
@@ -137,7 +141,9 @@ void print_line(std::string_view line) {
 // On the kernel stack of the first thread.
 [[noreturn]] void run_instance() {
     prepare_thread(*g_first_block);
-    const lxcore::BootOptions options{g_state.arena_bytes, g_options.hostname, g_options.name};
+    use_control_socket(g_options.control);
+    const lxcore::BootOptions options{g_state.arena_bytes, g_options.hostname, g_options.name,
+                                      g_options.host_sockets};
     const auto booted = lxcore::boot(options, *g_first_block);
     if (booted.is_error())
         fail("start of the kernel", abi::errno_text(booted.error()));
@@ -152,8 +158,8 @@ void print_line(std::string_view line) {
         if (init.is_error())
             fail("start of init", abi::errno_text(init.error()));
     }
-    send_ready(g_options.control);
-    serve_control_socket(g_options.control);
+    control::send_ready();
+    control::serve_control();
 }
 
 } // namespace

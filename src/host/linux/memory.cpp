@@ -1,6 +1,7 @@
 // The address space of the calling pico process.
 #include "abi/fcntl.hpp"
 #include "abi/mman.hpp"
+#include "engine/engine.hpp"
 #include "host/linux/internal.hpp"
 
 extern "C" {
@@ -25,8 +26,10 @@ using namespace linux_host;
 namespace {
 
 Result<void> map(u64 address, u64 length, u32 protection, u64 flags, i32 file, u64 offset) {
-    return void_result(host_call(abi::SYS_mmap, address, length, protection, flags | abi::MAP_FIXED,
-                                 static_cast<u64>(static_cast<i64>(file)), offset));
+    const i64 result = host_call(abi::SYS_mmap, address, length, engine::host_protection(protection), flags | abi::MAP_FIXED,
+                                 static_cast<u64>(static_cast<i64>(file)), offset);
+    engine::code_changed(address, length);
+    return void_result(result);
 }
 
 Result<u32> atomic_result(i64 value) {
@@ -60,15 +63,23 @@ Result<void> discard_arena(u64 address, u64 length) {
                                  length));
 }
 
-Result<void> unmap(u64 address, u64 length) { return void_result(host_call(abi::SYS_munmap, address, length)); }
+Result<void> unmap(u64 address, u64 length) {
+    const i64 result = host_call(abi::SYS_munmap, address, length);
+    engine::code_changed(address, length);
+    return void_result(result);
+}
 
 Result<void> protect(u64 address, u64 length, u32 protection) {
-    return void_result(host_call(abi::SYS_mprotect, address, length, protection));
+    const i64 result = host_call(abi::SYS_mprotect, address, length, engine::host_protection(protection));
+    engine::code_changed(address, length);
+    return void_result(result);
 }
 
 Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length) {
     const i64 result = host_call(abi::SYS_mremap, old_address, old_length, new_length,
                                  abi::MREMAP_MAYMOVE | abi::MREMAP_FIXED, new_address);
+    engine::code_changed(old_address, old_length);
+    engine::code_changed(new_address, new_length);
     // The kernel moves no range that it keeps as several mappings (EFAULT): halve it until each part is one.
     if (result != -static_cast<i64>(Errno::EFAULT) || old_length <= base::kPageSize)
         return void_result(result);
@@ -78,7 +89,11 @@ Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 
 }
 
 Result<void> advise(u64 address, u64 length, i32 advice) {
-    return void_result(host_call(abi::SYS_madvise, address, length, static_cast<u64>(advice)));
+    const i64 result = host_call(abi::SYS_madvise, address, length, static_cast<u64>(advice));
+    if (advice == static_cast<i32>(abi::MADV_DONTNEED) || advice == static_cast<i32>(abi::MADV_FREE) ||
+        advice == static_cast<i32>(abi::MADV_REMOVE))
+        engine::code_changed(address, length);
+    return void_result(result);
 }
 
 Result<void> sync_mapping(u64 address, u64 length, i32 flags) {

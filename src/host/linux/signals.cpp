@@ -147,6 +147,12 @@ void handle_fault(i32 signal, abi::siginfo* info, abi::ucontext* uc) {
     ThreadBlock& block = *block_of_stack();
     abi::sigcontext& context = uc->uc_mcontext;
     if (is_kernel_text(context.rip) || is_kernel_stack(block, context.rsp)) {
+        // Flags that the guest set were in force for one instruction of the way in or out.
+        constexpr u64 kSingleStep = 0x100, kDebugTrap = 1;
+        if (signal == abi::SIGTRAP && context.trapno == kDebugTrap) {
+            context.eflags &= ~kSingleStep;
+            return;
+        }
         static constexpr Range kRanges[] = {{lx_copy_begin, lx_copy_end, lx_copy_fixup},
                                             {lx_fill_begin, lx_fill_end, lx_fill_fixup},
                                             {lx_string_begin, lx_string_end, lx_string_fixup},
@@ -195,7 +201,8 @@ void install(i32 signal, void (*handler)(i32, abi::siginfo*, abi::ucontext*)) {
 } // namespace
 
 void install_signal_handlers() {
-    install(abi::SIGSYS, handle_sigsys);
+    if (engine::runs_in_place())
+        install(abi::SIGSYS, handle_sigsys);
     install(kKickSignal, handle_kick);
     for (i32 signal : {abi::SIGSEGV, abi::SIGBUS, abi::SIGILL, abi::SIGFPE, abi::SIGTRAP})
         install(signal, handle_fault);

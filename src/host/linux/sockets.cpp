@@ -1,5 +1,6 @@
 // Sockets and waiting for handles: thin wrappers of the host's calls. Every socket is non-blocking at the host.
 #include "abi/fcntl.hpp"
+#include "base/format.hpp"
 #include "host/host.hpp"
 #include "host/linux/syscall.hpp"
 
@@ -97,6 +98,39 @@ Result<void> bind(Handle socket, const void* address, u32 length) {
 
 Result<void> connect(Handle socket, const void* address, u32 length) {
     return void_result(host_call(abi::SYS_connect, number(socket), address_of(address), length));
+}
+
+Result<Handle> connect_local(const char* name, i32 type) {
+    const usize name_length = __builtin_strlen(name);
+    abi::sockaddr_un address{};
+    address.sun_family = abi::AF_UNIX;
+    u64 length = sizeof(address);
+    Handle place = kNoHandle;
+    if (name[0] == '@') {
+        if (name_length > sizeof(address.sun_path))
+            return Errno::ENAMETOOLONG;
+        __builtin_memcpy(address.sun_path + 1, name + 1, name_length - 1);
+        length = offsetof(abi::sockaddr_un, sun_path) + name_length;
+    } else if (name_length < sizeof(address.sun_path)) {
+        __builtin_memcpy(address.sun_path, name, name_length);
+    } else {
+        // Names may be longer than an address has room for: by way of a handle of the place itself.
+        place = TRY(value_result<Handle>(host_call(abi::SYS_openat, number_of(abi::AT_FDCWD), address_of(name),
+                                                   abi::O_PATH | abi::O_CLOEXEC, 0)));
+        base::FixedWriter<64> short_name;
+        base::print(short_name, "/proc/self/fd/{}", place);
+        __builtin_memcpy(address.sun_path, short_name.view().data(), short_name.view().size());
+    }
+    const auto made = socket(abi::AF_UNIX, type, 0);
+    Result<void> connected = made.is_ok() ? connect(made.value(), &address, static_cast<u32>(length)) : made.error();
+    if (place != kNoHandle)
+        close(place);
+    if (connected.is_error()) {
+        if (made.is_ok())
+            close(made.value());
+        return connected.error();
+    }
+    return made.value();
 }
 
 Result<void> listen(Handle socket, i32 backlog) {

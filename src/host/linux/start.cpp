@@ -4,6 +4,7 @@
 #include "abi/fcntl.hpp"
 #include "abi/mman.hpp"
 #include "abi/resource.hpp"
+#include "engine/engine.hpp"
 #include "host/linux/internal.hpp"
 
 extern "C" [[noreturn]] void lx_switch_stack(u64 stack, void (*function)());
@@ -190,6 +191,17 @@ void create_arena() {
     g_state.arena_bytes = bytes;
 }
 
+// Every process inherits it. Small pages: most processes use little of it.
+void prepare_code_memory() {
+    const engine::CodeMemory memory = engine::code_memory();
+    if (!memory.length)
+        return;
+    const i64 result = host_call(abi::SYS_mprotect, memory.start, memory.length, abi::PROT_READ | abi::PROT_WRITE | abi::PROT_EXEC);
+    if (is_error(result))
+        fail("translated code", "the host forbids memory that is writable and executable", result);
+    (void)host_call(abi::SYS_madvise, memory.start, memory.length, abi::MADV_NOHUGEPAGE);
+}
+
 void raise_limits() {
     abi::rlimit64 limit{};
     (void)host_call(abi::SYS_prlimit64, 0, abi::RLIMIT_NOFILE, 0, address_of(&limit));
@@ -217,6 +229,7 @@ void prepare_host(u64* stack) {
     raise_limits();
     read_reserved_ranges(reinterpret_cast<u64>(stack));
     create_arena();
+    prepare_code_memory();
     (void)host_call(abi::SYS_umask, 0);
     install_signal_handlers();
 }

@@ -3,6 +3,7 @@
 // Their open file descriptions are shared with programs outside, so O_NONBLOCK cannot be set on them. Readiness is
 // asked first instead, and a write to something that may block is kept to PIPE_BUF bytes, which a ready pipe or
 // terminal takes at once. (SIGPIPE is ignored in pico processes: EPIPE comes back as a value.)
+#include "abi/fcntl.hpp"
 #include "abi/ioctl.hpp"
 #include "abi/termios.hpp"
 #include "abi/poll.hpp"
@@ -60,6 +61,28 @@ Result<u32> stream_bytes_available(Handle stream) {
     i32 bytes = 0;
     TRY(checked_call(abi::SYS_ioctl, number(stream), abi::FIONREAD, address(&bytes)));
     return static_cast<u32>(bytes);
+}
+
+Result<u32> access_mode(Handle handle) {
+    const auto flags = TRY(checked_call(abi::SYS_fcntl, number(handle), abi::F_GETFL));
+    return static_cast<u32>(flags) & abi::O_ACCMODE;
+}
+
+Result<Handle> create_memory_file(const char* name, u32 flags) {
+    const auto made = checked_call(abi::SYS_memfd_create, address(name), flags | abi::MFD_CLOEXEC);
+    // EINVAL: flags that a host before 6.3 does not know; EACCES: vm.memfd_noexec forbids what was asked for.
+    if (made.is_error())
+        return made.error() == Errno::EINVAL || made.error() == Errno::EACCES ? Errno::EOPNOTSUPP : made.error();
+    return static_cast<Handle>(made.value());
+}
+
+Result<void> add_seals(Handle file, u32 seals) {
+    TRY(checked_call(abi::SYS_fcntl, number(file), abi::F_ADD_SEALS, seals));
+    return {};
+}
+
+Result<u32> get_seals(Handle file) {
+    return static_cast<u32>(TRY(checked_call(abi::SYS_fcntl, number(file), abi::F_GET_SEALS)));
 }
 
 } // namespace host

@@ -5,6 +5,7 @@
 #include "abi/resource.hpp"
 #include "abi/sched.hpp"
 #include "engine/direct/direct.hpp"
+#include "engine/engine.hpp"
 #include "host/linux/internal.hpp"
 #include "lxcore/sync/lock.hpp"
 
@@ -67,6 +68,8 @@ void prepare_thread(ThreadBlock& block) {
     block.host_thread = static_cast<i32>(host_call(abi::SYS_gettid));
     block.host_process = static_cast<i32>(host_call(abi::SYS_getpid));
     adopt_thread(block);
+    if (!engine::runs_in_place())
+        return;
     const u64 text = reinterpret_cast<u64>(__executable_start);
     (void)host_call(abi::SYS_prctl, kSetSyscallUserDispatch, kDispatchOn, text,
                     base::page_ceil(reinterpret_cast<u64>(etext)) - text, 0);
@@ -93,6 +96,7 @@ struct StartRequest {
 
 [[noreturn]] void forked_child(ThreadBlock* block) {
     prepare_thread(*block);
+    engine::after_fork();
     prepare_process();
     start_guest(*block);
 }
@@ -162,7 +166,10 @@ Spawner* spawner() { return reinterpret_cast<Spawner*>(base::kArenaBase + 2048 +
 
 Result<void> fork_process(ThreadBlock& child) {
     // host_process stays the parent's until the child sets it (prepare_thread).
-    return clone_onto(child, abi::CLONE_FILES | abi::CLONE_PARENT | abi::SIGCHLD, forked_child);
+    engine::before_fork();
+    const auto result = clone_onto(child, abi::CLONE_FILES | abi::CLONE_PARENT | abi::SIGCHLD, forked_child);
+    engine::after_fork();
+    return result;
 }
 
 Result<void> spawn_process(ThreadBlock& child, void (*entry)(ThreadBlock&)) {

@@ -8,7 +8,7 @@ namespace host::nt {
 namespace {
 
 constexpr i64 kEpoch = 11'644'473'600; // seconds from 1601 to 1970
-constexpr u32 kDefaultFile = 0644, kDefaultDirectory = 0755; // what is not recorded
+constexpr u32 kDefaultFile = 0755, kDefaultDirectory = 0755; // what is not recorded
 
 // The side store's log, through the handle that all processes know.
 class StoreFile final : public SideStoreFile {
@@ -140,7 +140,7 @@ void open_store() {
     files().escapes_case = wants_escapes;
     if (store.is_worth_compacting())
         compact_store(log, flags);
-    const Result<Handle> handle = adopt(log.release(), {HandleKind::File, true});
+    const Result<Handle> handle = adopt(log.release(), {HandleKind::File, true, 0, 0, 0, true});
     if (handle.is_error())
         fail("the metadata store", "no handle left");
     files().store = handle.value();

@@ -18,7 +18,7 @@ Result<void> read_directory(Handle directory, bool (*visit)(void* context, const
     HANDLE object = TRY(directory_object(directory));
     HandleEntry& state = *entry_of(directory);
     const bool is_root = state.file == entry_of(files().root)->file;
-    alignas(8) u8 buffer[4096];
+    alignas(8) u8 buffer[2048];
     char name[kMaxNameBytes];
     const u64 taken = state.position.load();
     u64 index = 0;

@@ -8,11 +8,11 @@ namespace host::nt {
 bool runs_guest_code(u64 rip) { return engine::translate::holds(rip); }
 
 void prepare_engine() {
-    // An exception writes its CONTEXT, with the vector state, and the dispatcher's frames below rsp.
-    engine::translate::set_options({.rewrite_fs = true, .stack_bias = 16 * 1024});
-    const engine::translate::Region region = engine::translate::code_region();
-    void* base = reinterpret_cast<void*>(region.start);
-    SIZE_T size = region.end - region.start;
+    // An exception's CONTEXT is written below rsp: the bias keeps the red zone out of it.
+    engine::translate::set_options({.rewrite_fs = true, .stack_bias = 128});
+    const engine::CodeMemory memory = engine::code_memory();
+    void* base = reinterpret_cast<void*>(memory.start);
+    SIZE_T size = memory.length;
     ULONG old;
     if (NtProtectVirtualMemory(this_process(), &base, &size, PAGE_EXECUTE_READWRITE, &old) < 0)
         LXSS_PANIC("the code cache cannot be made executable");

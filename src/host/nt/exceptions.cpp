@@ -73,7 +73,7 @@ bool describe(const EXCEPTION_RECORD& record, CONTEXT& context, engine::Exceptio
         exception.address = record.ExceptionInformation[1];
         exception.error = kUser | (record.ExceptionInformation[0] == 1 ? kWrite : record.ExceptionInformation[0] == 8 ? kFetch : 0);
         exception.bus_error =
-            static_cast<NTSTATUS>(record.ExceptionCode) == EXCEPTION_IN_PAGE_ERROR || is_beyond_end(exception.address);
+            static_cast<NTSTATUS>(record.ExceptionCode) == EXCEPTION_IN_PAGE_ERROR;
         return true;
     case EXCEPTION_STACK_OVERFLOW:
         exception.trap = 14;
@@ -158,6 +158,10 @@ LONG CALLBACK handle_exception(EXCEPTION_POINTERS* pointers) {
         // A bad rip or rsp in the frame: the guest's own fault, with the frame as it is.
     } else {
         save_registers(block->guest_frame(), context);
+        if (exception.trap == 14 && !exception.bus_error) {
+            MemoryGuard guard; // guest code holds no lock
+            exception.bus_error = is_beyond_end(exception.address);
+        }
     }
     const u64 below = block->frame - 64;
     *reinterpret_cast<engine::Exception*>(below) = exception;

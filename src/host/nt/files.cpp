@@ -63,16 +63,15 @@ namespace {
 
 constexpr u64 kLargestTransfer = u64{1} << 30;
 
-ACCESS_MASK access_for(u32 mode) {
-    ACCESS_MASK access = kAttributeAccess;
-    if ((mode & kOpenRead) || !(mode & kOpenWrite))
-        access |= FILE_READ_DATA;
-    if (mode & kOpenWrite)
-        access |= FILE_WRITE_DATA | FILE_APPEND_DATA;
-    return access;
+constexpr ACCESS_MASK kReadAccess = kAttributeAccess | FILE_READ_DATA;
+constexpr ACCESS_MASK kWriteAccess = kReadAccess | FILE_WRITE_DATA | FILE_APPEND_DATA;
+
+bool wants_read_only(NTSTATUS status) {
+    return status == STATUS_ACCESS_DENIED || status == STATUS_SHARING_VIOLATION ||
+           status == STATUS_MEDIA_WRITE_PROTECTED || status == STATUS_CANNOT_DELETE;
 }
 
-Result<Handle> adopt_file(Object& object, u64 device, bool is_writable) {
+Result<Handle> adopt_file(Object& object, u64 device, bool is_writable, bool has_write_access) {
     Identity identity{};
     const NTSTATUS status = identify(object.get(), identity);
     if (status < 0)
@@ -80,13 +79,13 @@ Result<Handle> adopt_file(Object& object, u64 device, bool is_writable) {
     if (identity.is_link)
         return Errno::ELOOP;
     return adopt(object.release(), {identity.is_directory ? HandleKind::Directory : HandleKind::File, is_writable,
-                                    identity.file, device});
+                                    identity.file, device, 0, has_write_access});
 }
 
 // EBADF, EISDIR.
-Result<HANDLE> data_object(Handle file) {
+Result<HANDLE> data_object(Handle file, bool for_writing = false) {
     const HandleEntry* entry = entry_of(file);
-    if (!entry)
+    if (!entry || (for_writing && !entry->is_writable && entry->kind == HandleKind::File))
         return Errno::EBADF;
     if (entry->kind == HandleKind::Directory)
         return Errno::EISDIR;
@@ -153,10 +152,16 @@ Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 pe
         options = FILE_DIRECTORY_FILE;
     else if (mode & (kOpenWrite | kOpenCreate))
         options = FILE_NON_DIRECTORY_FILE;
+    // Files are opened for writing, too, whatever is asked for: no call of the host adds that to a handle of a file
+    // that has another name by then, or none.
     Object object;
-    bool was_created = false;
-    NTSTATUS status =
-        open_object(folder, host_name, access_for(mode), disposition, options, object.receive(), &was_created);
+    bool was_created = false, has_write_access = !(mode & kOpenDirectory);
+    NTSTATUS status = open_object(folder, host_name, has_write_access ? kWriteAccess : kReadAccess, disposition, options,
+                                  object.receive(), &was_created);
+    if (has_write_access && !(mode & kOpenWrite) && wants_read_only(status)) {
+        has_write_access = false;
+        status = open_object(folder, host_name, kReadAccess, disposition, options, object.receive(), &was_created);
+    }
     if (status < 0)
         return name_error(status, host_name);
     if ((mode & kOpenTruncate) && !was_created) {
@@ -166,7 +171,7 @@ Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 pe
         if (status < 0)
             return errno_of(status);
     }
-    const Handle opened = TRY(adopt_file(object, device, (mode & kOpenWrite) != 0));
+    const Handle opened = TRY(adopt_file(object, device, (mode & kOpenWrite) != 0, has_write_access));
     if (was_created) {
         // Whatever is recorded under its id was another file's.
         const u64 file = entry_of(opened)->file;
@@ -186,13 +191,22 @@ Result<Handle> reopen(Handle file, u32 mode) {
     const HandleEntry* entry = entry_of(file);
     if (!entry || !old)
         return Errno::EBADF;
-    // Relative to the file itself, by no name.
-    HostName nothing(std::string_view(), false);
+    const bool wants_write = (mode & kOpenWrite) != 0;
     Object object;
-    const NTSTATUS status = open_object(old, nothing, access_for(mode), FILE_OPEN, 0, object.receive());
+    if (!wants_write || entry->has_write_access) {
+        if (NtDuplicateObject(this_process(), old, this_process(), object.receive(), 0, 0, DUPLICATE_SAME_ACCESS) < 0)
+            return Errno::EMFILE;
+        return adopt_file(object, entry->device, wants_write, entry->has_write_access);
+    }
+    // Relative to the file itself, by no name. (Wine goes by the name that the file had when it was opened.)
+    HostName nothing(std::string_view(), false);
+    const NTSTATUS status = open_object(old, nothing, kWriteAccess, FILE_OPEN, 0, object.receive());
     if (status < 0)
         return name_error(status, nothing);
-    return adopt_file(object, entry->device, (mode & kOpenWrite) != 0);
+    Identity identity{};
+    if (identify(object.get(), identity) < 0 || identity.file != entry->file)
+        return Errno::EACCES;
+    return adopt_file(object, entry->device, true, true);
 }
 
 Result<usize> read_at(Handle file, const abi::iovec* vectors, usize count, u64 offset) {
@@ -205,7 +219,7 @@ Result<usize> read_at(Handle file, const abi::iovec* vectors, usize count, u64 o
 }
 
 Result<usize> write_at(Handle file, const abi::iovec* vectors, usize count, u64 offset) {
-    HANDLE object = TRY(data_object(file));
+    HANDLE object = TRY(data_object(file, true));
     return transfer_all(vectors, count, [&](IO_STATUS_BLOCK* io, void* buffer, ULONG length, usize done) {
         LARGE_INTEGER at;
         at.QuadPart = static_cast<i64>(offset + done);
@@ -214,7 +228,7 @@ Result<usize> write_at(Handle file, const abi::iovec* vectors, usize count, u64 
 }
 
 Result<usize> append(Handle file, const abi::iovec* vectors, usize count) {
-    HANDLE object = TRY(data_object(file));
+    HANDLE object = TRY(data_object(file, true));
     return transfer_all(vectors, count, [&](IO_STATUS_BLOCK* io, void* buffer, ULONG length, usize) {
         LARGE_INTEGER end;
         end.LowPart = FILE_WRITE_TO_END_OF_FILE;
@@ -224,14 +238,14 @@ Result<usize> append(Handle file, const abi::iovec* vectors, usize count) {
 }
 
 Result<void> truncate(Handle file, u64 length) {
+    const HandleEntry* entry = entry_of(file);
+    if (entry && !entry->is_writable)
+        return Errno::EINVAL; // as ftruncate(2)
     HANDLE object = TRY(data_object(file));
     FILE_END_OF_FILE_INFORMATION end{};
     end.EndOfFile.QuadPart = static_cast<i64>(length);
     IO_STATUS_BLOCK io{};
-    const NTSTATUS status = NtSetInformationFile(object, &io, &end, sizeof(end), FileEndOfFileInformation);
-    if (status == STATUS_ACCESS_DENIED)
-        return Errno::EINVAL; // a handle for reading, as ftruncate(2)
-    return void_result(status);
+    return void_result(NtSetInformationFile(object, &io, &end, sizeof(end), FileEndOfFileInformation));
 }
 
 Result<void> allocate(Handle file, i32 mode, u64 offset, u64 length) {
@@ -272,7 +286,7 @@ Result<void> sync(Handle file, bool) {
     if (entry->kind == HandleKind::Directory)
         return {}; // the host's own log has the names
     IO_STATUS_BLOCK io{};
-    if (entry->is_writable)
+    if (entry->has_write_access)
         return void_result(NtFlushBuffersFile(object, &io));
     // It flushes through handles for writing only.
     HostName nothing(std::string_view(), false);

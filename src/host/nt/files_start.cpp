@@ -1,6 +1,7 @@
 // First steps of the files: the tree's root, what the host can do, the hidden folder, the side store.
 #include "host/nt/files.hpp"
 #include "host/nt/journal.hpp"
+#include "host/nt/streams.hpp"
 
 namespace host::nt {
 
@@ -69,6 +70,9 @@ void prepare_files(HANDLE root, HANDLE guest_tools) {
     empty_hidden_folder();
 }
 
-void end_files() { (void)flush_store(); }
+void end_files() {
+    drain_streams();
+    (void)flush_store();
+}
 
 } // namespace host::nt

@@ -254,6 +254,7 @@ Result<void> fork_process(ThreadBlock& child) {
     copy_vectors_to(child);
     child.self = &child;
     child.host_process = child.host_thread = record.number;
+    bool is_ordered = false;
     MemoryGuard guard;
     suspend_other_threads();
     const Result<void> result = [&]() -> Result<void> {
@@ -265,6 +266,7 @@ Result<void> fork_process(ThreadBlock& child) {
         record.transfer_bytes = total;
         child.host_alive.store(1, std::memory_order_release);
         freeze();
+        is_ordered = true;
         const auto done = give_order(record, Order::Fork);
         (void)NtClose(transfer);
         return done;
@@ -272,11 +274,9 @@ Result<void> fork_process(ThreadBlock& child) {
     resume_other_threads();
     if (result.is_error()) {
         child.host_alive.store(0, std::memory_order_release);
-        // It has no order, or has failed to carry it out.
-        if (const HANDLE process = open_process(record.number, PROCESS_TERMINATE)) {
-            (void)NtTerminateProcess(process, 9);
-            (void)NtClose(process);
-        }
+        // Without an order it would wait for ever.
+        if (!is_ordered)
+            give_up(record);
     }
     return result;
 }

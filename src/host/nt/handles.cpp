@@ -1,4 +1,4 @@
-#include "host/nt/files_state.hpp"
+#include "host/nt/files.hpp"
 #include "host/nt/poll_sets.hpp"
 #include "host/nt/streams.hpp"
 
@@ -54,6 +54,14 @@ HANDLE duplicate_here(u32 index, u32 word, const HandleEntry& entry) {
     return install(index, word, object);
 }
 
+// Closes a handle of another process. By way of one of our own: Wine closes none without a process to give it to.
+void close_in(HANDLE process, u64 object) {
+    HANDLE taken = nullptr;
+    if (NtDuplicateObject(process, reinterpret_cast<HANDLE>(object), this_process(), &taken, 0, 0,
+                          DUPLICATE_CLOSE_SOURCE | DUPLICATE_SAME_ACCESS) >= 0)
+        NtClose(taken);
+}
+
 // Closes the duplicates of the processes other than this one and the instance host.
 void close_elsewhere(u32 index, u32 word) {
     for (u32 part = 0; part < kMaxProcesses / 32; ++part) {
@@ -74,8 +82,7 @@ void close_elsewhere(u32 index, u32 word) {
                 // First out of its table: a duplicate that stays open is a smaller evil than one that is closed twice.
                 const u64 none[2] = {};
                 if (NtWriteVirtualMemory(other, &g_duplicates[index], none, sizeof(none), &got) >= 0)
-                    NtDuplicateObject(other, reinterpret_cast<HANDLE>(bytes[1]), nullptr, nullptr, 0, 0,
-                                      DUPLICATE_CLOSE_SOURCE);
+                    close_in(other, bytes[1]);
             }
             NtClose(other);
         }
@@ -108,6 +115,7 @@ Result<Handle> adopt(HANDLE object, const NewHandle& what) {
             continue;
         entry.kind = what.kind;
         entry.is_writable = what.is_writable;
+        entry.has_write_access = what.has_write_access;
         entry.original = address_of(original);
         entry.file = what.file;
         entry.device = what.device;
@@ -124,11 +132,13 @@ Result<Handle> adopt(HANDLE object, const NewHandle& what) {
     }
     if (object) {
         if (!is_instance_host())
-            NtDuplicateObject(g_process.instance, original, nullptr, nullptr, 0, 0, DUPLICATE_CLOSE_SOURCE);
+            close_in(g_process.instance, address_of(original));
         NtClose(object);
     }
     return Errno::EMFILE;
 }
+
+HANDLE native_handle(Handle handle) { return object_of(handle); }
 
 HANDLE object_of(Handle handle) {
     preserve_vectors();
@@ -166,7 +176,7 @@ void close(Handle handle) {
     const HandleKind kind = entry->kind;
     const u64 file = entry->file, original = entry->original, extra = entry->extra;
     if (kind == HandleKind::PollSet)
-        end_poll_set(handle, extra);
+        end_poll_set(extra);
     else if (kind == HandleKind::Socket || kind == HandleKind::Stream)
         leave_poll_sets(handle);
     if (kind == HandleKind::Stream)
@@ -183,8 +193,7 @@ void close(Handle handle) {
         if (is_instance_host())
             NtClose(reinterpret_cast<HANDLE>(original));
         else
-            NtDuplicateObject(g_process.instance, reinterpret_cast<HANDLE>(original), nullptr, nullptr, 0, 0,
-                              DUPLICATE_CLOSE_SOURCE);
+            close_in(g_process.instance, original);
     }
     files().handles.in_use.fetch_sub(1, std::memory_order_relaxed);
     entry->word.store(word + 1, std::memory_order_release);
@@ -202,7 +211,8 @@ Result<Handle> duplicate(Handle handle) {
         return Errno::EMFILE;
     if (entry->kind == HandleKind::Stream)
         keep_stream(entry->extra);
-    return adopt(copy, {entry->kind, entry->is_writable, entry->file, entry->device, entry->extra});
+    return adopt(copy, {entry->kind, entry->is_writable, entry->file, entry->device, entry->extra,
+                        entry->has_write_access});
 }
 
 u64 handle_limit() { return kMaxHandles; }

@@ -21,7 +21,8 @@ struct HandleEntry {
     std::atomic<u32> word;
     HandleKind kind;
     bool is_writable;
-    u16 unused;
+    bool has_write_access; // the Windows handle; reopen() needs no more then
+    u8 unused;
     u64 original;  // the Windows handle in the instance host
     u64 file;      // File, Directory: the host's id of the file
     u64 device;    // File, Directory: its volume
@@ -47,6 +48,7 @@ struct NewHandle {
     HandleKind kind;
     bool is_writable = false;
     u64 file = 0, device = 0, extra = 0;
+    bool has_write_access = false;
 };
 Result<Handle> adopt(HANDLE object, const NewHandle& what);
 

@@ -49,6 +49,7 @@ inline constexpr u64 kWoken = 1, kInterrupted = 2, kWaitMarks = 3;
 inline constexpr u64 kPollWait = 8;
 
 enum class ProcessState : u32 { Free, Starting, Ready, Claimed, Running, Dead };
+inline constexpr u32 kHeldByClaimer = 1, kHeldByProcess = 2;
 enum class Order : u32 { None, Spawn, Fork, Done, Failed };
 
 struct alignas(64) ProcessRecord {
@@ -63,6 +64,7 @@ struct alignas(64) ProcessRecord {
     u64 transfer_bytes;
     u32 parent_id;      // Fork: the parent's process_id
     u32 claimed_by;     // index of the process that took it from the pool
+    std::atomic<u32> holders; // kHeldBy*: the record is free again when both are gone
     i32 error;          // Failed
     std::atomic<u32> kicks; // changed to make the kicker thread look for threads to interrupt
     u64 handle;         // of the process, in the instance host

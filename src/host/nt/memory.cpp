@@ -2,6 +2,7 @@
 #include "host/nt/memory.hpp"
 
 #include "abi/mman.hpp"
+#include "engine/engine.hpp"
 
 namespace host {
 
@@ -347,13 +348,13 @@ MemoryGuard::~MemoryGuard() { g_memory_lock.store(0, std::memory_order_release);
 
 } // namespace nt
 
-Result<void> map_anonymous(u64 address, u64 length, u32 protection) {
+static Result<void> do_map_anonymous(u64 address, u64 length, u32 protection) {
     preserve_vectors();
     MemoryGuard guard;
     return map_private(address, address + length, protection);
 }
 
-Result<void> map_shared_anonymous(u64 address, u64 length, u32 protection) {
+static Result<void> do_map_shared_anonymous(u64 address, u64 length, u32 protection) {
     preserve_vectors();
     MemoryGuard guard;
     TRY(make_room(address, address + length));
@@ -365,7 +366,7 @@ Result<void> map_shared_anonymous(u64 address, u64 length, u32 protection) {
     return mapped;
 }
 
-Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, bool shared) {
+static Result<void> do_map_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, bool shared) {
     preserve_vectors();
     const u64 size = size_of_file(file);
     MemoryGuard guard;
@@ -398,7 +399,7 @@ Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 
     return {};
 }
 
-Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared) {
+static Result<void> do_map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared) {
     preserve_vectors();
     MemoryGuard guard;
     if (!shared) {
@@ -414,14 +415,14 @@ Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_addres
 
 Result<void> discard_arena(u64, u64) { return Errno::EOPNOTSUPP; }
 
-Result<void> unmap(u64 address, u64 length) {
+static Result<void> do_unmap(u64 address, u64 length) {
     preserve_vectors();
     MemoryGuard guard;
     unmap_range(address, address + length);
     return {};
 }
 
-Result<void> protect(u64 address, u64 length, u32 protection) {
+static Result<void> do_protect(u64 address, u64 length, u32 protection) {
     preserve_vectors();
     MemoryGuard guard;
     return protect_range(address, address + length, protection & kPageProtection);
@@ -444,7 +445,7 @@ void copy_private(u64 from, u64 to, u64 length) {
 
 } // namespace
 
-Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length) {
+static Result<void> do_move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length) {
     preserve_vectors();
     MemoryGuard guard;
     const u64 old_end = old_address + old_length;
@@ -503,7 +504,7 @@ Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 
     return {};
 }
 
-Result<void> advise(u64 address, u64 length, i32 advice) {
+static Result<void> do_advise(u64 address, u64 length, i32 advice) {
     preserve_vectors();
     if (advice != static_cast<i32>(abi::MADV_DONTNEED) && advice != static_cast<i32>(abi::MADV_REMOVE))
         return {}; // hints; MADV_FREE may keep what is there
@@ -523,7 +524,7 @@ Result<void> advise(u64 address, u64 length, i32 advice) {
     });
     // What was read from a file cannot be had anew here.
     if (has_file_pages)
-        return Errno::EINVAL;
+        return Errno::EOPNOTSUPP;
     for_each_part(address, address + length, [&](View& view, u64 first, u64 count) {
         if (view.kind != ViewKind::Private)
             return;
@@ -535,6 +536,56 @@ Result<void> advise(u64 address, u64 length, i32 advice) {
         apply_protection(view, first, count);
     });
     return {};
+}
+
+// The engine is told when memory has changed, without the memory lock.
+Result<void> map_anonymous(u64 address, u64 length, u32 protection) {
+    const auto result = do_map_anonymous(address, length, protection);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> map_shared_anonymous(u64 address, u64 length, u32 protection) {
+    const auto result = do_map_shared_anonymous(address, length, protection);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, bool shared) {
+    const auto result = do_map_file(address, length, protection, file, offset, shared);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared) {
+    const auto result = do_map_arena(address, length, protection, arena_address, shared);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> unmap(u64 address, u64 length) {
+    const auto result = do_unmap(address, length);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> protect(u64 address, u64 length, u32 protection) {
+    const auto result = do_protect(address, length, protection);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> advise(u64 address, u64 length, i32 advice) {
+    const auto result = do_advise(address, length, advice);
+    engine::code_changed(address, length);
+    return result;
+}
+
+Result<void> move_mapping(u64 old_address, u64 old_length, u64 new_address, u64 new_length) {
+    const auto result = do_move_mapping(old_address, old_length, new_address, new_length);
+    engine::code_changed(old_address, old_length);
+    engine::code_changed(new_address, new_length);
+    return result;
 }
 
 Result<void> sync_mapping(u64 address, u64 length, i32 flags) {
@@ -615,15 +666,31 @@ void barrier_everywhere() {
 
 namespace {
 
+// Wine lets the memory of other processes be read and written whatever its protection is: it is asked first.
+usize accessible_bytes(HANDLE process, u64 address, usize length, bool write) {
+    MEMORY_BASIC_INFORMATION region;
+    SIZE_T got;
+    if (NtQueryVirtualMemory(process, pointer(address), MemoryBasicInformation, &region, sizeof(region), &got) < 0 ||
+        region.State != MEM_COMMIT)
+        return 0;
+    constexpr DWORD kWritable = PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY;
+    constexpr DWORD kReadable = kWritable | PAGE_READONLY | PAGE_EXECUTE_READ;
+    if (!(region.Protect & (write ? kWritable : kReadable)) || (region.Protect & PAGE_GUARD))
+        return 0;
+    const u64 end = reinterpret_cast<u64>(region.BaseAddress) + region.RegionSize;
+    return base::min<u64>(length, end - address);
+}
+
 template <typename Transfer>
-Result<usize> transfer_pages(u64 address, usize length, Transfer transfer) {
+Result<usize> transfer_memory(HANDLE process, u64 address, usize length, bool write, Transfer transfer) {
     usize done = 0;
     while (done < length) {
-        const usize part = base::min<usize>(length - done, base::kPageSize - (address + done) % base::kPageSize);
-        if (!transfer(address + done, done, part))
+        const usize part = accessible_bytes(process, address + done, length - done, write);
+        if (part == 0 || !transfer(address + done, done, part))
             break;
         done += part;
     }
+    (void)NtClose(process);
     if (done == 0 && length != 0)
         return Errno::EFAULT;
     return done;
@@ -636,12 +703,10 @@ Result<usize> read_process_memory(i32 host_process, u64 address, void* buffer, u
     const HANDLE process = open_process(host_process, PROCESS_VM_READ | PROCESS_QUERY_INFORMATION);
     if (!process)
         return Errno::ESRCH;
-    const auto result = transfer_pages(address, length, [&](u64 from, usize at, usize part) {
+    return transfer_memory(process, address, length, false, [&](u64 from, usize at, usize part) {
         SIZE_T got = 0;
         return NtReadVirtualMemory(process, pointer(from), static_cast<u8*>(buffer) + at, part, &got) >= 0 && got == part;
     });
-    (void)NtClose(process);
-    return result;
 }
 
 Result<usize> write_process_memory(i32 host_process, u64 address, const void* buffer, usize length) {
@@ -649,12 +714,10 @@ Result<usize> write_process_memory(i32 host_process, u64 address, const void* bu
     const HANDLE process = open_process(host_process, PROCESS_VM_WRITE | PROCESS_VM_OPERATION | PROCESS_QUERY_INFORMATION);
     if (!process)
         return Errno::ESRCH;
-    const auto result = transfer_pages(address, length, [&](u64 to, usize at, usize part) {
+    return transfer_memory(process, address, length, true, [&](u64 to, usize at, usize part) {
         SIZE_T put = 0;
         return NtWriteVirtualMemory(process, pointer(to), static_cast<const u8*>(buffer) + at, part, &put) >= 0 && put == part;
     });
-    (void)NtClose(process);
-    return result;
 }
 
 } // namespace host

@@ -25,6 +25,8 @@ NTSYSAPI NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE process, PVOID* base, PSIZ
 NTSYSAPI NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE process, PVOID* base, ULONG_PTR zero_bits, PSIZE_T size,
                                                 ULONG type, ULONG protection);
 NTSYSAPI NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE process, PVOID* base, PSIZE_T size, ULONG type);
+NTSYSAPI NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE process, const void* base, int what, PVOID buffer, SIZE_T size,
+                                             SIZE_T* got);
 NTSYSAPI NTSTATUS NTAPI NtFlushVirtualMemory(HANDLE process, LPCVOID* base, PSIZE_T size, ULONG zero);
 NTSYSAPI NTSTATUS NTAPI NtReadVirtualMemory(HANDLE process, const void* base, void* buffer, SIZE_T size, SIZE_T* got);
 NTSYSAPI NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE process, void* base, const void* buffer, SIZE_T size, SIZE_T* put);
@@ -47,6 +49,8 @@ NTSYSAPI NTSTATUS NTAPI NtDelayExecution(BOOLEAN alertable, const LARGE_INTEGER*
 }
 
 namespace host::nt {
+
+inline constexpr int MemoryBasicInformation = 0;
 
 inline HANDLE this_process() { return reinterpret_cast<HANDLE>(~u64{0}); }
 inline HANDLE this_thread() { return reinterpret_cast<HANDLE>(~u64{1}); }

@@ -49,6 +49,7 @@ bool start_one(ProcessRecord& record) {
     record.order.store(static_cast<u32>(Order::None));
     record.kicks.store(0);
     record.claimed_by = 0;
+    record.holders.store(kHeldByProcess);
     record.number = 0;
     for (u32 attempt = 0; attempt < kStartTries; ++attempt) {
         wchar_t command[64];
@@ -76,6 +77,15 @@ bool start_one(ProcessRecord& record) {
         (void)NtClose(info.hProcess);
     }
     return false;
+}
+
+// One holder less; the last one gives the record back.
+void let_go(ProcessRecord& record, u32 holder) {
+    if (record.holders.fetch_and(~holder) != holder)
+        return;
+    record.state.store(ProcessState::Free);
+    shared().pool_wanted.fetch_add(1);
+    wake(word_of(shared().pool_wanted), 1);
 }
 
 u32 spare_processes() {
@@ -156,21 +166,26 @@ void reap_processes(void (*notify)(i32 number, i32 signal)) {
         const bool was_running = record.state.load() == ProcessState::Running;
         record.state.store(ProcessState::Dead);
         sweep_slots_of(index);
-        // What it had taken from the pool and not yet given an order waits for ever.
         for (u32 other = 1; other < kMaxProcesses; ++other) {
             ProcessRecord& claimed = state.processes[other];
-            if (claimed.state.load() == ProcessState::Claimed && claimed.claimed_by == index)
+            if (claimed.claimed_by != index || !(claimed.holders.load() & kHeldByClaimer))
+                continue;
+            // It waits for an order that nobody will give.
+            if (claimed.state.load() == ProcessState::Claimed)
                 (void)NtTerminateProcess(reinterpret_cast<HANDLE>(claimed.handle), static_cast<NTSTATUS>(kKilled));
+            let_go(claimed, kHeldByClaimer);
         }
-        // Who waits for its answer looks again.
-        record.order.store(static_cast<u32>(Order::Failed));
+        // Who waits for its answer learns that none will come; one that has come stays.
         record.error = static_cast<i32>(Errno::EAGAIN);
+        u32 order = record.order.load();
+        while (order != static_cast<u32>(Order::Done) && order != static_cast<u32>(Order::Failed) &&
+               !record.order.compare_exchange_weak(order, static_cast<u32>(Order::Failed))) {
+        }
         wake(word_of(record.order), ~0u);
         (void)NtClose(reinterpret_cast<HANDLE>(record.handle));
         const i32 number = record.number;
         record.handle = 0;
         record.number = 0;
-        record.state.store(ProcessState::Free);
         if (was_running) {
             notify(number, code == 0 ? 0 : static_cast<i32>(kKilled));
         } else {
@@ -178,8 +193,7 @@ void reap_processes(void (*notify)(i32 number, i32 signal)) {
             state.pool_ready.fetch_add(1);
             wake(word_of(state.pool_ready), ~0u);
         }
-        state.pool_wanted.fetch_add(1);
-        wake(word_of(state.pool_wanted), 1);
+        let_go(record, kHeldByProcess);
     }
 }
 
@@ -208,12 +222,11 @@ Result<ProcessRecord*> claim_process() {
         for (u32 i = 1; i < kMaxProcesses; ++i) {
             ProcessRecord& record = state.processes[i];
             ProcessState expected = ProcessState::Ready;
-            if (record.state.load() != ProcessState::Ready)
+            if (record.state.load() != ProcessState::Ready ||
+                !record.state.compare_exchange_strong(expected, ProcessState::Claimed))
                 continue;
             record.claimed_by = g_process.index;
-            if (!record.state.compare_exchange_strong(expected, ProcessState::Claimed))
-                continue;
-            record.claimed_by = g_process.index;
+            record.holders.fetch_or(kHeldByClaimer);
             state.pool_wanted.fetch_add(1);
             wake(word_of(state.pool_wanted), 1);
             return &record;
@@ -229,21 +242,37 @@ Result<ProcessRecord*> claim_process() {
 
 Result<void> give_order(ProcessRecord& record, Order order) {
     const u64 deadline = monotonic_ns() + kOrderTimeoutNs;
-    record.error = 0;
-    record.state.store(ProcessState::Running);
-    record.order.store(static_cast<u32>(order));
-    wake(word_of(record.order), 1);
+    // The reaper has an answer ready if the process is dead already.
+    u32 expected = static_cast<u32>(Order::None);
+    ProcessState claimed = ProcessState::Claimed;
+    if (record.state.compare_exchange_strong(claimed, ProcessState::Running) &&
+        record.order.compare_exchange_strong(expected, static_cast<u32>(order)))
+        wake(word_of(record.order), 1);
+    Errno error = Errno::OK;
     for (;;) {
         const u32 value = record.order.load();
         if (value == static_cast<u32>(Order::Done))
-            return {};
-        if (value == static_cast<u32>(Order::None))
-            return Errno::EAGAIN; // it has died, and its record is in use again
-        if (value == static_cast<u32>(Order::Failed))
-            return record.error ? static_cast<Errno>(record.error) : Errno::EAGAIN;
-        if (wait(word_of(record.order), value, deadline) == WaitResult::TimedOut)
-            return Errno::EAGAIN;
+            break;
+        if (value == static_cast<u32>(Order::Failed)) {
+            error = record.error ? static_cast<Errno>(record.error) : Errno::EAGAIN;
+            break;
+        }
+        if (wait(word_of(record.order), value, deadline) == WaitResult::TimedOut) {
+            error = Errno::EAGAIN;
+            break;
+        }
     }
+    if (error != Errno::OK)
+        kill_process(record.number);
+    let_go(record, kHeldByClaimer);
+    if (error != Errno::OK)
+        return error;
+    return {};
+}
+
+void give_up(ProcessRecord& record) {
+    kill_process(record.number);
+    let_go(record, kHeldByClaimer);
 }
 
 namespace {

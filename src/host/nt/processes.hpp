@@ -21,8 +21,11 @@ void start_pool();
 
 // Takes a process from the pool, which waits for an order. EAGAIN when no process can be started.
 Result<ProcessRecord*> claim_process();
-// Gives the order and waits until the process has carried it out. The Order's failure as an error.
+// Gives the order and waits until the process has carried it out. The Order's failure as an error. The record is the process's
+// alone afterwards: it may end, and the record be used again, at any time.
 Result<void> give_order(ProcessRecord& record, Order order);
+// In place of an order: the process is not wanted any more.
+void give_up(ProcessRecord& record);
 
 // fork.cpp: the child's half of fork_process().
 Result<void> copy_parent(ProcessRecord& record);

@@ -1,5 +1,6 @@
 // Views and the sections behind them; see memory.hpp.
 #include "abi/mman.hpp"
+#include "engine/engine.hpp"
 #include "host/nt/memory.hpp"
 
 namespace host::nt {
@@ -42,9 +43,10 @@ struct Range {
 };
 Table<Range> g_reserved; // of the low window
 
-ULONG protection_of(const View& view, u8 bits) {
+ULONG protection_of(const View& view, u8 marked) {
+    const u32 bits = engine::host_protection(marked & kPageProtection);
     const bool write = (bits & abi::PROT_WRITE) && !view.is_read_only;
-    if (!(bits & (abi::PROT_READ | abi::PROT_WRITE | abi::PROT_EXEC)) || (bits & kPageBeyondEnd))
+    if (!(bits & (abi::PROT_READ | abi::PROT_WRITE | abi::PROT_EXEC)) || (marked & kPageBeyondEnd))
         return PAGE_NOACCESS;
     if (bits & abi::PROT_EXEC)
         return write ? (view.is_copy ? PAGE_EXECUTE_WRITECOPY : PAGE_EXECUTE_READWRITE) : PAGE_EXECUTE_READ;

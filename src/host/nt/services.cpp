@@ -102,9 +102,6 @@ u32 processor_count() {
     return info.dwNumberOfProcessors ? info.dwNumberOfProcessors : 1;
 }
 
-// Windows has no limit below some millions for a process.
-u64 handle_limit() { return u64{1} << 20; }
-
 // Processors of the group in which the process runs: as many as Windows shows in one mask, 64.
 Result<usize> get_affinity(i32, void* mask, usize length) {
     preserve_vectors();

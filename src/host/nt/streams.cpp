@@ -1,9 +1,431 @@
-#include "host/nt/internal.hpp"
-namespace host {
-namespace nt { HANDLE native_handle(Handle) { return nullptr; } }
-void close(Handle) {}
-Result<usize> stream_read(Handle, const abi::iovec*, usize) { return Errno::ENOSYS; }
-Result<usize> stream_write(Handle, const abi::iovec*, usize) { return Errno::ENOSYS; }
-Result<u64> stream_seek(Handle, i64, i32) { return Errno::ENOSYS; }
-Result<u32> stream_bytes_available(Handle) { return Errno::ENOSYS; }
+#include "host/nt/streams.hpp"
+
+#include "abi/fcntl.hpp"
+#include "abi/poll.hpp"
+#include "host/nt/files.hpp"
+#include "host/nt/threads.hpp"
+
+namespace host::nt {
+
+namespace {
+
+u32* word_of(std::atomic<u32>& word) { return reinterpret_cast<u32*>(&word); }
+
+void poke(Relay& relay) {
+    relay.turn.fetch_add(1);
+    wake(word_of(relay.turn), ~0u);
 }
+
+void set_event(u64 event, bool is_set) {
+    if (is_set)
+        NtSetEvent(reinterpret_cast<HANDLE>(event), nullptr);
+    else
+        ResetEvent(reinterpret_cast<HANDLE>(event));
+}
+
+void drop_user(Relay& relay) {
+    if (relay.users.fetch_sub(1) != 1)
+        return;
+    relay.object = relay.event = 0;
+}
+
+// The ring's next part in one piece.
+struct Piece {
+    u8* data;
+    u32 length;
+};
+Piece free_piece(Relay& relay) {
+    const u32 head = relay.head.load(), used = head - relay.tail.load();
+    const u32 at = head % kRingBytes;
+    return {relay.ring + at, base::min(kRingBytes - used, kRingBytes - at)};
+}
+Piece filled_piece(Relay& relay) {
+    const u32 tail = relay.tail.load(), used = relay.head.load() - tail;
+    const u32 at = tail % kRingBytes;
+    return {relay.ring + at, base::min(used, kRingBytes - at)};
+}
+
+void take_thread_slot() {
+    const u32 slot = take_slot(GetCurrentThreadId(), 0);
+    if (slot == ~0u)
+        fail("streams", "too many threads");
+    use_slot(slot);
+}
+
+// ---- the threads, in the instance host ----
+
+DWORD WINAPI read_stream(void* argument) {
+    take_thread_slot();
+    auto& relay = *static_cast<Relay*>(argument);
+    HANDLE done = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+    while (relay.is_open.load()) {
+        const u32 turn = relay.turn.load();
+        const Piece piece = free_piece(relay);
+        if (!relay.wanted.load() || piece.length == 0) {
+            if (relay.is_open.load())
+                (void)wait(word_of(relay.turn), turn, kNoDeadline);
+            continue;
+        }
+        IO_STATUS_BLOCK io{};
+        NTSTATUS status = NtReadFile(reinterpret_cast<HANDLE>(relay.object), done, nullptr, nullptr, &io, piece.data,
+                                     piece.length, nullptr, nullptr);
+        if (status == STATUS_PENDING) { // the client opened it for overlapped operation
+            (void)NtWaitForSingleObject(done, FALSE, nullptr);
+            status = io.Status;
+        }
+        if (status == STATUS_CANCELLED)
+            continue; // the last handle was closed
+        if (status >= 0 && io.Information == 0)
+            continue; // an empty message is no end
+        relay.wanted.store(0);
+        if (status >= 0 || status == STATUS_BUFFER_OVERFLOW)
+            relay.head.fetch_add(static_cast<u32>(io.Information));
+        else
+            relay.is_ended.store(1);
+        set_event(relay.event, true);
+        if (relay.is_ended.load())
+            break;
+    }
+    while (relay.is_open.load()) {
+        const u32 turn = relay.turn.load();
+        if (relay.is_open.load())
+            (void)wait(word_of(relay.turn), turn, kNoDeadline);
+    }
+    NtClose(done);
+    NtClose(reinterpret_cast<HANDLE>(relay.object));
+    NtClose(reinterpret_cast<HANDLE>(relay.thread));
+    drop_user(relay);
+    release_slot(current_slot());
+    return 0;
+}
+
+DWORD WINAPI write_stream(void* argument) {
+    take_thread_slot();
+    auto& relay = *static_cast<Relay*>(argument);
+    for (;;) {
+        const u32 turn = relay.turn.load();
+        const Piece piece = filled_piece(relay);
+        if (piece.length == 0 || relay.is_ended.load()) {
+            if (!relay.is_open.load())
+                break;
+            (void)wait(word_of(relay.turn), turn, kNoDeadline);
+            continue;
+        }
+        DWORD put = 0;
+        if (!WriteFile(reinterpret_cast<HANDLE>(relay.object), piece.data, piece.length, &put, nullptr) || put == 0)
+            relay.is_ended.store(1);
+        relay.tail.fetch_add(put);
+        set_event(relay.event, true);
+    }
+    NtClose(reinterpret_cast<HANDLE>(relay.object));
+    drop_user(relay);
+    release_slot(current_slot());
+    return 0;
+}
+
+// Ends a blocking read of the relay's thread, from any process.
+void cancel_read(const Relay& relay) {
+    HANDLE thread = nullptr;
+    if (NtDuplicateObject(g_process.instance, reinterpret_cast<HANDLE>(relay.thread), this_process(), &thread, 0, 0,
+                          DUPLICATE_SAME_ACCESS) < 0)
+        return;
+    CancelSynchronousIo(thread);
+    NtClose(thread);
+}
+
+// A relay at work; 0 when there is none left.
+u64 start_relay(HANDLE object, HANDLE event, bool reads) {
+    for (u32 i = 0; i < kMaxRelays; ++i) {
+        Relay& relay = relays().relays[i];
+        u32 nobody = 0;
+        if (!relay.users.compare_exchange_strong(nobody, 2))
+            continue;
+        HANDLE own = nullptr;
+        if (NtDuplicateObject(this_process(), object, this_process(), &own, 0, 0, DUPLICATE_SAME_ACCESS) < 0) {
+            relay.users.store(0);
+            return 0;
+        }
+        relay.object = address_of(own);
+        relay.event = address_of(event);
+        relay.wanted.store(0);
+        relay.turn.store(0);
+        relay.head.store(0);
+        relay.tail.store(0);
+        relay.is_ended.store(0);
+        relay.writes = !reads;
+        relay.is_open.store(1);
+        HANDLE thread = CreateThread(nullptr, kGranule, reads ? read_stream : write_stream, &relay, CREATE_SUSPENDED, nullptr);
+        if (!thread) {
+            NtClose(own);
+            relay.users.store(0);
+            return 0;
+        }
+        relay.thread = address_of(thread);
+        NtResumeThread(thread, nullptr);
+        if (!reads)
+            NtClose(thread);
+        return i + 1;
+    }
+    return 0;
+}
+
+ACCESS_MASK access_of(HANDLE object) {
+    PUBLIC_OBJECT_BASIC_INFORMATION information{};
+    ULONG length = 0;
+    if (NtQueryObject(object, ObjectBasicInformation, &information, sizeof(information), &length) < 0)
+        return FILE_READ_DATA | FILE_WRITE_DATA;
+    return information.GrantedAccess;
+}
+
+} // namespace
+
+Result<Handle> adopt_stream(HANDLE object) {
+    const DWORD type = GetFileType(object);
+    const ACCESS_MASK access = access_of(object);
+    const bool is_writable = (access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;
+    if (type == FILE_TYPE_DISK || type == FILE_TYPE_CHAR) {
+        Identity identity{};
+        const bool is_known = type == FILE_TYPE_DISK && identify(object, identity) >= 0;
+        return adopt(object, {HandleKind::Stream, is_writable, is_known ? identity.file : 0});
+    }
+    HANDLE event = CreateEventW(nullptr, TRUE, TRUE, nullptr);
+    if (!event) {
+        NtClose(object);
+        return Errno::ENOMEM;
+    }
+    u64 extra = 0;
+    if (access & FILE_READ_DATA)
+        extra |= start_relay(object, event, true);
+    if (is_writable)
+        extra |= start_relay(object, event, false) << 16;
+    NtClose(object);
+    if (extra == 0) {
+        NtClose(event);
+        return Errno::EMFILE;
+    }
+    return adopt(event, {HandleKind::Stream, is_writable, 0, 0, extra});
+}
+
+void keep_stream(u64 extra) {
+    for (Relay* relay : {reading_relay(extra), writing_relay(extra)})
+        if (relay)
+            relay->users.fetch_add(1);
+}
+
+void end_stream(u64 extra) {
+    for (Relay* relay : {reading_relay(extra), writing_relay(extra)}) {
+        if (!relay)
+            continue;
+        // The thread is the last user but this.
+        if (relay->users.load() == 2) {
+            relay->is_open.store(0);
+            poke(*relay);
+            if (relay == reading_relay(extra) && relay->wanted.load())
+                cancel_read(*relay);
+        }
+        drop_user(*relay);
+    }
+}
+
+void drain_streams() {
+    constexpr DWORD kPatienceMs = 5'000;
+    for (DWORD waited = 0; waited < kPatienceMs; waited += 5) {
+        bool is_empty = true;
+        for (Relay& relay : relays().relays)
+            // (Of a reading one, the thread's end is the head.)
+            is_empty = is_empty && (relay.users.load() == 0 || !relay.writes || relay.is_ended.load() ||
+                                    relay.head.load() == relay.tail.load());
+        if (is_empty)
+            return;
+        Sleep(5);
+    }
+}
+
+u32 stream_readiness(u64 extra, u32 events) {
+    u32 ready = 0;
+    if (Relay* relay = reading_relay(extra)) {
+        if (relay->head.load() != relay->tail.load())
+            ready |= abi::POLLIN | abi::POLLRDNORM;
+        else if (relay->is_ended.load())
+            ready |= abi::POLLHUP;
+        else if ((events & (abi::POLLIN | abi::POLLRDNORM)) && relay->wanted.exchange(1) == 0)
+            poke(*relay);
+    }
+    if (Relay* relay = writing_relay(extra)) {
+        if (relay->is_ended.load())
+            ready |= abi::POLLERR;
+        // As much as a pipe takes at once when it is called ready.
+        if (relay->head.load() - relay->tail.load() <= kRingBytes - 4096)
+            ready |= abi::POLLOUT | abi::POLLWRNORM;
+    }
+    return ready;
+}
+
+} // namespace host::nt
+
+namespace host {
+
+using namespace nt;
+
+namespace {
+
+Result<HandleEntry*> stream_entry(Handle stream) {
+    HandleEntry* entry = entry_of(stream);
+    if (!entry)
+        return Errno::EBADF;
+    preserve_vectors();
+    return entry;
+}
+
+// The event tells whether something can be done, until it is done: reset it, and look again.
+template <typename IsReady>
+void clear_event(Handle stream, IsReady&& is_ready) {
+    HANDLE event = object_of(stream);
+    if (!event)
+        return;
+    ResetEvent(event);
+    if (is_ready())
+        NtSetEvent(event, nullptr);
+}
+
+// Bytes of a disk file or of NUL, at the position that all its users share.
+template <typename Transfer>
+Result<usize> transfer_directly(const abi::iovec* vectors, usize count, Transfer&& transfer) {
+    usize done = 0;
+    for (usize i = 0; i < count; ++i) {
+        if (vectors[i].iov_len == 0)
+            continue;
+        IO_STATUS_BLOCK io{};
+        const NTSTATUS status = transfer(&io, reinterpret_cast<void*>(vectors[i].iov_base),
+                                         static_cast<ULONG>(base::min<u64>(vectors[i].iov_len, u64{1} << 30)));
+        if (status == STATUS_END_OF_FILE)
+            break;
+        if (status < 0)
+            return done != 0 ? Result<usize>(done) : Result<usize>(errno_of(status));
+        done += io.Information;
+        if (io.Information < vectors[i].iov_len)
+            break;
+    }
+    return done;
+}
+
+} // namespace
+
+Result<usize> stream_read(Handle stream, const abi::iovec* vectors, usize count) {
+    const HandleEntry& entry = *TRY(stream_entry(stream));
+    if (entry.extra == 0) {
+        HANDLE object = object_of(stream);
+        return transfer_directly(vectors, count, [object](IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
+            return NtReadFile(object, nullptr, nullptr, nullptr, io, buffer, length, nullptr, nullptr);
+        });
+    }
+    Relay* relay = reading_relay(entry.extra);
+    if (!relay)
+        return Errno::EBADF;
+    SharedGuard guard(relay->lock);
+    usize done = 0;
+    for (usize i = 0; i < count; ++i) {
+        for (u64 at = 0; at < vectors[i].iov_len;) {
+            const Piece piece = filled_piece(*relay);
+            const usize length = base::min<u64>(piece.length, vectors[i].iov_len - at);
+            if (length == 0)
+                break;
+            const usize missed = copy_guarded(reinterpret_cast<void*>(vectors[i].iov_base + at), piece.data, length);
+            relay->tail.fetch_add(static_cast<u32>(length - missed));
+            done += length - missed;
+            at += length;
+            if (missed != 0)
+                return done != 0 ? Result<usize>(done) : Result<usize>(Errno::EFAULT);
+        }
+    }
+    if (relay->head.load() == relay->tail.load())
+        clear_event(stream, [&] { return stream_readiness(entry.extra, 0) != 0; });
+    if (done != 0 || (relay->is_ended.load() && relay->head.load() == relay->tail.load()))
+        return done;
+    (void)stream_readiness(entry.extra, abi::POLLIN);
+    return Errno::EAGAIN;
+}
+
+Result<usize> stream_write(Handle stream, const abi::iovec* vectors, usize count) {
+    const HandleEntry& entry = *TRY(stream_entry(stream));
+    if (entry.extra == 0) {
+        HANDLE object = object_of(stream);
+        return transfer_directly(vectors, count, [object](IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
+            return NtWriteFile(object, nullptr, nullptr, nullptr, io, buffer, length, nullptr, nullptr);
+        });
+    }
+    Relay* relay = writing_relay(entry.extra);
+    if (!relay)
+        return Errno::EBADF;
+    SharedGuard guard(relay->lock);
+    if (relay->is_ended.load())
+        return Errno::EPIPE;
+    usize done = 0;
+    for (usize i = 0; i < count; ++i) {
+        for (u64 at = 0; at < vectors[i].iov_len;) {
+            const Piece piece = free_piece(*relay);
+            const usize length = base::min<u64>(piece.length, vectors[i].iov_len - at);
+            if (length == 0)
+                break;
+            const usize missed =
+                copy_guarded(piece.data, reinterpret_cast<const void*>(vectors[i].iov_base + at), length);
+            relay->head.fetch_add(static_cast<u32>(length - missed));
+            done += length - missed;
+            at += length;
+            if (missed != 0) {
+                poke(*relay);
+                return done != 0 ? Result<usize>(done) : Result<usize>(Errno::EFAULT);
+            }
+        }
+    }
+    if (done != 0)
+        poke(*relay);
+    if (!(stream_readiness(entry.extra, abi::POLLOUT) & abi::POLLOUT))
+        clear_event(stream, [&] { return (stream_readiness(entry.extra, 0) & abi::POLLOUT) != 0; });
+    usize wanted = 0;
+    for (usize i = 0; i < count; ++i)
+        wanted += vectors[i].iov_len;
+    return done == 0 && wanted != 0 ? Result<usize>(Errno::EAGAIN) : Result<usize>(done);
+}
+
+Result<u64> stream_seek(Handle stream, i64 offset, i32 whence) {
+    const HandleEntry& entry = *TRY(stream_entry(stream));
+    HANDLE object = object_of(stream);
+    if (entry.extra != 0 || !object || GetFileType(object) != FILE_TYPE_DISK)
+        return Errno::ESPIPE;
+    IO_STATUS_BLOCK io{};
+    LARGE_INTEGER position{};
+    i64 start = 0;
+    if (whence == static_cast<i32>(abi::SEEK_CUR)) {
+        NtQueryInformationFile(object, &io, &position, sizeof(position), FilePositionInformation);
+        start = position.QuadPart;
+    } else if (whence == static_cast<i32>(abi::SEEK_END)) {
+        FILE_STANDARD_INFORMATION standard{};
+        NtQueryInformationFile(object, &io, &standard, sizeof(standard), FileStandardInformation);
+        start = standard.EndOfFile.QuadPart;
+    } else if (whence != static_cast<i32>(abi::SEEK_SET)) {
+        return Errno::EINVAL;
+    }
+    if (__builtin_add_overflow(start, offset, &position.QuadPart) || position.QuadPart < 0)
+        return Errno::EINVAL;
+    TRY(void_result(NtSetInformationFile(object, &io, &position, sizeof(position), FilePositionInformation)));
+    return static_cast<u64>(position.QuadPart);
+}
+
+// Handles come in from nowhere yet.
+Result<u32> access_mode(Handle) { return Errno::EOPNOTSUPP; }
+
+// lxcore keeps memory files in the arena.
+Result<Handle> create_memory_file(const char*, u32) { return Errno::EOPNOTSUPP; }
+Result<void> add_seals(Handle, u32) { return Errno::EINVAL; }
+Result<u32> get_seals(Handle) { return Errno::EINVAL; }
+
+Result<u32> stream_bytes_available(Handle stream) {
+    const HandleEntry& entry = *TRY(stream_entry(stream));
+    const Relay* relay = reading_relay(entry.extra);
+    if (!relay)
+        return Errno::ENOTTY;
+    return relay->head.load() - relay->tail.load();
+}
+
+} // namespace host

@@ -92,7 +92,8 @@ DWORD WINAPI kicker_main(void*) {
             if (state.slots[slot].kick.load() != 0 && state.slots[slot].process.load() == g_process.index &&
                 state.slots[slot].kick.exchange(0) != 0)
                 kick_here(slot);
-        (void)wait(reinterpret_cast<u32*>(&kicks), seen, kNoDeadline);
+        if (!wait_or_death(reinterpret_cast<u32*>(&kicks), seen, g_process.instance))
+            (void)NtTerminateProcess(this_process(), 1);
     }
 }
 

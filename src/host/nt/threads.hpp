@@ -29,6 +29,8 @@ u32 take_slot(u32 thread_id, u32 process);
 void release_slot(u32 slot);
 // The event of a slot, as a handle of the calling process.
 HANDLE event_of(u32 slot);
+// As wait() without a deadline; false when `process` has died.
+bool wait_or_death(u32* word, u32 expected, HANDLE process);
 // Makes a thread that is in no wait leave guest code, if it is there.
 void kick_running(u32 slot);
 // Makes `slot` that of the calling thread.
@@ -47,7 +49,8 @@ void run_in_block(ThreadBlock& block, void (*function)(void*));
 void suspend_other_threads();
 void resume_other_threads();
 
-// The thread that interrupts threads of this process on behalf of others; a pico process starts it first.
+// The thread that interrupts threads of this process on behalf of others, and ends the process when the instance host has died; a
+// pico process starts it first.
 bool start_kicker();
 // By the instance host, for a process that has died: what its threads had begun is finished.
 void sweep_slots_of(u32 process);

@@ -42,7 +42,8 @@ i64 hundreds_of_ns_until(u64 deadline) {
     return now >= deadline ? 0 : static_cast<i64>(base::min<u64>((deadline - now + 99) / 100, u64{1} << 60));
 }
 
-WaitResult wait_on(u32* word, u32 expected, u64 deadline, bool is_interruptible) {
+// `other`: a handle that ends the wait too, or null.
+WaitResult wait_on(u32* word, u32 expected, u64 deadline, bool is_interruptible, HANDLE other = nullptr) {
     if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != expected)
         return WaitResult::Changed;
     preserve_vectors();
@@ -78,7 +79,15 @@ WaitResult wait_on(u32* word, u32 expected, u64 deadline, bool is_interruptible)
         parked.store(1);
         if (look())
             break;
-        (void)NtWaitForSingleObject(event_of(slot), FALSE, deadline == kNoDeadline ? nullptr : &timeout);
+        if (other) {
+            const HANDLE handles[] = {other, event_of(slot)};
+            if (WaitForMultipleObjects(2, handles, FALSE, INFINITE) == WAIT_OBJECT_0) {
+                result = WaitResult::Interrupted;
+                break;
+            }
+        } else {
+            (void)NtWaitForSingleObject(event_of(slot), FALSE, deadline == kNoDeadline ? nullptr : &timeout);
+        }
         // An event that an earlier wait has left behind ends this one too early; then the entry has no mark.
         if (look())
             break;
@@ -146,6 +155,10 @@ HANDLE event_of(u32 slot) {
         g_events[slot] = local;
     }
     return g_events[slot];
+}
+
+bool wait_or_death(u32* word, u32 expected, HANDLE process) {
+    return wait_on(word, expected, kNoDeadline, false, process) != WaitResult::Interrupted;
 }
 
 bool begin_poll() {

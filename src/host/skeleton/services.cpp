@@ -46,6 +46,18 @@ Result<u64> stream_seek(Handle, i64, i32) {
 Result<u32> stream_bytes_available(Handle) {
     return Errno::ENOSYS;
 }
+Result<u32> access_mode(Handle) {
+    return Errno::ENOSYS;
+}
+Result<Handle> create_memory_file(const char*, u32) {
+    return Errno::EOPNOTSUPP;
+}
+Result<void> add_seals(Handle, u32) {
+    return Errno::EINVAL;
+}
+Result<u32> get_seals(Handle) {
+    return Errno::EINVAL;
+}
 
 } // namespace host
 

@@ -34,6 +34,9 @@ Result<void> bind(Handle, const void*, u32) {
 Result<void> connect(Handle, const void*, u32) {
     return Errno::ENOSYS;
 }
+Result<Handle> connect_local(const char*, i32) {
+    return Errno::ENOSYS;
+}
 Result<void> listen(Handle, i32) {
     return Errno::ENOSYS;
 }

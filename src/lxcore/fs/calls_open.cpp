@@ -154,7 +154,7 @@ Result<u64> sys_getcwd(UserPtr<char> buffer, u64 size) {
     PageBuffer page;
     if (!page)
         return Errno::ENOMEM;
-    const usize length = TRY(print_path(cwd, current_root(), page.data(), abi::PATH_MAX - 1));
+    const usize length = TRY(print_path(cwd, current_root(), page.data(), abi::PATH_MAX - 1, true));
     page.data()[length] = 0;
     if (length + 1 > size)
         return Errno::ERANGE;

@@ -380,7 +380,7 @@ Path current_directory() {
 
 // ---- text
 
-Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize capacity) {
+Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize capacity, bool mark_unreachable) {
     static constexpr std::string_view kDeleted = " (deleted)", kUnreachable = "(unreachable)";
     usize start = capacity; // built from the buffer's end
     const auto prepend = [&](std::string_view text) {
@@ -422,7 +422,7 @@ Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize
         }
         if (!has_name && !prepend("/"))
             return Errno::ENAMETOOLONG;
-        if (!is_reachable && !prepend(kUnreachable))
+        if (!is_reachable && mark_unreachable && !prepend(kUnreachable))
             return Errno::ENAMETOOLONG;
     }
     const usize length = capacity - start;

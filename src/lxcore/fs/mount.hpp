@@ -69,9 +69,10 @@ bool cross_mount_up(Path& path);
 // Whether something is mounted on `dentry` through any mount.
 inline bool is_mountpoint(const Dentry& dentry) { return dentry.mounted.load(std::memory_order_acquire) != 0; }
 
-// Text of a place as seen from `root` (getcwd, /proc/self/fd/...); "(unreachable)" prefix outside of it, " (deleted)"
-// behind a removed one. ENAMETOOLONG.
-Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize capacity);
+// Text of a place as seen from `root`, " (deleted)" behind a removed one. Outside of it the name is that within its
+// file system, as in /proc/self/exe and maps, with the prefix "(unreachable)" that getcwd(2) has if `mark_unreachable`.
+// ENAMETOOLONG.
+Result<usize> print_path(const Path& path, const Path& root, char* buffer, usize capacity, bool mark_unreachable = false);
 
 // A counted copy of the current task's root or working directory.
 Path current_root();

@@ -46,7 +46,7 @@ Kind kind_of(i32 advice) {
     }
 }
 
-Result<void> discard_part(const Vma& vma, u64 start, u64 end, u32 advice) {
+Result<void> discard_part(MmEditor& editor, const Vma& vma, u64 start, u64 end, u32 advice) {
     if ((vma.flags & abi::MAP_LOCKED) && advice != abi::MADV_DONTNEED_LOCKED)
         return Errno::EINVAL;
     if (advice == abi::MADV_FREE && (vma.file || vma.shared_object))
@@ -55,7 +55,19 @@ Result<void> discard_part(const Vma& vma, u64 start, u64 end, u32 advice) {
     if (vma.text)
         return {};
     const u32 host_advice = advice == abi::MADV_FREE ? abi::MADV_FREE : abi::MADV_DONTNEED;
-    return host::advise(start, end - start, static_cast<i32>(host_advice));
+    const auto done = host::advise(start, end - start, static_cast<i32>(host_advice));
+    if (done.is_ok() || !vma.file || done.error() != Errno::EOPNOTSUPP)
+        return done;
+    // The host cannot have the file's pages anew in place.
+    Vma part;
+    part.start = start;
+    part.end = end;
+    part.protection = vma.protection;
+    part.flags = vma.flags;
+    part.kind = vma.kind;
+    part.file = vma.file;
+    part.offset = vma.offset + (start - vma.start);
+    return editor.map_on_host(part);
 }
 
 Result<void> remove_part(const Vma& vma, u64 start, u64 end) {
@@ -84,7 +96,7 @@ Result<void> advise_range(Mm& mm, u64 start, u64 end, u32 advice, Kind kind) {
             return Errno::ENOMEM;
         covered = to;
         switch (kind) {
-        case Kind::Discard: TRY(discard_part(*vma, from, to, advice)); break;
+        case Kind::Discard: TRY(discard_part(editor, *vma, from, to, advice)); break;
         case Kind::Remove: TRY(remove_part(*vma, from, to)); break;
         case Kind::Populate:
             if (!(vma->protection & (advice == abi::MADV_POPULATE_WRITE ? abi::PROT_WRITE : abi::PROT_READ)))

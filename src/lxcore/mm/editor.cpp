@@ -121,8 +121,14 @@ Result<void> MmEditor::remove_range(u64 start, u64 end, bool unmap_host) {
             take_out(*vma);
         vma = after;
     }
-    if (unmap_host)
+    if (unmap_host) {
         remove_orphan_slack(end);
+        // What a shared mapping kept of its first unit.
+        if (base::kMappingUnit > base::kPageSize && start % base::kMappingUnit != 0)
+            if (Vma* before = find(start - 1);
+                before && before->hidden == Hidden::Slack && before->end == start && before->length() < base::kMappingUnit)
+                take_out(*before);
+    }
     return {};
 }
 

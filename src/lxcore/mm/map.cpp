@@ -88,6 +88,47 @@ void Mm::reserve_slack(u64 address, u64 length) {
 
 namespace {
 
+// Where a shared mapping without MAP_FIXED goes on a host whose shared mappings take whole units: it lies in its units as its
+// content does in those of the file, and nothing else is in them.
+Result<u64> choose_units(const Mm& mm, MmEditor& editor, u64 hint, u64 length, u64 offset, u32 flags) {
+    constexpr u64 kUnit = base::kMappingUnit;
+    const u64 within = offset % kUnit;
+    const u64 span = base::align_up(within + length, kUnit);
+    if (hint && hint % kUnit == within && hint - within >= base::kGuestLowest && hint - within <= base::kGuestEnd - span &&
+        !editor.overlaps(hint - within, hint - within + span) &&
+        (!(flags & abi::MAP_32BIT) || hint + length <= k32BitHigh))
+        return hint;
+    u64 address;
+    if (flags & abi::MAP_32BIT) {
+        address = VmaTree::highest_gap(mm, span + kUnit, k32BitLow, k32BitHigh);
+    } else {
+        address = VmaTree::highest_gap(mm, span + kUnit, base::kGuestLowest, mm.mmap_top);
+        if (!address)
+            address = VmaTree::highest_gap(mm, span + kUnit, base::kGuestLowest, base::kGuestEnd);
+    }
+    if (!address)
+        return Errno::ENOMEM;
+    return base::align_up(address, kUnit) + within;
+}
+
+// Keeps other mappings out of what is left of a shared mapping's units.
+void keep_units(MmEditor& editor, const Vma& vma) {
+    const auto keep = [&](u64 start, u64 end) {
+        if (start >= end || editor.overlaps(start, end))
+            return;
+        auto room = make<Vma>();
+        if (room.is_error())
+            return;
+        room.value()->start = start;
+        room.value()->end = end;
+        room.value()->hidden = Hidden::Slack;
+        room.value()->kind = VmaKind::Special;
+        editor.insert(*room.value());
+    };
+    keep(base::align_down(vma.start, base::kMappingUnit), vma.start);
+    keep(vma.end, base::align_up(vma.end, base::kMappingUnit));
+}
+
 // Where a mapping without MAP_FIXED goes.
 Result<u64> choose_place(const Mm& mm, MmEditor& editor, u64 hint, u64 length, u64 slack, u32 flags,
                          bool is_anonymous) {
@@ -186,7 +227,9 @@ Result<u64> Mm::map(u64 hint, u64 length, u32 protection, u32 flags, RefPtr<File
             return Errno::EEXIST;
         vma->start = hint;
     } else {
-        vma->start = TRY(choose_place(*this, editor, hint, length, slack, flags, !vma->file));
+        const bool takes_units = base::kMappingUnit > base::kPageSize && (flags & abi::MAP_SHARED);
+        vma->start = TRY(takes_units ? choose_units(*this, editor, base::page_floor(hint), length, vma->offset, flags)
+                                     : choose_place(*this, editor, hint, length, slack, flags, !vma->file));
     }
     vma->end = vma->start + length;
     const bool wants_lock = (flags & abi::MAP_LOCKED) || (lock_future & abi::MCL_FUTURE);
@@ -214,6 +257,8 @@ Result<u64> Mm::map(u64 hint, u64 length, u32 protection, u32 flags, RefPtr<File
             editor.insert(*room.value());
         }
     }
+    if (base::kMappingUnit > base::kPageSize && (flags & abi::MAP_SHARED))
+        keep_units(editor, *vma);
     const u64 address = vma->start;
     owner.vma = nullptr;
     editor.insert(*vma);

@@ -118,6 +118,7 @@ Result<u64> Mm::remap(u64 old_address, u64 old_length, u64 new_length, u32 flags
     }
     if (!may_move)
         return Errno::ENOMEM;
+    const bool takes_units = base::kMappingUnit > base::kPageSize && (vma->flags & abi::MAP_SHARED);
 
     if (is_fixed) {
         if (editor.overlaps_reserved(new_address, new_address + new_length))
@@ -135,6 +136,13 @@ Result<u64> Mm::remap(u64 old_address, u64 old_length, u64 new_length, u32 flags
             new_address >= base::kGuestLowest && new_address <= base::kGuestEnd - new_length &&
             !editor.overlaps(new_address, new_address + new_length))
             target = new_address;
+        // So does that of a shared mapping within a unit, where the host maps those in units.
+        if (takes_units) {
+            constexpr u64 kUnit = base::kMappingUnit;
+            target = VmaTree::highest_gap(*this, new_length + 2 * kUnit, base::kGuestLowest, mmap_top);
+            if (target)
+                target = base::align_up(target, kUnit) + old_address % kUnit;
+        }
         // The address keeps its place within a huge page, so that the host can move whole page tables.
         constexpr u64 kHuge = 2 << 20;
         if (!target && new_length >= kHuge) {
@@ -158,8 +166,12 @@ Result<u64> Mm::remap(u64 old_address, u64 old_length, u64 new_length, u32 flags
         Vma* vma;
         ~Owner() { delete vma; }
     } owner{moved};
-    if (duplicates && moved->file) {
+    if (moved->file && (duplicates || takes_units)) {
         TRY(editor.map_on_host(*moved));
+        if (!duplicates) {
+            (void)host::unmap(old_address, old_length);
+            leave_old_range(editor, *vma, old_address, old_length, keeps_old);
+        }
     } else {
         // A file's tail is mapped as such: what follows its pages on the host may not be the file.
         Vma* tail = nullptr;

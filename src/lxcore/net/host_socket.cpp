@@ -9,6 +9,7 @@
 #include "abi/netdevice.hpp"
 #include "abi/netlink.hpp"
 #include "lxcore/ipc/poll.hpp"
+#include "lxcore/net/message_ranges.hpp"
 #include "lxcore/net/socket.hpp"
 #include "lxcore/signal/signal_state.hpp"
 #include "lxcore/task/task.hpp"
@@ -19,35 +20,7 @@ namespace {
 
 constexpr u32 kUserFlags = abi::MSG_OOB | abi::MSG_PEEK | abi::MSG_DONTROUTE | abi::MSG_TRUNC | abi::MSG_EOR |
                            abi::MSG_CONFIRM | abi::MSG_ERRQUEUE | abi::MSG_MORE | abi::MSG_FASTOPEN | abi::MSG_CTRUNC;
-constexpr usize kInlineRanges = 8;
 constexpr usize kMaxControl = 20480; // net.core.optmem_max
-
-// The data of a message as the host wants it.
-class Ranges {
-public:
-    Result<void> take(IoBuffer& buffer) {
-        m_count = TRY(buffer.ranges(m_inline, kInlineRanges));
-        usize covered = 0;
-        for (usize i = 0; i < m_count; ++i)
-            covered += m_inline[i].iov_len;
-        if (m_count < kInlineRanges || covered == buffer.left())
-            return {};
-        m_page.emplace(4); // 1024 entries
-        if (!*m_page)
-            return Errno::ENOMEM;
-        m_vectors = reinterpret_cast<abi::iovec*>(m_page->data());
-        m_count = TRY(buffer.ranges(m_vectors, 1024));
-        return {};
-    }
-    u64 address() const { return reinterpret_cast<u64>(m_vectors); }
-    usize count() const { return m_count; }
-
-private:
-    abi::iovec m_inline[kInlineRanges];
-    abi::iovec* m_vectors = m_inline;
-    usize m_count = 0;
-    std::optional<PageBuffer> m_page;
-};
 
 // The instance's own rule, ip(7): the host's user may be allowed more than the guest's. Both address families keep the port
 // behind the family, in network byte order.
@@ -241,7 +214,7 @@ Result<usize> HostSocket::send(SocketMessage& message) {
     }
     usize total = 0;
     for (;;) {
-        Ranges ranges;
+        MessageRanges ranges;
         TRY(ranges.take(data));
         header.msg_iov = ranges.address();
         header.msg_iovlen = ranges.count();
@@ -280,7 +253,7 @@ Result<usize> HostSocket::receive(SocketMessage& message) {
     const bool wait_for_all = (flags & abi::MSG_WAITALL) && type == static_cast<i32>(abi::SOCK_STREAM) &&
                               !(flags & (abi::MSG_PEEK | abi::MSG_ERRQUEUE | abi::MSG_OOB));
     for (;;) {
-        Ranges ranges;
+        MessageRanges ranges;
         TRY(ranges.take(data));
         header.msg_iov = ranges.address();
         header.msg_iovlen = ranges.count();

@@ -1,7 +1,7 @@
 // UNIX sockets as files: connecting, accepting, options, readiness.
 #include "abi/netdevice.hpp"
 #include "lxcore/ipc/poll.hpp"
-#include "lxcore/net/unix_socket.hpp"
+#include "lxcore/net/host_connection.hpp"
 #include "lxcore/task/task.hpp"
 
 namespace lxcore {
@@ -115,7 +115,10 @@ Result<void> UnixSocketFile::connect(const SocketAddress& target) {
     const u64 deadline = deadline_of(send_timeout_ns, 0);
     for (;;) {
         // Looked up anew each time: the listener may be replaced while this waits.
-        auto listener = TRY(UnixSocket::find(target));
+        RefPtr<HostSocketName> host;
+        auto listener = TRY(UnixSocket::find(target, &host));
+        if (host)
+            return connect_to_host(*host, deadline);
         Waiter waiter(current());
         {
             LockGuard listener_guard(listener->lock);
@@ -237,6 +240,12 @@ Result<void> UnixSocketFile::local_address(SocketAddress& out) {
 }
 
 Result<void> UnixSocketFile::peer_address(SocketAddress& out) {
+    if (host_connection()) {
+        // The host's name for it would mean nothing here.
+        out.storage.ss_family = abi::AF_UNIX;
+        out.length = sizeof(u16);
+        return {};
+    }
     RefPtr<UnixSocket> other;
     {
         LockGuard guard(m_core->lock);
@@ -257,6 +266,8 @@ Result<void> UnixSocketFile::shutdown(i32 how) {
     const u32 bits = how == static_cast<i32>(abi::SHUT_RD)   ? UnixSocket::kReceiveShut
                      : how == static_cast<i32>(abi::SHUT_WR) ? UnixSocket::kSendShut
                                                              : UnixSocket::kReceiveShut | UnixSocket::kSendShut;
+    if (HostConnection* host = host_connection())
+        return host->shutdown(how);
     RefPtr<UnixSocket> other;
     {
         LockGuard guard(self.lock);
@@ -281,6 +292,8 @@ Result<void> UnixSocketFile::shutdown(i32 how) {
 // ---- readiness ----
 
 u32 UnixSocketFile::poll(PollTable* table) {
+    if (HostConnection* host = host_connection())
+        return host->poll(table);
     UnixSocket& self = *m_core;
     if (table)
         table->add(self.changed);
@@ -317,6 +330,8 @@ u32 UnixSocketFile::poll(PollTable* table) {
 }
 
 Result<i64> UnixSocketFile::control(u32 request, u64 argument) {
+    if (HostConnection* host = host_connection())
+        return host->control(request, argument);
     UnixSocket& self = *m_core;
     i32 value = 0;
     switch (request) {
@@ -397,10 +412,13 @@ Result<u32> UnixSocketFile::get_option(i32 level, i32 option, void* value, u32 c
     if (level != abi::SOL_SOCKET)
         return level == 0 || level == 6 || level == 17 || level == 41 ? Errno::EOPNOTSUPP : Errno::ENOPROTOOPT;
     UnixSocket& self = *m_core;
+    HostConnection* const host = host_connection();
     LockGuard guard(self.lock);
     i32 number = 0;
     switch (option) {
-    case abi::SO_ERROR: number = static_cast<i32>(std::exchange(self.error, Errno::OK)); break;
+    case abi::SO_ERROR:
+        number = host ? TRY(host->take_error()) : static_cast<i32>(std::exchange(self.error, Errno::OK));
+        break;
     case abi::SO_ACCEPTCONN: number = self.state == UnixSocket::State::Listening; break;
     case abi::SO_PASSCRED: number = self.pass_credentials; break;
     case abi::SO_SNDBUF: number = static_cast<i32>(self.send_buffer); break;

@@ -10,7 +10,7 @@ namespace lxcore {
 PassedFiles* PassedFiles::create(u32 count) {
     auto* files = static_cast<PassedFiles*>(allocate(sizeof(PassedFiles) + count * sizeof(File*)));
     if (files)
-        files->count = count;
+        files->count = files->capacity = count;
     return files;
 }
 
@@ -18,7 +18,7 @@ void PassedFiles::destroy(PassedFiles* files) {
     for (u32 i = 0; i < files->count; ++i)
         if (files->files[i])
             files->files[i]->unref();
-    release(files, sizeof(PassedFiles) + files->count * sizeof(File*));
+    release(files, sizeof(PassedFiles) + files->capacity * sizeof(File*));
 }
 
 void PassedFiles::drop_later(PassedFiles* files) {

@@ -1,5 +1,5 @@
 // UNIX sockets: names, the life of a connection's end, and messages.
-#include "lxcore/net/unix_socket.hpp"
+#include "lxcore/net/host_connection.hpp"
 
 #include "lxcore/fs/namei.hpp"
 #include "lxcore/task/task.hpp"
@@ -104,7 +104,7 @@ bool is_same_name(const UnixAddress& left, const UnixAddress& right) {
 
 } // namespace
 
-Result<RefPtr<UnixSocket>> UnixSocket::find(const SocketAddress& address) {
+Result<RefPtr<UnixSocket>> UnixSocket::find(const SocketAddress& address, RefPtr<HostSocketName>* host) {
     auto name = TRY(name_of(address));
     if (name->length == 0)
         return Errno::EINVAL;
@@ -121,6 +121,8 @@ Result<RefPtr<UnixSocket>> UnixSocket::find(const SocketAddress& address) {
     TRY(check_permission(inode, abi::W_OK));
     if (!inode.is_socket())
         return Errno::ECONNREFUSED;
+    if (host && (*host = host_socket_name(inode)))
+        return RefPtr<UnixSocket>();
     LockGuard guard(inode.lock);
     if (!inode.socket)
         return Errno::ECONNREFUSED;

@@ -14,7 +14,9 @@
 
 namespace lxcore {
 
+class HostConnection; // host_connection.hpp: of sockets that have connected to one of the host's
 class UnixSocket;
+struct HostSocketName;
 
 // The name a socket was bound to.
 struct UnixAddress final : public SharedObject {
@@ -28,6 +30,7 @@ struct UnixAddress final : public SharedObject {
 struct PassedFiles {
     PassedFiles* next;
     u32 count;
+    u32 capacity; // entries there is memory for
     File* files[];
     static PassedFiles* create(u32 count); // null when the arena is full
     // Drops the files. Never directly from the end of another file: use drop_later().
@@ -125,8 +128,9 @@ public:
     // Removes the peer relation of a datagram socket (`lock` not held).
     void disconnect_datagram();
 
-    // The socket bound to an address. ECONNREFUSED, and errors of path resolution.
-    static Result<RefPtr<UnixSocket>> find(const SocketAddress& address);
+    // The socket bound to an address. ECONNREFUSED, and errors of path resolution. Where the address is a socket of the
+    // host, that is stored in `host` and null returned; without `host` it counts as refused.
+    static Result<RefPtr<UnixSocket>> find(const SocketAddress& address, RefPtr<HostSocketName>* host = nullptr);
     Result<void> bind(const SocketAddress& address);
     Result<void> autobind();
 
@@ -139,8 +143,10 @@ private:
 class UnixSocketFile final : public Socket {
 public:
     explicit UnixSocketFile(RefPtr<UnixSocket> core);
-    ~UnixSocketFile() override { m_core->close(); }
+    ~UnixSocketFile() override;
     static Result<RefPtr<UnixSocketFile>> create(RefPtr<UnixSocket> core);
+    // Makes an unconnected socket's file the end of a connection to the host.
+    void adopt_host_connection(RefPtr<HostConnection> connection);
 
     u32 poll(PollTable* table) override;
     Result<i64> control(u32 request, u64 argument) override;
@@ -155,9 +161,14 @@ public:
     Result<void> shutdown(i32 how) override;
     Result<void> set_option(i32 level, i32 option, const void* value, u32 length) override;
     Result<u32> get_option(i32 level, i32 option, void* value, u32 capacity) override;
+    host::Handle host_handle() override;
     UnixSocket& core() { return *m_core; }
 
 private:
+    HostConnection* host_connection() const { return m_host.load(std::memory_order_acquire); }
+    Result<usize> send_to_host(HostConnection& connection, SocketMessage& message, UnixControl& control, u64 deadline);
+    Result<usize> receive_from_host(HostConnection& connection, SocketMessage& message, u64 deadline);
+    Result<void> connect_to_host(const HostSocketName& name, u64 deadline);
     Result<void> connect_datagram(const SocketAddress& address);
     Result<usize> send_stream(SocketMessage& message, UnixControl& control, u64 deadline);
     Result<usize> send_packet(SocketMessage& message, UnixControl& control, u64 deadline);
@@ -169,6 +180,7 @@ private:
     Result<void> sleep(Waiter& waiter, u64 deadline, u64 timeout);
 
     RefPtr<UnixSocket> m_core;
+    std::atomic<HostConnection*> m_host{nullptr}; // set once, and held; all transfers go there
 };
 
 // The current task as SCM_CREDENTIALS shows it.

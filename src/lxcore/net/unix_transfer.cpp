@@ -1,6 +1,6 @@
 // Sending and receiving on UNIX sockets.
 #include "lxcore/ipc/poll.hpp"
-#include "lxcore/net/unix_socket.hpp"
+#include "lxcore/net/host_connection.hpp"
 #include "lxcore/task/task.hpp"
 
 namespace lxcore {
@@ -29,6 +29,8 @@ Result<usize> UnixSocketFile::send(SocketMessage& message) {
     else
         control.credentials = current_ucred();
     const u64 deadline = deadline_of(send_timeout_ns, message.flags);
+    if (HostConnection* host = host_connection())
+        return send_to_host(*host, message, control, deadline);
     return m_core->is_stream() ? send_stream(message, control, deadline) : send_packet(message, control, deadline);
 }
 
@@ -187,6 +189,8 @@ Result<usize> UnixSocketFile::receive(SocketMessage& message) {
     if (message.flags & abi::MSG_ERRQUEUE)
         return Errno::EAGAIN;
     const u64 deadline = deadline_of(receive_timeout_ns, message.flags);
+    if (HostConnection* host = host_connection())
+        return receive_from_host(*host, message, deadline);
     return m_core->is_stream() ? receive_stream(message, deadline) : receive_packet(message, deadline);
 }
 

@@ -12,6 +12,7 @@
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/fs/namei.hpp"
 #include "lxcore/ipc/ipc.hpp"
+#include "lxcore/net/host_connection.hpp"
 #include "lxcore/net/sockets.hpp"
 #include "lxcore/procfs/procfs.hpp"
 #include "lxcore/session/session.hpp"
@@ -135,6 +136,8 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
     TRY(initialize_tmpfs());
     TRY(initialize_ipc());
     TRY(initialize_sockets());
+    if (options.has_host_sockets)
+        TRY(register_host_socket_type());
     TRY(initialize_devices());
     TRY(initialize_procfs());
     TRY(initialize_sysfs());

@@ -34,6 +34,15 @@ void set_name(ExecImage& image, std::string_view path) {
 struct ScriptLine {
     std::string_view interpreter, argument;
 };
+// What runs a program in the format of Windows: the host does, if it can, through the same door as any of its programs. WSL
+// has this as an entry of binfmt_misc.
+constexpr ScriptLine kHostProgramLine{"/run/lxss/bin/lxss-run", {}};
+
+// A PE image. Portable executables that are shell scripts as well ("MZqFpD=") are left to the shell.
+bool is_host_program(const char* line) {
+    return line[0] == 'M' && line[1] == 'Z' && __builtin_memcmp(line + 2, "qFpD=", 5) != 0;
+}
+
 bool is_blank(char character) { return character == ' ' || character == '\t'; }
 
 // `line` is zero-padded to kLineBytes. ENOEXEC.
@@ -104,18 +113,21 @@ Result<void> load_headers(ExecImage& image, RefPtr<File> file, bool is_hidden_by
     for (u32 rewrites = 0;; ++rewrites) {
         __builtin_memset(line, 0, kLineBytes);
         TRY(read_kernel(*file, line, kLineBytes, 0));
-        if (line[0] != '#' || line[1] != '!')
+        const bool is_script = line[0] == '#' && line[1] == '!';
+        if (!is_script && !is_host_program(line))
             break;
         if (rewrites == kMaxRewrites)
             return Errno::ELOOP;
         // The interpreter could not open a descriptor that exec closes.
         if (is_hidden_by_exec)
             return Errno::ENOENT;
-        const ScriptLine parsed = TRY(parse_script_line(line));
+        const ScriptLine parsed = is_script ? TRY(parse_script_line(line)) : kHostProgramLine;
         TRY(apply_script(image, parsed, script_name.view()));
         script_name = TRY(String::create(parsed.interpreter));
-        const Path path = TRY(resolve(abi::AT_FDCWD, script_name.view(), kFollowLast));
-        file = TRY(open_executable(path));
+        auto path = resolve(abi::AT_FDCWD, script_name.view(), kFollowLast);
+        if (path.is_error())
+            return is_script ? path.error() : Errno::ENOEXEC;
+        file = TRY(open_executable(path.value()));
     }
     TRY(parse_elf(file, false, image.program));
     TRY(prepare_credentials(image, *file));

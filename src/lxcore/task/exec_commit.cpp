@@ -12,7 +12,6 @@ namespace lxcore {
 
 namespace {
 
-constexpr u64 kProgramBase = 0x5555'5555'4000; // position-independent programs, without randomisation
 constexpr u32 kMapRandomBits = 28;             // of pages, as vm.mmap_rnd_bits
 constexpr u32 kStackRandomBits = 22;           // of pages: 16 GiB
 constexpr u64 kBrkRandomBytes = 0x0200'0000;
@@ -79,7 +78,7 @@ Result<u64> choose_bias(Mm& mm, const ElfImage& image, bool low_area) {
         return u64{0};
     const u64 span = image.high - image.low + engine::kTrampolineSlack;
     if (low_area) {
-        u64 base = kProgramBase + (mm.randomize ? random_pages(kMapRandomBits) : 0);
+        u64 base = base::kProgramBase + (mm.randomize ? random_pages(kMapRandomBits) : 0);
         base = base::align_down(base, image.alignment);
         if (mm.is_free(base, span))
             return base - image.low;
@@ -107,7 +106,7 @@ void set_ranges(Mm& mm, const ElfImage& image, u64 bias) {
 // The break starts behind the program and the engine's room; that of a program that is a loader itself starts where
 // programs usually lie, since the loader sits among the mappings.
 void set_brk_start(Mm& mm, const ExecImage& image, u64 bias, bool low_area) {
-    u64 start = low_area ? image.program.high + bias + engine::kTrampolineSlack : kProgramBase;
+    u64 start = low_area ? image.program.high + bias + engine::kTrampolineSlack : base::kProgramBase;
     if (mm.randomize) {
         const u64 range = image.program.is_position_independent ? kBrkRandomBytesProgram : kBrkRandomBytes;
         u64 random;

@@ -128,6 +128,46 @@ Result<void> TmpfsInode::populate(u64 first, u64 last) {
     return {};
 }
 
+Result<void> TmpfsInode::populate_units(u64 first, u64 last) {
+    constexpr u64 kUnitPages = base::kMappingUnit / base::kPageSize;
+    if (kUnitPages == 1)
+        return populate(first, last);
+    for (u64 unit = base::align_down(first, kUnitPages); unit < last; unit += kUnitPages) {
+        const char* const start = m_pages.find(unit);
+        u64 in_place = 0, present = 0;
+        for (u64 i = 0; i < kUnitPages; ++i) {
+            const char* page = m_pages.find(unit + i);
+            present += page != nullptr;
+            in_place += page && page == start + i * base::kPageSize;
+        }
+        if (in_place == kUnitPages && reinterpret_cast<u64>(start) % base::kMappingUnit == 0)
+            continue;
+        // Nobody has mapped these pages: mappings keep a unit whole.
+        TRY(m_tmpfs->charge_pages(kUnitPages - present));
+        auto* memory = static_cast<char*>(allocate_pages(kUnitPages, kUnitPages));
+        if (!memory) {
+            m_tmpfs->uncharge_pages(kUnitPages - present);
+            return Errno::ENOSPC;
+        }
+        for (u64 i = 0; i < kUnitPages; ++i) {
+            char* const page = memory + i * base::kPageSize;
+            if (const char* old = m_pages.find(unit + i)) {
+                __builtin_memcpy(page, old, base::kPageSize);
+                release_pages(m_pages.replace(unit + i, page), 1);
+                continue;
+            }
+            if (const auto inserted = m_pages.insert(unit + i, page); inserted.is_error()) {
+                release_pages(page, kUnitPages - i);
+                m_tmpfs->uncharge_pages(kUnitPages - present);
+                return inserted.error();
+            }
+            ++present;
+            blocks += base::kPageSize / 512;
+        }
+    }
+    return {};
+}
+
 void TmpfsInode::release_pages_from(u64 first) {
     const u64 released = m_pages.release_from(first);
     m_tmpfs->uncharge_pages(released);

@@ -111,7 +111,7 @@ Result<void> TmpfsFile::map(MapRequest& request) {
     const u64 end_of_file = base::page_ceil(inode.size) / base::kPageSize;
     const u64 populated_end = base::max(first, base::min(last, end_of_file + kPagesBeyondEnd));
     Result<void> mapped = [&]() -> Result<void> {
-        TRY(inode.populate(first, populated_end));
+        TRY(shared ? inode.populate_units(first, populated_end) : inode.populate(first, populated_end));
         for (u64 index = first; index < populated_end;) {
             const char* run = inode.pages().find(index);
             u64 end = index + 1;

@@ -20,6 +20,15 @@ char* PageTree::find(u64 index) const {
     return reinterpret_cast<char*>(node);
 }
 
+char* PageTree::replace(u64 index, char* page) {
+    u64* slot = &m_root;
+    for (u32 level = m_level; level > 0; --level)
+        slot = &table_at(*slot)[(index / entry_span(level)) % kFanOut];
+    char* const old = reinterpret_cast<char*>(*slot);
+    *slot = reinterpret_cast<u64>(page);
+    return old;
+}
+
 Result<void> PageTree::insert(u64 index, char* page) {
     if (index >= kIndexLimit)
         return Errno::EFBIG;

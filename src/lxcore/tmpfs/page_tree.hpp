@@ -16,6 +16,8 @@ public:
     char* find(u64 index) const;
     // Puts a page where there is none. ENOMEM for the tables.
     Result<void> insert(u64 index, char* page);
+    // Puts another page in the place of one; the old one is the caller's.
+    char* replace(u64 index, char* page);
     // Gives the pages in [first, last) back to the arena; their number.
     u64 release_range(u64 first, u64 last);
     u64 release_from(u64 first) { return release_range(first, kIndexLimit); }

@@ -94,6 +94,9 @@ public:
     Result<void> punch_hole(u64 offset, u64 length);
     // Makes sure that every page in [first, last) exists; in runs, so that mappings of them are few.
     Result<void> populate(u64 first, u64 last);
+    // For a shared mapping, where the host maps units that are larger than a page: as populate(), and every unit of the file that
+    // has a page in the range lies in a unit of the arena.
+    Result<void> populate_units(u64 first, u64 last);
     PageTree& pages() { return m_pages; }
 
     // -- mappings: pages that are mapped somewhere are never given back, only cleared

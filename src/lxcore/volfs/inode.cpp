@@ -207,8 +207,15 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view linux_name, std:
     HandlePin folder = TRY(pin(false));
     names_changing();
     RefPtr<VolfsInode> inode;
+    // A host without symbolic links, and one whose links cannot tell an owner: a file with the target as its data.
+    bool is_native = false;
     if (new_uid == 0 && new_gid == 0) {
-        TRY(host::make_symlink_at(folder.handle(), name, target));
+        Result<void> native = host::make_symlink_at(folder.handle(), name, target);
+        if (native.is_error() && native.error() != Errno::EOPNOTSUPP)
+            return native.error();
+        is_native = native.is_ok();
+    }
+    if (is_native) {
         const host::FileInfo info = TRY(host::file_info_at(folder.handle(), name));
         inode = TRY(m_volfs->inode_of(this, name, info, host::kNoHandle, false));
     } else {

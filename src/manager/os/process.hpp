@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,9 @@ public:
     ChildProcess& operator=(ChildProcess&& other) noexcept;
 
     // Runs `words[0]`, a file, with the arguments `words`, in a session of its own. Standard streams lead
-    // nowhere, but for an `input`.
+    // nowhere; `descriptors` become those from 3 on (Linux only).
     bool start(const std::vector<std::string>& words, std::string& error,
-               HostDescriptor input = kNoDescriptor);
+               std::span<const HostDescriptor> descriptors = {});
 
     int64_t id() const { return id_; }
     // For wait_for(): ready when the process has ended.
@@ -55,9 +56,11 @@ struct KernelStart {
 // with a message for the user.
 bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& control, std::string& error);
 
-// Starts the host's side of interop for an instance; `instance_end` becomes the stream that leads there. False with a
-// message.
-bool start_interop(const std::string& program, ChildProcess& process, UniqueFd& instance_end, std::string& error);
+// Starts the host's side of interop for an instance. It listens at interop_name(folder), and ends when `life` is closed.
+// False with a message.
+bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process, UniqueFd& life,
+                   std::string& error);
+std::string interop_name(const std::string& folder);
 
 // After a kernel's death: ends the processes that it has left, which are known by the lock of `folder` that
 // they still hold. Waits a moment for them to be gone. Returns how many there were.

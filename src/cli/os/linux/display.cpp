@@ -9,6 +9,9 @@
 
 namespace lxss {
 
+// As much as the instance's init takes.
+static constexpr size_t kMaxCookieBytes = 4096;
+
 static std::string variable(const char* name) {
     const char* value = std::getenv(name);
     return value ? value : "";
@@ -31,26 +34,26 @@ static bool take_counted(std::string_view& rest, std::string& whole) {
     return true;
 }
 
-// The cookies in hexadecimal digits, each good for any host: the instance has another host name.
-static std::string cookies() {
+// The display's cookies in hexadecimal digits, each good for any host: the instance has another host name.
+static std::string cookies(const std::string& display_number) {
     std::string path = variable("XAUTHORITY");
     if (path.empty())
         path = variable("HOME") + "/.Xauthority";
     std::ifstream file(path, std::ios::binary);
     const std::string content{std::istreambuf_iterator<char>(file), {}};
     std::string result;
-    for (std::string_view rest = content; rest.size() > 2 && content.size() <= 4096;) {
-        std::string entry = "\xff\xff"; // FamilyWild
-        rest.remove_prefix(2);
-        std::string address;
-        if (!take_counted(rest, address) || !take_counted(rest, entry) || !take_counted(rest, entry) ||
-            !take_counted(rest, entry))
+    for (std::string_view rest = content; rest.size() > 2;) {
+        rest.remove_prefix(2); // the family of the address
+        std::string address, number, name_and_data;
+        if (!take_counted(rest, address) || !take_counted(rest, number) || !take_counted(rest, name_and_data) ||
+            !take_counted(rest, name_and_data))
             break;
-        entry.insert(2, std::string(2, '\0')); // no address
-        result += entry;
+        if (number.size() > 2 && number.substr(2) != display_number)
+            continue;
+        result += std::string("\xff\xff\0\0", 4) + number + name_and_data; // FamilyWild, no address
     }
     std::string digits;
-    for (const char byte : result)
+    for (const char byte : result.substr(0, kMaxCookieBytes))
         for (const int half : {static_cast<uint8_t>(byte) >> 4, byte & 15})
             digits += "0123456789abcdef"[half];
     return digits;
@@ -62,13 +65,19 @@ std::vector<std::string> display_environment() {
         // ":0", ":0.0" and "unix:0" are local; others go over the network as they are.
         const size_t colon = display.rfind(':');
         const bool is_local = colon == 0 || (colon != display.npos && display.substr(0, colon) == "unix");
-        const std::string socket =
-            is_local ? "/tmp/.X11-unix/X" + std::to_string(std::atoi(display.c_str() + colon + 1)) : "";
+        const std::string number = std::to_string(std::atoi(display.c_str() + (colon == display.npos ? 0 : colon + 1)));
+        const std::string socket = is_local ? "/tmp/.X11-unix/X" + number : "";
         if (!is_local || is_socket(socket)) {
             environment.push_back("LXSS_X11=" + display + "=" + socket);
-            if (const std::string digits = cookies(); !digits.empty())
+            if (const std::string digits = cookies(number); !digits.empty())
                 environment.push_back("LXSS_XAUTHORITY=" + digits);
         }
+    }
+    if (std::string wayland = variable("WAYLAND_DISPLAY"); !wayland.empty()) {
+        if (!wayland.starts_with('/'))
+            wayland = variable("XDG_RUNTIME_DIR") + "/" + wayland;
+        if (is_socket(wayland))
+            environment.push_back("LXSS_WAYLAND=" + wayland);
     }
     std::string pulse = variable("PULSE_SERVER");
     if (pulse.starts_with("unix:"))

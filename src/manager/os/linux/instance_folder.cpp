@@ -75,7 +75,7 @@ bool adopt_instance_folder(const std::string& folder, std::string& error) {
     }
     // What else is there would go with the instance when that is unregistered.
     for (const std::string& name : names) {
-        if (name != "rootfs" && name != "lock" && name != "lxss.log" && name != "temp") {
+        if (name != "rootfs" && name != "lock" && name != "lxss.log" && name != "temp" && name != "interop") {
             error = folder + " holds more than an instance: '" + name + "'; move that elsewhere first";
             return false;
         }

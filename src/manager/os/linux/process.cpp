@@ -2,14 +2,17 @@
 
 #include "manager/os/linux/connection.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,7 +65,8 @@ static std::vector<char*> pointers_to(std::vector<std::string>& words) {
     return pointers;
 }
 
-bool ChildProcess::start(const std::vector<std::string>& words, std::string& error, HostDescriptor input) {
+bool ChildProcess::start(const std::vector<std::string>& words, std::string& error,
+                         std::span<const HostDescriptor> descriptors) {
     std::vector<std::string> copies = words;
     const std::vector<char*> argv = pointers_to(copies);
     const pid_t pid = ::fork();
@@ -72,8 +76,10 @@ bool ChildProcess::start(const std::vector<std::string>& words, std::string& err
     }
     if (pid == 0) {
         const int null = ::open("/dev/null", O_RDWR);
-        const int sources[3] = {input == kNoDescriptor ? null : input, null, null};
-        run_program(sources, 3, argv.data());
+        int sources[8] = {null, null, null};
+        const size_t count = std::min(descriptors.size(), std::size(sources) - 3);
+        std::copy_n(descriptors.begin(), count, sources + 3);
+        run_program(sources, 3 + static_cast<int>(count), argv.data());
     }
     id_ = pid;
     handle_ = open_process(pid);
@@ -145,15 +151,37 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     return true;
 }
 
-bool start_interop(const std::string& program, ChildProcess& process, UniqueFd& instance_end, std::string& error) {
-    int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        error = std::string("cannot make a socket: ") + std::strerror(errno);
+std::string interop_name(const std::string& folder) {
+    return folder + "/interop";
+}
+
+bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process, UniqueFd& life,
+                   std::string& error) {
+    auto fail = [&error](const char* what) {
+        error = std::string(what) + ": " + std::strerror(errno);
         return false;
-    }
-    instance_end.reset(pair[0]);
-    const UniqueFd host_end(pair[1]);
-    return process.start({program}, error, host_end.get());
+    };
+    if (::access(program.c_str(), X_OK) != 0)
+        return fail(("cannot run " + program).c_str());
+    // The folder may have a longer name than fits into a socket's address.
+    const UniqueFd place(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/interop", place.get());
+    if (!place || !listener)
+        return fail("cannot make a socket");
+    ::unlinkat(place.get(), "interop", 0); // of an earlier run; the folder is locked
+    if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(listener.get(), SOMAXCONN) != 0)
+        return fail("cannot listen in the instance's folder");
+    int pipe[2];
+    if (::pipe2(pipe, O_CLOEXEC) != 0)
+        return fail("cannot make a pipe");
+    const UniqueFd reader(pipe[0]);
+    life.reset(pipe[1]);
+    const HostDescriptor descriptors[] = {listener.get(), reader.get()};
+    return process.start({program}, error, descriptors);
 }
 
 int kill_orphans_of(const std::string& folder) {

@@ -1,0 +1,70 @@
+// The translations of one process: found by guest address, linked to each other, dropped when their source changes.
+//
+// All of it lies in the image's data, which each process has for itself and a fork copies. The lock guards everything but the
+// lookup table, which translated code reads (lookup.hpp). A dropped translation stays where it is until the next flush, because
+// threads may be in it: they leave it by its next exit. A flush empties the cache while no thread is in translated code; a thread is
+// there from the moment at which ThreadBlock::in_translation is set to that at which it is cleared.
+//
+// Lock order: Mm::lock, then this one. Nothing of lxcore is called under it but guarded copies.
+#pragma once
+
+#include <atomic>
+
+#include "engine/engine.hpp"
+#include "engine/translate/lookup.hpp"
+#include "engine/translate/translator.hpp"
+
+namespace engine::translate {
+
+extern Lookup g_lookup;
+
+// The translation's direct entry; 0 when the table of heads does not have it.
+inline u64 find_quickly(u64 guest) {
+    const u32 offset = __atomic_load_n(&g_lookup.heads[guest & 0xffff], __ATOMIC_ACQUIRE);
+    if (!offset)
+        return 0;
+    const Record& record = *reinterpret_cast<const Record*>(reinterpret_cast<const u8*>(g_lookup.records) + offset);
+    return record.guest == guest ? record.host + kIndirectEntryBytes : 0;
+}
+
+enum class Found : u8 {
+    Yes,
+    NotExecutable, // `fault` says where
+    Unreadable,    // executable by the guest's mappings, but there is nothing (behind the end of a file)
+};
+struct Place {
+    Found found;
+    u64 host;  // direct entry
+    u64 fault;
+};
+// Translates what is not there yet. Not called from translated code, nor with a lock held.
+Place find(u64 guest);
+
+// Number and state of an exit that was taken, by the number in its stub. Only while the thread counts as in translated code.
+struct TakenExit {
+    u64 target;
+    u32 generation;
+    bool is_check;
+};
+TakenExit taken_exit(u32 number);
+// Makes the exit's branch lead straight to its target's translation, if both are still there.
+void link(u32 number, u32 generation);
+// Drops the translation to which the exit belongs: its source is no longer the same.
+void drop_source_of(u32 number, u32 generation);
+
+// Drops what was translated from [address, address + length).
+void drop(u64 address, u64 length);
+
+// Where the guest is when the processor is at `host`, an address in the cache.
+struct State {
+    Point point;
+    u64 rip; // unless the point says that it is in a register or slot
+};
+State state_at(u64 host);
+
+// Whether a flush is under way: translated code must not be entered.
+bool is_flushing();
+void lock_cache();
+void unlock_cache();
+
+} // namespace engine::translate

@@ -1,0 +1,163 @@
+// The engine's side of engine.hpp, and what entry.S calls.
+#include "abi/mman.hpp"
+#include "base/assert.hpp"
+#include "base/layout.hpp"
+#include "engine/engine.hpp"
+#include "engine/translate/cache.hpp"
+#include "engine/translate/glue.hpp"
+#include "engine/translate/host_hooks.hpp"
+#include "engine/translate/slots.hpp"
+
+extern "C" {
+u64 lx_run_borrowed(u64* parent_context, u64 child_frame);
+[[noreturn]] void lx_release_borrowed(u64 parent_context, u64 value);
+}
+
+namespace engine {
+
+using namespace translate;
+
+namespace {
+
+constexpr u64 kFetchFault = 0x14; // page-fault error code: user, instruction fetch
+constexpr u64 kPresent = 1;
+
+u64 read_slot(u64 number) {
+    u64 value;
+    asm volatile("movq %%gs:%c2(,%1,8), %0" : "=r"(value) : "r"(number), "i"(LX_SLOT_REGISTERS));
+    return value;
+}
+constexpr u64 kTargetNumber = 4, kExitNumber = 5;
+
+bool is_canonical(u64 address) { return static_cast<u64>(static_cast<i64>(address << 16) >> 16) == address; }
+
+// What executing at frame.rip does when there is no code.
+void raise_fetch_fault(host::Frame& frame, const Place& place) {
+    Exception exception{};
+    if (!is_canonical(frame.rip)) {
+        exception.trap = 13;
+    } else {
+        exception.trap = 14;
+        exception.error = kFetchFault | (place.found == Found::Unreadable ? kPresent : 0);
+        exception.address = place.fault;
+        exception.bus_error = place.found == Found::Unreadable;
+    }
+    lxcore_exception(&frame, &exception);
+}
+
+// Registers of the guest from those of the processor in translated code.
+Point::Kind recover(host::Frame& frame) {
+    const State state = state_at(frame.rip);
+    switch (state.point.kind) {
+    case Point::BranchedRcx: frame.rip = frame.rcx; break;
+    case Point::BranchedSlot: frame.rip = read_slot(kTargetNumber); break;
+    default: frame.rip = state.rip; break;
+    }
+    frame.rsp += static_cast<u64>(i64{state.point.rsp});
+    u64* const registers[8] = {&frame.rax, &frame.rcx, &frame.rdx, &frame.rbx, nullptr, &frame.rbp, &frame.rsi, &frame.rdi};
+    for (u32 number = 0; number < 8; ++number)
+        if ((state.point.restore & (1u << number)) && registers[number])
+            *registers[number] = read_slot(number);
+    return static_cast<Point::Kind>(state.point.kind);
+}
+
+void leave_translation() { host::current_block()->in_translation.store(0, std::memory_order_release); }
+
+} // namespace
+
+Result<void> initialize() { return {}; }
+
+u64 run_borrowed(host::ThreadBlock& child) { return lx_run_borrowed(&child.host_private, child.frame); }
+void release_borrowed(host::ThreadBlock& child, u64 value) { lx_release_borrowed(child.host_private, value); }
+
+// Text runs from the cache: there are no copies of it, and rip is always the guest's.
+Text* find_text(u64, u64, const TextIdentity&) { return nullptr; }
+Text* learn_site(host::Handle, u64, u64, const TextIdentity&, u64) { return nullptr; }
+u64 trampoline_address(const Text&, u64 address) { return address; }
+Result<void> map_text(const Text&, u64, u32) { return Errno::EINVAL; }
+u64 canonical_rip(u64 rip) { return rip; }
+u64 executable_rip(u64 rip) { return rip; }
+
+void guest_owns_gs(u64 base) { asm volatile("movq %0, %%gs:%c1" : : "r"(base), "i"(LX_SLOT_GUEST_GS) : "memory"); }
+
+bool runs_in_place() { return false; }
+CodeMemory code_memory() {
+    const Region region = code_region();
+    return {region.start, region.end - region.start};
+}
+u32 host_protection(u32 protection) {
+    // What may be executed is read by the translator; it never runs where it lies.
+    return protection & abi::PROT_EXEC ? (protection & ~abi::PROT_EXEC) | abi::PROT_READ : protection;
+}
+void code_changed(u64 address, u64 length) { drop(address, length); }
+void before_fork() { lock_cache(); }
+void after_fork() { unlock_cache(); }
+
+} // namespace engine
+
+using namespace engine;
+
+u64 translate_resolve(host::Frame* frame) {
+    host::ThreadBlock& block = *host::current_block();
+    for (;;) {
+        block.in_translation.store(1, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst); // a flush makes it a fence for all: cache.cpp
+        if (!is_flushing()) {
+            if (const u64 host = find_quickly(frame->rip)) [[likely]]
+                return host;
+        }
+        block.in_translation.store(0, std::memory_order_release);
+        const Place place = find(frame->rip);
+        if (place.found != Found::Yes)
+            raise_fetch_fault(*frame, place);
+    }
+}
+
+void translate_exit(host::Frame* frame) {
+    const u32 number = static_cast<u32>(read_slot(kExitNumber));
+    const TakenExit exit = taken_exit(number);
+    leave_translation();
+    frame->rip = exit.target;
+    frame->original_rax = ~u64{0};
+    if (exit.is_check) {
+        drop_source_of(number, exit.generation);
+        return;
+    }
+    if (find(exit.target).found == Found::Yes)
+        link(number, exit.generation);
+}
+
+void translate_indirect(host::Frame* frame) {
+    leave_translation();
+    frame->rip = read_slot(kTargetNumber);
+    frame->original_rax = ~u64{0};
+    (void)find(frame->rip); // moves it to the front of its bucket
+}
+
+void translate_raise(host::Frame* frame) {
+    leave_translation();
+    const u32 code = static_cast<u32>(read_slot(kExitNumber));
+    frame->rip = read_slot(kTargetNumber);
+    frame->original_rax = ~u64{0};
+    Exception exception{};
+    exception.trap = code & 0xff;
+    exception.error = code >> 8;
+    lxcore_exception(frame, &exception);
+}
+
+void translate_exception(host::Frame* frame, const Exception* exception) {
+    LXSS_ASSERT(holds(frame->rip));
+    const Point::Kind kind = recover(*frame);
+    leave_translation();
+    // The source of a block that checks it cannot be read any more: resolving it tells what that means.
+    if (kind == Point::Check && exception->trap == 14)
+        return;
+    lxcore_exception(frame, exception);
+}
+
+void translate_interrupt(host::Frame* frame) {
+    LXSS_ASSERT(holds(frame->rip));
+    (void)recover(*frame);
+    leave_translation();
+    lxcore_interrupt(frame);
+}

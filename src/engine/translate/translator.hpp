@@ -1,0 +1,73 @@
+// Translates one block of guest code: pure computation, from bytes to bytes. What is known of the block's parts afterwards
+// (points, exits) suffices to tell the guest's state at any instruction of the translation.
+//
+// A block begins at a guest address and goes on past conditional branches that are not taken, to the next unconditional one.
+// Most instructions are copied. Those that name RIP, an address space that is not theirs here, or (with a stack bias) rsp become
+// sequences, which may use registers once these are saved in the thread's slots; arithmetic flags are never changed.
+#pragma once
+
+#include "base/types.hpp"
+
+namespace engine::translate {
+
+// Guest state within a translation, from `host` to the next point.
+struct Point {
+    enum Kind : u8 {
+        Run,            // copied instructions: the guest's rip advances with the host's
+        Sequence,       // rip is that of the guest instruction at `guest`: it is executed anew
+        Exit,           // the branch of exit number `guest` has been taken
+        BranchedRcx,    // the target of an indirect branch is in rcx
+        BranchedSlot,   // and here in LX_SLOT_TARGET
+        Check,          // as Sequence; a fault is one of fetching the instruction
+    };
+    u16 host;      // offset in the translation
+    u16 guest;     // offset in the block's source
+    u8 kind;
+    u8 restore;    // bit n: register n (0..7) is the one in its slot
+    i16 rsp;       // guest rsp - host rsp
+};
+
+// A way out of a block to an address known at translation. It starts as a branch to the block's stub for it, and can be linked.
+struct Exit {
+    u64 target;
+    u32 branch;    // offset in the translation of the branch's 32-bit displacement, which no cache line border cuts
+    u32 stub;      // offset of its stub
+    bool is_check; // taken when the source has changed
+};
+
+// Code that translations jump to; within reach of them. See entry.S.
+struct Glue {
+    u64 exit;         // an exit's stub: LX_SLOT_EXIT holds its number
+    u64 system_call;  // rcx: address behind the syscall instruction; the guest's rcx is in its slot
+    u64 interrupt_80; // the same, for int $0x80
+    u64 raise;        // LX_SLOT_EXIT: trap | error << 8, LX_SLOT_TARGET: rip, and rcx is in its slot
+    u64 lookup_miss;  // an indirect branch to LX_SLOT_TARGET; rax, rcx and rdx are in their slots
+    u64 heads;        // the lookup table, see lookup.hpp
+};
+
+inline constexpr u32 kMaxSourceBytes = 256;
+inline constexpr u32 kMaxExits = 18;
+inline constexpr u32 kMaxPoints = 400;
+inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation, with stubs
+inline constexpr u32 kIndirectEntryBytes = 27;  // code before `entry` that loads rax, rcx and rdx from their slots
+
+struct Source {
+    u64 address;
+    const u8* bytes;
+    u32 available; // at most kMaxSourceBytes
+    bool may_change; // the translation verifies at each entry that its source is the same still
+};
+
+struct Translation {
+    u32 code_bytes;
+    u32 source_bytes; // 0: not even one instruction is there
+    u32 exit_count, point_count;
+    Exit exits[kMaxExits];
+    Point points[kMaxPoints];
+};
+
+// `code`: where the translation will run, with kMaxCodeBytes of room. Exits get numbers from `first_exit` on. The indirect entry is
+// at `code`, the direct one kIndirectEntryBytes behind it.
+void translate(const Source& source, const Glue& glue, u8* code, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out);
+
+} // namespace engine::translate

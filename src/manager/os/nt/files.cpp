@@ -1,0 +1,62 @@
+#include "manager/os/files.hpp"
+
+#include "manager/os/nt/windows.hpp"
+
+// After windows.hpp.
+#include <winsock2.h>
+#include <iphlpapi.h>
+#include <ws2tcpip.h>
+
+namespace lxss {
+
+std::string replace_file(const std::string& path, const std::string& text) {
+    const std::string aside = path + ".new";
+    auto failed = [&](const char* what) {
+        const std::string reason = error_text(::GetLastError());
+        ::DeleteFileW(wide_path(aside).c_str());
+        return "cannot " + std::string(what) + " " + path + ": " + reason;
+    };
+    UniqueFd file = owned(::CreateFileW(wide_path(aside).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
+                                        FILE_ATTRIBUTE_NORMAL, nullptr));
+    DWORD written = 0;
+    if (!file ||
+        !::WriteFile(handle_of(file.get()), text.data(), static_cast<DWORD>(text.size()), &written, nullptr) ||
+        written != text.size() || !::FlushFileBuffers(handle_of(file.get())))
+        return failed("write");
+    file.reset();
+    if (!::MoveFileExW(wide_path(aside).c_str(), wide_path(path).c_str(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
+        return failed("replace");
+    return "";
+}
+
+UniqueFd open_log(const std::string& path, std::string& error) {
+    UniqueFd log = owned(::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA | SYNCHRONIZE,
+                                       FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_ALWAYS,
+                                       FILE_ATTRIBUTE_NORMAL, nullptr));
+    if (!log)
+        error = "cannot open " + path + ": " + error_text(::GetLastError());
+    return log;
+}
+
+bool is_absolute_path(const std::string& path) {
+    const auto is_slash = [](char character) { return character == '/' || character == '\\'; };
+    return path.size() >= 3 && ((path[1] == ':' && is_slash(path[2])) || (is_slash(path[0]) && is_slash(path[1])));
+}
+
+std::string host_resolver_configuration() {
+    ULONG bytes = 0;
+    ::GetNetworkParams(nullptr, &bytes);
+    std::vector<char> buffer(bytes);
+    auto* parameters = reinterpret_cast<FIXED_INFO*>(buffer.data());
+    if (bytes == 0 || ::GetNetworkParams(parameters, &bytes) != ERROR_SUCCESS)
+        return "";
+    std::string text;
+    for (const IP_ADDR_STRING* server = &parameters->DnsServerList; server; server = server->Next)
+        if (server->IpAddress.String[0])
+            text += std::string("nameserver ") + server->IpAddress.String + "\n";
+    if (parameters->DomainName[0])
+        text += std::string("search ") + parameters->DomainName + "\n";
+    return text;
+}
+
+} // namespace lxss
