@@ -1,24 +1,26 @@
-// Where indirect branches find translations: a table of heads by the low 16 bits of the guest address, each the offset of a record.
-// A record never changes while any thread may be in translated code, and a head changes in one write, so no lock is needed to
-// read them. The translated lookup (Translator::lookup) and entry.S know this layout.
+// Where indirect branches find translations: a table of addresses by the low 16 bits of the guest address, in memory below 2 GiB, so
+// that it needs no base register.
+//
+// An entry is the address of the indirect entry of a translation, or of the code for a miss. Translated code jumps there with the
+// guest address in LX_SLOT_TARGET and with rcx in its slot; the indirect entry compares the address's other bits with its own. So
+// an entry of the table changes in one write, and no lock is needed to use it. One register is all that takes: what is saved and loaded
+// again at each call and return becomes a chain that the program waits for.
 #pragma once
 
 #include "base/types.hpp"
 
 namespace engine::translate {
 
-struct Record {
-    u64 guest;
-    u64 host; // the indirect entry of its translation: rax, rcx and rdx are in their slots
-};
 inline constexpr u32 kHeads = 65536;
-inline constexpr u32 kMaxBlocks = 1 << 17;
-inline constexpr u32 kRecordsOffset = kHeads * sizeof(u32);
 
-struct Lookup {
-    u32 heads[kHeads]; // in bytes from `records`; 0: none
-    Record records[kMaxBlocks]; // number 0 matches only an address that cannot be, and leads to the miss
-};
-static_assert(__builtin_offsetof(Lookup, records) == kRecordsOffset);
+// Bits 16 to 47 of a guest address, and where an indirect entry has them, negated, in its code.
+constexpr u32 target_bits(u64 guest) { return static_cast<u32>(guest >> 16); }
+inline constexpr u32 kTargetBitsOffset = 11;
+
+inline bool is_entry_of(u64 entry, u64 guest) {
+    u32 negated;
+    __builtin_memcpy(&negated, reinterpret_cast<const u8*>(entry) + kTargetBitsOffset, 4);
+    return negated == -target_bits(guest) && !(guest >> 48);
+}
 
 } // namespace engine::translate

@@ -81,10 +81,6 @@ u64 executable_rip(u64 rip) { return rip; }
 void guest_owns_gs(u64 base) { asm volatile("movq %0, %%gs:%c1" : : "r"(base), "i"(LX_SLOT_GUEST_GS) : "memory"); }
 
 bool runs_in_place() { return false; }
-CodeMemory code_memory() {
-    const Region region = code_region();
-    return {region.start, region.end - region.start};
-}
 u32 host_protection(u32 protection) {
     // What may be executed is read by the translator; it never runs where it lies.
     return protection & abi::PROT_EXEC ? (protection & ~abi::PROT_EXEC) | abi::PROT_READ : protection;

@@ -35,21 +35,21 @@ struct Exit {
     bool is_check; // taken when the source has changed
 };
 
-// Code that translations jump to; within reach of them. See entry.S.
+// Code that translations jump to, within reach of them; see entry.S.
 struct Glue {
     u64 exit;         // an exit's stub: LX_SLOT_EXIT holds its number
     u64 system_call;  // rcx: address behind the syscall instruction; the guest's rcx is in its slot
     u64 interrupt_80; // the same, for int $0x80
     u64 raise;        // LX_SLOT_EXIT: trap | error << 8, LX_SLOT_TARGET: rip, and rcx is in its slot
-    u64 lookup_miss;  // an indirect branch to LX_SLOT_TARGET; rax, rcx and rdx are in their slots
-    u64 heads;        // the lookup table, see lookup.hpp
+    u64 other_target; // an indirect branch to LX_SLOT_TARGET is not to this block; rcx is in its slot
+    u64 heads;        // the lookup table, see lookup.hpp; below 2 GiB
 };
 
 inline constexpr u32 kMaxSourceBytes = 256;
 inline constexpr u32 kMaxExits = 18;
 inline constexpr u32 kMaxPoints = 400;
 inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation, with stubs
-inline constexpr u32 kIndirectEntryBytes = 27;  // code before `entry` that loads rax, rcx and rdx from their slots
+inline constexpr u32 kIndirectEntryBytes = 45;  // code before the direct entry
 
 struct Source {
     u64 address;
