@@ -19,6 +19,8 @@ Options:
       --cd DIR              start in this folder of the instance; ~ is the user's home
   -e, --exec                run COMMAND without a shell
   --                        what follows is the command, even if it starts with a dash
+      --engine=NAME         how the instance runs its programs: direct (in place) or translate (from a
+                            code cache); it must not be running with another one
       --trace               write the system calls of COMMAND to standard error
       --trace=summary       write their counts and times at the end instead
       --trace-file FILE     write the trace to FILE
@@ -184,6 +186,10 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
                 !arguments.folder.starts_with("~/"))
                 throw UsageError(
                     "--cd takes a folder of the instance: a name that starts with / or ~/, or ~");
+        } else if (option == "--engine") {
+            arguments.engine = value("the name of an engine");
+            if (arguments.engine != "direct" && arguments.engine != "translate")
+                throw UsageError("--engine does not know '" + arguments.engine + "'; direct and translate are there");
         } else if (option == "--trace-file") {
             arguments.trace_file = value("the name of a file");
             arguments.trace = true;

@@ -54,8 +54,13 @@ void guest_owns_gs(u64 base);
 
 // ---- asked of the engine by the host ----
 
+// Options by name, separated by commas, before the first guest code runs; false when the engine has none of that name. For tests
+// and debugging: see each engine's README.
+bool configure(std::string_view options);
 // Whether guest code runs in place, so that its system calls have to be caught where they are.
 bool runs_in_place();
+// Whether FS is not the guest's: the guest's FS base is ThreadBlock::guest_fs_base (on NT a slot) and goes with adopt_thread().
+bool keeps_fs_base();
 // Memory that each process needs for translated code: readable, writable, executable, private, zero, below 2 GiB, at the same address
 // in a process and its forks, and kept out of the guest's hands (host::reserved_ranges). 0: none.
 u64 code_memory_bytes();

@@ -66,6 +66,8 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
                                       "--log-fd=4",
                                       "--name=" + options.name,
                                       "--hostname=" + options.name};
+    if (!options.engine_options.empty())
+        words.push_back("--engine-options=" + options.engine_options);
     if (options.no_init)
         words.push_back("--no-init");
     std::vector<char*> argv;
@@ -86,7 +88,7 @@ bool KernelProcess::start(const KernelOptions& options, Events events, std::stri
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
         ::signal(SIGPIPE, SIG_DFL);
         // lxkernel hands LXSS_* and WSL_* on to the instance's init; what is the manager's own stays here.
-        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE"})
+        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_ENGINE_OPTIONS", "LXSS_GRACE", "LXSS_IDLE"})
             ::unsetenv(name);
         ::setenv("WSL_DISTRO_NAME", options.name.c_str(), 1);
         ::setenv("LXSS_RESOLV_CONF", resolver.c_str(), 1);

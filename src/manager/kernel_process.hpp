@@ -18,6 +18,7 @@ struct KernelOptions {
     std::string guest_dir; // programs for the instance
     std::string name;
     std::string folder; // of the instance; holds rootfs/, lock and lxss.log
+    std::string engine_options; // see engine::configure()
     bool no_init = false;
 };
 

@@ -106,6 +106,7 @@ int main(int argc, char** argv) {
     options.kernel = from_environment("LXSS_KERNEL", programs + "/lxkernel");
     options.guest_dir =
         from_environment("LXSS_GUEST_DIR", programs.substr(0, programs.rfind('/')) + "/libexec/guest");
+    options.engine_options = from_environment("LXSS_ENGINE_OPTIONS", "");
     options.grace = seconds_from_environment("LXSS_GRACE", options.grace);
     options.idle = seconds_from_environment("LXSS_IDLE", options.idle);
 

@@ -17,7 +17,8 @@ namespace lxss {
 
 struct ManagerOptions {
     std::string data_folder; // absolute; holds the registry
-    std::string kernel;      // lxkernel
+    std::string kernel;      // lxkernel; with "-translate" behind it, the one with that engine
+    std::string engine_options; // for the engine
     std::string guest_dir;
     std::chrono::milliseconds grace{15'000}; // an instance lives this long after its last client
     std::chrono::milliseconds idle{3'000};   // the manager lives this long with nothing to do
@@ -57,6 +58,7 @@ private:
     struct Instance {
         std::string name, folder;
         Purpose purpose = Purpose::Serve;
+        bool translates = false; // which engine its kernel has
         Phase phase = Phase::Running;
         KernelProcess kernel;
         std::map<uint32_t, Session> sessions;
@@ -84,7 +86,7 @@ private:
     const RegistryEntry* require_installed(const ClientPointer& client, const std::string& name);
 
     // Instances (manager_instances.cpp).
-    InstancePointer start_instance(const RegistryEntry& entry, Purpose purpose, std::string& error);
+    InstancePointer start_instance(const RegistryEntry& entry, Purpose purpose, bool translates, std::string& error);
     InstancePointer find_instance(const std::string& name) const;
     void start_session(const InstancePointer& instance, const ClientPointer& client, RunCommand command,
                        std::vector<UniqueFd> descriptors,

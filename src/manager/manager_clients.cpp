@@ -206,14 +206,19 @@ void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
             request_run(client, std::move(*waiting));
         });
     }
+    const uint32_t flags = packet.header.flags;
+    const uint32_t engine = flags & (kClientEngineDirect | kClientEngineTranslate);
     if (!instance) {
         std::string error;
-        instance = start_instance(*entry, Purpose::Serve, error);
+        instance = start_instance(*entry, Purpose::Serve, engine == kClientEngineTranslate, error);
         if (!instance)
             return fail(client, error);
+    } else if (engine && (engine == kClientEngineTranslate) != instance->translates) {
+        return fail(client, "the instance '" + entry->name + "' runs with the engine " +
+                                (instance->translates ? "translate" : "direct") + "; 'lxss --terminate " + entry->name +
+                                "' ends it first");
     }
 
-    const uint32_t flags = packet.header.flags;
     RunCommand command;
     command.program = "init";
     command.flags = flags & kRunFlags;
@@ -316,7 +321,7 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
                  "import failed: " + reason + (problem.empty() ? "; nothing was kept" : "\n" + problem));
         });
     };
-    InstancePointer instance = start_instance(entry, Purpose::Import, error);
+    InstancePointer instance = start_instance(entry, Purpose::Import, false, error);
     if (!instance)
         return undo(error);
     client->gone = [this, instance] { stop_instance(instance, 0s); };
@@ -371,7 +376,7 @@ void Manager::request_export(const ClientPointer& client, ClientPacket packet) {
     const bool own_instance = !instance;
     if (own_instance) {
         std::string error;
-        instance = start_instance(*entry, Purpose::Export, error);
+        instance = start_instance(*entry, Purpose::Export, false, error);
         if (!instance)
             return fail(client, error);
         client->gone = [this, instance] { stop_instance(instance, 0s); };

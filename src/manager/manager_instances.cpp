@@ -20,12 +20,13 @@ Manager::InstancePointer Manager::find_instance(const std::string& name) const {
     return nullptr;
 }
 
-Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Purpose purpose,
+Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Purpose purpose, bool translates,
                                                  std::string& error) {
     auto instance = std::make_shared<Instance>();
     instance->name = entry.name;
     instance->folder = entry.folder;
     instance->purpose = purpose;
+    instance->translates = translates;
     std::weak_ptr<Instance> weak = instance;
     KernelProcess::Events events;
     events.ready = [weak] {
@@ -40,7 +41,11 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
         if (auto self = weak.lock())
             session_ended(self, session, std::nullopt, text.empty() ? std::strerror(error_number) : text);
     };
-    const KernelOptions options{options_.kernel, options_.guest_dir, entry.name, entry.folder,
+    const KernelOptions options{translates ? options_.kernel + "-translate" : options_.kernel,
+                                options_.guest_dir,
+                                entry.name,
+                                entry.folder,
+                                translates ? options_.engine_options : "",
                                 purpose != Purpose::Serve};
     if (!instance->kernel.start(options, std::move(events), error))
         return nullptr;

@@ -22,6 +22,8 @@ void guest_owns_gs(u64 base) {
     block.work.fetch_or(host::kWorkFullReturn, std::memory_order_relaxed);
 }
 
+bool configure(std::string_view options) { return options.empty(); }
+bool keeps_fs_base() { return false; }
 bool runs_in_place() { return true; }
 u64 code_memory_bytes() { return 0; }
 void use_code_memory(u64) {}

@@ -2,6 +2,7 @@
 // process: spawner, reaper and control socket. Started by lxssd.
 #include "abi/signal.hpp"
 #include "abi/sched.hpp"
+#include "engine/engine.hpp"
 #include "host/linux/control.hpp"
 #include "host/linux/internal.hpp"
 #include "host/linux/start.hpp"
@@ -38,6 +39,7 @@ i32 parse_number(std::string_view text) {
 
 constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR --control-fd=N [--log-fd=N] [--name=NAME] [--hostname=NAME] [--no-init]\n"
+    "                [--engine-options=OPTION,...]\n"
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n";
 
 void parse_options(i32 count, char** arguments) {
@@ -61,7 +63,10 @@ void parse_options(i32 count, char** arguments) {
             g_options.name = text;
         else if (const char* text = value_of(argument, "--hostname="))
             g_options.hostname = text;
-        else if (argument == "--no-init")
+        else if (const char* text = value_of(argument, "--engine-options=")) {
+            if (!engine::configure(text))
+                fail(text, "the engine has no such options");
+        } else if (argument == "--no-init")
             g_options.no_init = true;
         else if (argument == "--help" || argument == "-h") {
             complain(kUsage);
