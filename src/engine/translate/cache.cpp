@@ -67,7 +67,8 @@ struct LowMemory {
 
 struct Zone {
     ZoneMemory* memory;
-    u64 used;
+    u64 used;                // bytes of blocks, from the start
+    u64 stubs;               // bytes of stubs, from the end
     u32 count;               // of its blocks
     u32 numbers[kMaxBlocks]; // in the order of their addresses
 };
@@ -128,8 +129,10 @@ void add_zone(ZoneMemory* memory) {
         memory->thunks[i] = {{0xff, 0x25, 2, 0, 0, 0, 0xcc, 0xcc}, reinterpret_cast<u64>(targets[i])};
     Zone& zone = g_cache.zones[g_cache.zone_count++];
     zone.memory = memory;
-    zone.used = zone.count = 0;
+    zone.used = zone.stubs = zone.count = 0;
 }
+
+u64 zone_end(const Zone& zone) { return reinterpret_cast<u64>(zone.memory) + sizeof(ZoneMemory); }
 
 Zone* zone_at(u64 host) {
     for (u32 i = 0; i < g_cache.zone_count; ++i)
@@ -249,7 +252,7 @@ u32 find_block(u64 guest) {
 }
 
 bool is_full(const Zone& zone) {
-    return zone.used + kMaxCodeBytes + 64 > sizeof(zone.memory->code) || g_cache.block_count + 1 >= kMaxBlocks ||
+    return zone.used + zone.stubs + kMaxCodeBytes + kMaxExits * kStubBytes + 64 > sizeof(zone.memory->code) || g_cache.block_count + 1 >= kMaxBlocks ||
            g_cache.exit_count + kMaxExits > kMaxTotalExits || g_cache.point_count + kMaxPoints > kMaxTotalPoints ||
            g_cache.page_count + 2 > kMaxPages;
 }
@@ -260,7 +263,7 @@ void forget_everything() {
     for (Page& page : g_cache.pages)
         page = {};
     for (u32 i = 0; i < g_cache.zone_count; ++i)
-        g_cache.zones[i].used = g_cache.zones[i].count = 0;
+        g_cache.zones[i].used = g_cache.zones[i].stubs = g_cache.zones[i].count = 0;
     g_cache.exit_count = g_cache.point_count = g_cache.page_count = 0;
     g_cache.block_count = 1;
     ++g_cache.generation;
@@ -307,11 +310,13 @@ void add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {
     block.point_count = static_cast<u16>(made.point_count);
     block.incoming = 0;
     block.is_live = true;
+    const u64 stubs_end = zone_end(zone) - zone.stubs;
     for (u32 i = 0; i < made.exit_count; ++i) {
         const Exit& exit = made.exits[i];
-        g_cache.exits[g_cache.exit_count++] = {exit.target, block.code + exit.branch, block.code + exit.stub, number, 0, false,
-                                               exit.is_check};
+        g_cache.exits[g_cache.exit_count++] = {exit.target, block.code + exit.branch, stubs_end - (i + 1) * kStubBytes, number, 0,
+                                               false, exit.is_check};
     }
+    zone.stubs += made.exit_count * kStubBytes;
     for (u32 i = 0; i < made.point_count; ++i)
         g_cache.points[g_cache.point_count++] = made.points[i];
     zone.used = static_cast<u64>(code - zone.memory->code) + made.code_bytes;
@@ -372,7 +377,7 @@ bool holds(u64 address) {
 
 u64 find_quickly(u64 guest) {
     const u64 entry = __atomic_load_n(&g_memory->heads[guest % kHeads], __ATOMIC_ACQUIRE);
-    return entry != no_entry() && is_entry_of(entry, guest) ? entry + kIndirectEntryBytes : 0;
+    return entry != no_entry() && g_cache.blocks[number_of(entry)].guest == guest ? entry + kIndirectEntryBytes : 0;
 }
 
 bool is_flushing() { return g_cache.is_flushing.load(std::memory_order_acquire) != 0; }
@@ -424,7 +429,7 @@ Place find(u64 guest) {
         const Source source{guest, g_cache.source, wanted - missing, range.may_change};
         u8* code = zone.memory->code + base::align_up(zone.used + 4, u64{16});
         Translation& made = g_cache.translation;
-        translate(source, glue(*zone.memory), code, g_cache.exit_count, g_options.rewrite_fs, g_options.stack_bias, made);
+        translate(source, glue(*zone.memory), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count, g_options.rewrite_fs, g_options.stack_bias, made);
         if (made.source_bytes == 0)
             return {missing ? Found::Unreadable : Found::NotExecutable, guest + source.available};
         add_block(zone, guest, made, code);
@@ -485,6 +490,14 @@ State state_at(u64 host) {
     Guard guard;
     const Zone* zone = zone_at(host);
     LXSS_ASSERT(zone && zone->count);
+    const u64 end = zone_end(*zone);
+    if (host >= end - zone->stubs) { // the exit has been taken
+        const u64 stub = end - ((end - 1 - host) / kStubBytes + 1) * kStubBytes;
+        u32 number;
+        __builtin_memcpy(&number, reinterpret_cast<const u8*>(stub) + kStubNumberOffset, 4);
+        const Point point{0, 0, Point::Exit, 0, static_cast<i16>(g_options.stack_bias)};
+        return {point, g_cache.exits[number].target};
+    }
     u32 low = 0, high = zone->count;
     while (high - low > 1) {
         const u32 middle = low + (high - low) / 2;

@@ -42,8 +42,8 @@ bool has_implicit_memory(const Instruction& in) {
 
 class Translator {
 public:
-    Translator(const Source& source, const Glue& glue, u8* code, u32 first_exit, bool rewrite_fs, u32 bias, Translation& out)
-        : m_source(source), m_glue(glue), m_emit(code), m_out(out), m_code(code), m_first_exit(first_exit),
+    Translator(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 bias, Translation& out)
+        : m_source(source), m_glue(glue), m_emit(code), m_out(out), m_code(code), m_stubs_end(stubs_end), m_first_exit(first_exit),
           m_rewrite_fs(rewrite_fs), m_bias(static_cast<i32>(bias)) {}
 
     void run() {
@@ -93,7 +93,7 @@ private:
 
     bool has_room() const {
         return m_out.exit_count + 2 < kMaxExits && m_out.point_count + kMaxSequencePoints < kMaxPoints &&
-               here() + kMaxSequenceBytes + kMaxExits * (kStubBytes + 8) < kMaxCodeBytes;
+               here() + kMaxSequenceBytes + kMaxSourceBytes * 4 < kMaxCodeBytes;
     }
 
     void point(Point::Kind kind, u32 guest, u8 restore = 0, i32 rsp_less_bias = 0) {
@@ -720,23 +720,26 @@ private:
         lookup();
     }
 
-    // Indirect branches come in here, with the target and rcx in their slots. See lookup.hpp.
+    // Indirect branches come in here, with the target and rcx in their slots. See lookup.hpp. The halves of the target are compared one
+    // by one: without another register, and with loads that the processor can feed from the store before.
     void indirect_entry() {
         point(Point::BranchedSlot, 0, bit_of(kRcx));
-        m_emit.load_slot(kRcx, LX_SLOT_TARGET + 2, false);
-        m_emit.byte(0x8d); // lea -bits(%rcx), %ecx
-        m_emit.byte(0x89);
-        m_emit.word(-target_bits(m_source.address));
-        static constexpr u8 kCompare[] = {0x67, 0xe3, 0x05}; // jecxz over the jump
-        m_emit.bytes(kCompare, sizeof(kCompare));
+        const auto subtract = [&](u64 half) { // lea -half(%rcx), %ecx; jecxz over ...
+            m_emit.byte(0x8d);
+            m_emit.byte(0x89);
+            m_emit.word(static_cast<u32>(-half));
+            m_emit.byte(0x67);
+            m_emit.byte(0xe3);
+        };
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET, false);
+        subtract(m_source.address & 0xffff'ffff);
+        m_emit.byte(5);
         m_emit.jump_to(m_glue.other_target);
-        static constexpr u8 kUpper[] = {0x65, 0x0f, 0xb7, 0x0c, 0x25}; // movzwl upper half, %ecx
-        m_emit.bytes(kUpper, sizeof(kUpper));
-        m_emit.word(LX_SLOT_TARGET + 6);
-        static constexpr u8 kIsZero[] = {0xe3, 0x02}; // jrcxz over the jump back to the jump
-        m_emit.bytes(kIsZero, sizeof(kIsZero));
-        m_emit.byte(0xeb);
-        m_emit.byte(static_cast<u8>(-(9 + 2 + 2 + 5)));
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET + 4, false);
+        subtract(m_source.address >> 32);
+        m_emit.byte(2);
+        m_emit.byte(0xeb); // to the jump above
+        m_emit.byte(static_cast<u8>(-25));
         point(Point::Sequence, 0, bit_of(kRcx));
         m_emit.load_slot(kRcx, LX_SLOT_REGISTER(kRcx));
     }
@@ -844,7 +847,7 @@ private:
     }
     void exit_displacement(u64 target) {
         Exit& exit = m_out.exits[m_out.exit_count++];
-        exit = {target, here(), 0, false};
+        exit = {target, here(), false};
         m_emit.word(0);
     }
     void exit_jump(u64 target) {
@@ -864,16 +867,15 @@ private:
         m_ended = true;
     }
 
-    static constexpr u32 kStubBytes = 18;
     void emit_stubs() {
         for (u32 i = 0; i < m_out.exit_count; ++i) {
-            Exit& exit = m_out.exits[i];
-            point(Point::Exit, i);
-            exit.stub = here();
-            const u32 displacement = exit.stub - exit.branch - 4;
-            __builtin_memcpy(m_code + exit.branch, &displacement, 4);
-            m_emit.store_slot_immediate(LX_SLOT_EXIT, m_first_exit + i);
-            m_emit.jump_to(m_glue.exit);
+            u8* const at = m_stubs_end - (i + 1) * kStubBytes;
+            const u32 displacement = static_cast<u32>(at - (m_code + m_out.exits[i].branch) - 4);
+            __builtin_memcpy(m_code + m_out.exits[i].branch, &displacement, 4);
+            Emitter stub(at);
+            stub.store_slot_immediate(LX_SLOT_EXIT, m_first_exit + i);
+            stub.jump_to(m_glue.exit);
+            stub.half(0xcccc);
         }
     }
     void emit_literals() {
@@ -945,6 +947,7 @@ private:
     Emitter m_emit;
     Translation& m_out;
     u8* m_code;
+    u8* m_stubs_end;
     u32 m_first_exit;
     bool m_rewrite_fs;
     i32 m_bias;
@@ -958,8 +961,8 @@ private:
 
 } // namespace
 
-void translate(const Source& source, const Glue& glue, u8* code, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out) {
-    Translator(source, glue, code, first_exit, rewrite_fs, stack_bias, out).run();
+void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out) {
+    Translator(source, glue, code, stubs_end, first_exit, rewrite_fs, stack_bias, out).run();
 }
 
 } // namespace engine::translate

@@ -27,11 +27,11 @@ struct Point {
     i16 rsp;       // guest rsp - host rsp
 };
 
-// A way out of a block to an address known at translation. It starts as a branch to the block's stub for it, and can be linked.
+// A way out of a block to an address known at translation. It starts as a branch to its stub, and can be linked. Stubs lie apart
+// from the blocks, which are denser without them.
 struct Exit {
     u64 target;
     u32 branch;    // offset in the translation of the branch's 32-bit displacement, which no cache line border cuts
-    u32 stub;      // offset of its stub
     bool is_check; // taken when the source has changed
 };
 
@@ -48,8 +48,10 @@ struct Glue {
 inline constexpr u32 kMaxSourceBytes = 256;
 inline constexpr u32 kMaxExits = 18;
 inline constexpr u32 kMaxPoints = 400;
-inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation, with stubs
-inline constexpr u32 kIndirectEntryBytes = 45;  // code before the direct entry
+inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation
+inline constexpr u32 kStubBytes = 20;
+inline constexpr u32 kStubNumberOffset = 9; // where a stub holds its exit's number
+inline constexpr u32 kIndirectEntryBytes = 52;  // code before the direct entry
 
 struct Source {
     u64 address;
@@ -67,7 +69,8 @@ struct Translation {
 };
 
 // `code`: where the translation will run, with kMaxCodeBytes of room. Exits get numbers from `first_exit` on. The indirect entry is
-// at `code`, the direct one kIndirectEntryBytes behind it.
-void translate(const Source& source, const Glue& glue, u8* code, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out);
+// at `code`, the direct one kIndirectEntryBytes behind it. The stub of exit number n of the block ends n * kStubBytes below
+// `stubs_end`.
+void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out);
 
 } // namespace engine::translate

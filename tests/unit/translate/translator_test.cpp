@@ -174,7 +174,7 @@ protected:
         // From exit to exit, as the engine goes when nothing is linked.
         for (u64 at = kGuest; at != kGuest + m_length;) {
             const u32 offset = static_cast<u32>(at - kGuest);
-            translate({at, s_guest + offset, m_length - offset, mode.may_change}, glue, zone + 64, 0, mode.rewrite_fs, mode.bias,
+            translate({at, s_guest + offset, m_length - offset, mode.may_change}, glue, zone + 64, zone + (1 << 20), 0, mode.rewrite_fs, mode.bias,
                       m_translation);
             EXPECT_GT(m_translation.source_bytes, 0u) << mode.name;
             test_enter(&outcome.state, reinterpret_cast<u64>(zone) + 64 + kIndirectEntryBytes, mode.bias);
@@ -403,9 +403,9 @@ TEST_F(TranslatorTest, LoopsCountDown) {
 TEST_F(TranslatorTest, SourceThatEndsIsTranslatedUpToThere) {
     append({0x90, 0x48, 0x8b}); // nop, and half an instruction
     const u64 out = reinterpret_cast<u64>(s_near);
-    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, 0x1000}, s_near + 64, 0, false, 0, m_translation);
+    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, 0x1000}, s_near + 64, s_near + (1 << 20), 0, false, 0, m_translation);
     EXPECT_EQ(m_translation.source_bytes, 1u);
-    translate({kGuest + 1, s_guest + 1, m_length - 1, false}, {out, out, out, out, out, 0x1000}, s_near + 64, 0, false, 0, m_translation);
+    translate({kGuest + 1, s_guest + 1, m_length - 1, false}, {out, out, out, out, out, 0x1000}, s_near + 64, s_near + (1 << 20), 0, false, 0, m_translation);
     EXPECT_EQ(m_translation.source_bytes, 0u);
 }
 
@@ -420,7 +420,7 @@ TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
             append({static_cast<u8>(0x70 | random() % 16), static_cast<u8>(random())});
         }
         u8* code = s_near + 64 + 16 * (random() % 16);
-        translate({kGuest, s_guest, m_length, round % 2 == 0}, {out, out, out, out, out, 0x1000}, code, 0, false, 0, m_translation);
+        translate({kGuest, s_guest, m_length, round % 2 == 0}, {out, out, out, out, out, 0x1000}, code, s_near + (1 << 20), 0, false, 0, m_translation);
         ASSERT_GE(m_translation.exit_count, 12u);
         for (u32 i = 0; i < m_translation.exit_count; ++i) {
             const u64 at = reinterpret_cast<u64>(code) + m_translation.exits[i].branch;
@@ -433,7 +433,7 @@ TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
 TEST_F(TranslatorTest, PointsCoverTheTranslation) {
     append({0x90, 0x48, 0x8b, 0x05, 0, 1, 0, 0, 0x90, 0xe8, 0, 0, 0, 0});
     const u64 out = reinterpret_cast<u64>(s_far);
-    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, 0x1000}, s_far + 64, 0, false, 0, m_translation);
+    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, 0x1000}, s_far + 64, s_far + (1 << 20), 0, false, 0, m_translation);
     ASSERT_GT(m_translation.point_count, 3u);
     EXPECT_EQ(m_translation.points[0].host, 0u);
     for (u32 i = 1; i < m_translation.point_count; ++i) {
