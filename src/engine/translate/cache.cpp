@@ -87,6 +87,7 @@ struct Cache {
     ExitRecord exits[kMaxTotalExits];
     Point points[kMaxTotalPoints];
     Page pages[kPageBuckets];
+    u32 buckets[kHeads]; // by guest address, as the lookup table: the first block
     Zone zones[kMaxZones];
     // Work space of translations, under the lock.
     Translation translation;
@@ -107,20 +108,11 @@ public:
 u64 thunk(const ZoneMemory& memory, ThunkNumber number) { return reinterpret_cast<u64>(&memory.thunks[number]); }
 u64 no_entry() { return thunk(g_memory->zone, kOtherTarget); }
 
-// Right before a block's indirect entry lies its number.
-u32 number_of(u64 entry) {
-    u32 number;
-    __builtin_memcpy(&number, reinterpret_cast<const u8*>(entry) - 4, 4);
-    return number;
-}
-u32 head_of(u64 guest) {
-    const u64 entry = g_memory->heads[guest % kHeads];
-    return entry == no_entry() ? 0 : number_of(entry);
-}
-void set_head(u64 guest, u32 block) {
-    const u64 entry = block ? g_cache.blocks[block].code : no_entry();
-    __atomic_store_n(&g_memory->heads[guest % kHeads], entry, __ATOMIC_RELEASE);
-}
+// The first block with the low bits of `guest`.
+u32 first_of(u64 guest) { return g_cache.buckets[guest % kHeads]; }
+void set_first(u64 guest, u32 block) { __atomic_store_n(&g_cache.buckets[guest % kHeads], block, __ATOMIC_RELEASE); }
+// What translated lookups find: only blocks that indirect branches have led to, or others would be in their way.
+void set_head(u64 guest, u64 entry) { __atomic_store_n(&g_memory->heads[guest % kHeads], entry, __ATOMIC_RELEASE); }
 
 void add_zone(ZoneMemory* memory) {
     const char* const targets[kThunks] = {lx_translate_exit, lx_entry_syscall, lx_translate_interrupt_80, lx_translate_raise,
@@ -201,13 +193,15 @@ void drop_block(u32 number) {
         (void)set_branch(exit, exit.stub);
     }
     block.incoming = 0;
+    if (g_memory->heads[block.guest % kHeads] == block.code)
+        set_head(block.guest, no_entry());
     // Out of its bucket.
-    const u32 head = head_of(block.guest);
-    if (head == number) {
-        set_head(block.guest, block.next_in_bucket);
+    const u32 first = first_of(block.guest);
+    if (first == number) {
+        set_first(block.guest, block.next_in_bucket);
         return;
     }
-    for (u32 at = head; at; at = g_cache.blocks[at].next_in_bucket) {
+    for (u32 at = first; at; at = g_cache.blocks[at].next_in_bucket) {
         Block& before = g_cache.blocks[at];
         if (before.next_in_bucket == number) {
             before.next_in_bucket = block.next_in_bucket;
@@ -233,18 +227,18 @@ void put_on_page(u32 number, u64 address, u32 which) {
     page->first = number;
 }
 
-// The live block at `guest`, moved to the head of its bucket; 0: none.
+// The live block at `guest`, moved to the front of its bucket; 0: none.
 u32 find_block(u64 guest) {
-    const u32 head = head_of(guest);
+    const u32 first = first_of(guest);
     u32 before = 0;
-    for (u32 at = head; at; before = at, at = g_cache.blocks[at].next_in_bucket) {
+    for (u32 at = first; at; before = at, at = g_cache.blocks[at].next_in_bucket) {
         Block& block = g_cache.blocks[at];
         if (block.guest != guest)
             continue;
         if (before) {
             g_cache.blocks[before].next_in_bucket = block.next_in_bucket;
-            block.next_in_bucket = head;
-            set_head(guest, at);
+            block.next_in_bucket = first;
+            set_first(guest, at);
         }
         return at;
     }
@@ -258,8 +252,10 @@ bool is_full(const Zone& zone) {
 }
 
 void forget_everything() {
-    for (u32 number = 1; number < g_cache.block_count; ++number)
-        set_head(g_cache.blocks[number].guest, 0);
+    for (u32 number = 1; number < g_cache.block_count; ++number) {
+        set_first(g_cache.blocks[number].guest, 0);
+        set_head(g_cache.blocks[number].guest, no_entry());
+    }
     for (Page& page : g_cache.pages)
         page = {};
     for (u32 i = 0; i < g_cache.zone_count; ++i)
@@ -324,9 +320,8 @@ void add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {
     put_on_page(number, base::page_floor(guest), 0);
     if (last_page(block) != base::page_floor(guest))
         put_on_page(number, last_page(block), 1);
-    __builtin_memcpy(code - 4, &number, 4);
-    block.next_in_bucket = head_of(guest);
-    set_head(guest, number);
+    block.next_in_bucket = first_of(guest);
+    set_first(guest, number);
 }
 
 // Links those exits of the newest block whose targets are there already; what leads to it is linked when it is taken.
@@ -376,8 +371,9 @@ bool holds(u64 address) {
 }
 
 u64 find_quickly(u64 guest) {
-    const u64 entry = __atomic_load_n(&g_memory->heads[guest % kHeads], __ATOMIC_ACQUIRE);
-    return entry != no_entry() && g_cache.blocks[number_of(entry)].guest == guest ? entry + kIndirectEntryBytes : 0;
+    const u32 number = __atomic_load_n(&g_cache.buckets[guest % kHeads], __ATOMIC_ACQUIRE);
+    const Block& block = g_cache.blocks[number];
+    return number && block.guest == guest ? block.code + kIndirectEntryBytes : 0;
 }
 
 bool is_flushing() { return g_cache.is_flushing.load(std::memory_order_acquire) != 0; }
@@ -427,7 +423,7 @@ Place find(u64 guest) {
         const u32 missing =
             static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), wanted));
         const Source source{guest, g_cache.source, wanted - missing, range.may_change};
-        u8* code = zone.memory->code + base::align_up(zone.used + 4, u64{16});
+        u8* code = zone.memory->code + base::align_up(zone.used, u64{16});
         Translation& made = g_cache.translation;
         translate(source, glue(*zone.memory), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count, g_options.rewrite_fs, g_options.stack_bias, made);
         if (made.source_bytes == 0)
@@ -435,6 +431,12 @@ Place find(u64 guest) {
         add_block(zone, guest, made, code);
         return {Found::Yes, 0};
     }
+}
+
+void make_target(u64 guest) {
+    Guard guard;
+    if (const u32 number = find_block(guest))
+        set_head(guest, g_cache.blocks[number].code);
 }
 
 TakenExit taken_exit(u32 number) {

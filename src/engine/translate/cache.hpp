@@ -15,7 +15,7 @@
 
 namespace engine::translate {
 
-// The translation's direct entry; 0 when the lookup table does not have it.
+// The translation's direct entry; 0 when it is not the first that would be looked at. Takes no lock.
 u64 find_quickly(u64 guest);
 
 enum class Found : u8 {
@@ -29,6 +29,9 @@ struct Place {
 };
 // Translates what is not there yet. Not called from translated code, nor with a lock held.
 Place find(u64 guest);
+
+// Lets indirect branches in translated code find the block at `guest`, if it is there still.
+void make_target(u64 guest);
 
 // Number and state of an exit that was taken, by the number in its stub. Only while the thread counts as in translated code.
 struct TakenExit {

@@ -154,7 +154,8 @@ void translate_indirect(host::Frame* frame) {
     leave_translation();
     frame->rip = read_slot(kTargetNumber);
     frame->original_rax = ~u64{0};
-    (void)find(frame->rip); // moves it to the front of its bucket
+    if (find(frame->rip).found == Found::Yes)
+        make_target(frame->rip);
 }
 
 void translate_raise(host::Frame* frame) {
