@@ -29,8 +29,10 @@ struct Block {
     u16 point_count, source_bytes;
     u8 exit_count;
     bool is_live;
+    bool is_target;      // in the list that the lookup table leads to
     u32 incoming;        // exits that are linked to it: number + 1 of the first
-    u32 next_in_bucket;  // of those with the same head
+    u32 next_in_bucket;  // of those with the same low bits
+    u32 next_target;     // in that list, whose members jump on to the next
     u32 next_on_page[2]; // of those with source on its first and last page
 };
 
@@ -88,6 +90,7 @@ struct Cache {
     Point points[kMaxTotalPoints];
     Page pages[kPageBuckets];
     u32 buckets[kHeads]; // by guest address, as the lookup table: the first block
+    u32 targets[kHeads]; // and the first that the table leads to
     Zone zones[kMaxZones];
     // Work space of translations, under the lock.
     Translation translation;
@@ -169,6 +172,60 @@ Page* find_page(u64 address, bool make) {
     }
 }
 
+// Where block `number` sends branches to other targets; false when that is out of reach.
+bool set_next_target(u32 number, u32 next) {
+    Block& block = g_cache.blocks[number];
+    const u64 branch = block.code + kOtherTargetOffset;
+    const u64 to = next ? g_cache.blocks[next].code : thunk(*zone_at(branch)->memory, kOtherTarget);
+    const i64 displacement = static_cast<i64>(to - branch - 4);
+    if (displacement != static_cast<i32>(displacement))
+        return false;
+    block.next_target = next;
+    __atomic_store_n(reinterpret_cast<u32*>(branch), static_cast<u32>(displacement), __ATOMIC_RELEASE);
+    return true;
+}
+
+u32& first_target(u64 guest) { return g_cache.targets[guest % kHeads]; }
+
+void set_first_target(u64 guest, u32 number) {
+    first_target(guest) = number;
+    set_head(guest, number ? g_cache.blocks[number].code : no_entry());
+}
+
+void forget_targets(u32 first) {
+    for (u32 at = first; at; at = g_cache.blocks[at].next_target)
+        g_cache.blocks[at].is_target = false;
+}
+
+// To the front of its list.
+void add_target(u32 number) {
+    Block& block = g_cache.blocks[number];
+    if (block.is_target)
+        return;
+    const u32 first = first_target(block.guest);
+    if (!set_next_target(number, first)) {
+        // Images too far from each other: the others give way, until they are wanted again.
+        (void)set_next_target(number, 0);
+        forget_targets(first);
+    }
+    block.is_target = true;
+    set_first_target(block.guest, number);
+}
+
+void remove_target(u32 number) {
+    Block& block = g_cache.blocks[number];
+    block.is_target = false;
+    u32 before = 0;
+    for (u32 at = first_target(block.guest); at && at != number; at = g_cache.blocks[at].next_target)
+        before = at;
+    if (!before) {
+        set_first_target(block.guest, block.next_target);
+    } else if (!set_next_target(before, block.next_target)) {
+        (void)set_next_target(before, 0);
+        forget_targets(block.next_target);
+    }
+}
+
 u64 last_page(const Block& block) { return base::page_floor(block.guest + block.source_bytes - 1); }
 
 // False when it is out of reach.
@@ -193,8 +250,8 @@ void drop_block(u32 number) {
         (void)set_branch(exit, exit.stub);
     }
     block.incoming = 0;
-    if (g_memory->heads[block.guest % kHeads] == block.code)
-        set_head(block.guest, no_entry());
+    if (block.is_target)
+        remove_target(number);
     // Out of its bucket.
     const u32 first = first_of(block.guest);
     if (first == number) {
@@ -254,7 +311,7 @@ bool is_full(const Zone& zone) {
 void forget_everything() {
     for (u32 number = 1; number < g_cache.block_count; ++number) {
         set_first(g_cache.blocks[number].guest, 0);
-        set_head(g_cache.blocks[number].guest, no_entry());
+        set_first_target(g_cache.blocks[number].guest, 0);
     }
     for (Page& page : g_cache.pages)
         page = {};
@@ -306,6 +363,8 @@ void add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {
     block.point_count = static_cast<u16>(made.point_count);
     block.incoming = 0;
     block.is_live = true;
+    block.is_target = false;
+    block.next_target = 0;
     const u64 stubs_end = zone_end(zone) - zone.stubs;
     for (u32 i = 0; i < made.exit_count; ++i) {
         const Exit& exit = made.exits[i];
@@ -436,7 +495,7 @@ Place find(u64 guest) {
 void make_target(u64 guest) {
     Guard guard;
     if (const u32 number = find_block(guest))
-        set_head(guest, g_cache.blocks[number].code);
+        add_target(number);
 }
 
 TakenExit taken_exit(u32 number) {

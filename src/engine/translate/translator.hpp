@@ -52,6 +52,7 @@ inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation
 inline constexpr u32 kStubBytes = 20;
 inline constexpr u32 kStubNumberOffset = 9; // where a stub holds its exit's number
 inline constexpr u32 kIndirectEntryBytes = 52;  // code before the direct entry
+inline constexpr u32 kOtherTargetOffset = 19;   // in it: the displacement of the jump taken for another target; `code` is 16-aligned
 
 struct Source {
     u64 address;
