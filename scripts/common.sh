@@ -14,12 +14,16 @@ build_folder() {
   fi
 }
 
-# Builds preset $1 in folder $2. One build at a time; output to standard error.
+# Builds preset $1 in folder $2, with the tests when $3 is "tests". One build at a time; output to standard error.
 build() {
   mkdir -p "$2"
   (
     flock 9
-    [ -f "$2/build.ninja" ] || (cd "$root" && cmake --preset "$1" -B "$2") || exit 1
+    if [ ! -f "$2/build.ninja" ] || { [ "${3-}" = tests ] && grep -q '^BUILD_TESTING:.*=OFF' "$2/CMakeCache.txt"; }; then
+      tests=OFF
+      [ "${3-}" = tests ] && tests=ON
+      (cd "$root" && cmake --preset "$1" -B "$2" -DBUILD_TESTING="$tests") || exit 1
+    fi
     # Taken before the build: a file saved while it runs is newer than the stamp.
     touch "$2/.built.new"
     nice cmake --build "$2" --parallel "${LXSS_JOBS:-$(nproc)}" && mv "$2/.built.new" "$2/.built"

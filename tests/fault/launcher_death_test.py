@@ -7,11 +7,13 @@ import fault_support
 import support
 from fault_support import wait_until
 
-# A foreground job, one that ignores SIGHUP and one in a session of its own; each says how it ends.
+# A foreground job, one that ignores SIGHUP and one in a session of its own; each says how it ends. "job ready" comes when the
+# two in the background have got as far as to be what they are.
 JOBS = r"""
 rm -rf /tmp/ends /tmp/lives; mkdir /tmp/ends /tmp/lives
 nohup bash -c 'while sleep 0.2; do touch /tmp/lives/nohup; done' >/dev/null 2>&1 &
 setsid bash -c 'while sleep 0.2; do touch /tmp/lives/setsid; done' >/dev/null 2>&1 </dev/null &
+until [ -e /tmp/lives/nohup ] && [ -e /tmp/lives/setsid ]; do sleep 0.1; done
 bash -c 'trap "touch /tmp/ends/hup; exit" HUP; echo job ready; while sleep 0.2; do touch /tmp/lives/job; done'
 """
 

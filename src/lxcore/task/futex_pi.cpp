@@ -42,9 +42,15 @@ Result<bool> hand_over(FutexBucket& bucket, const FutexKey& key, u64 address, u3
 
 enum class Attempt : u8 { Taken, Queued };
 
-// With the bucket's lock held: takes the lock or enqueues the waiter.
+// The thread that the word names, looked up in between without the bucket's lock.
+struct CheckedOwner {
+    u32 tid = 0;
+    bool exists = true;
+};
+
+// With the bucket's lock held: takes the lock or enqueues the waiter. EOWNERDEAD: `checked` is to be looked up.
 Result<Attempt> take_or_queue(FutexBucket& bucket, FutexWaiter& waiter, u64 address, bool try_only,
-                              u32& checked_owner) {
+                              CheckedOwner& checked) {
     const u32 me = id_of(*waiter.task);
     for (;;) {
         const u32 word = TRY(host::load_guarded(guest_word(address)));
@@ -60,10 +66,13 @@ Result<Attempt> take_or_queue(FutexBucket& bucket, FutexWaiter& waiter, u64 addr
             return Errno::EDEADLK;
         if (try_only)
             return Errno::EAGAIN;
-        if (owner != checked_owner) {
-            checked_owner = owner; // the caller looks it up without the bucket's lock
+        if (owner != checked.tid) {
+            checked.tid = owner;
             return Errno::EOWNERDEAD;
         }
+        // Only now, with the word read again: an owner may have unlocked and ended since it was read first.
+        if (!checked.exists)
+            return Errno::ESRCH;
         const u32 marked = word | abi::FUTEX_WAITERS;
         if (word != marked && TRY(host::compare_exchange_guarded(guest_word(address), word, marked)) != word)
             continue;
@@ -81,17 +90,18 @@ Result<i64> futex_lock_pi(u64 address, bool shared, u64 deadline, bool try_only)
     waiter.wants_lock = true;
     waiter.key = TRY(key_of_word(task, address, shared));
     FutexBucket& bucket = bucket_of(waiter.key);
-    u32 checked_owner = 0;
+    CheckedOwner checked;
     task.futex_waiter = &waiter;
     Errno failure = Errno::OK;
     while (failure == Errno::OK) {
         bucket.lock.lock();
-        auto attempt = take_or_queue(bucket, waiter, address, try_only, checked_owner);
+        auto attempt = take_or_queue(bucket, waiter, address, try_only, checked);
         bucket.lock.unlock();
         if (attempt.is_error()) {
-            failure = attempt.error();
-            if (failure == Errno::EOWNERDEAD)
-                failure = task_exists(checked_owner) ? Errno::OK : Errno::ESRCH;
+            if (attempt.error() == Errno::EOWNERDEAD)
+                checked.exists = task_exists(checked.tid);
+            else
+                failure = attempt.error();
             continue;
         }
         if (attempt.value() == Attempt::Taken)
