@@ -78,6 +78,11 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
                 shell_type = RunMode::Exec;
             else
                 throw UsageError("--shell-type is standard, login or none, not '" + type + "'");
+        } else if (option == "--engine") {
+            arguments.engine = value("the name of an engine");
+            if (arguments.engine != "direct" && arguments.engine != "translate")
+                throw UsageError("--engine does not know '" + arguments.engine +
+                                 "'; direct and translate are there");
         } else if (option == "--trace-file") {
             arguments.trace_file = value("the name of a file");
             arguments.trace = true;

@@ -53,6 +53,7 @@ struct Arguments {
     std::vector<std::string> words; // Run
     bool trace = false, trace_summary = false;
     std::string trace_file;
+    std::string engine; // Run: "" is what the instance runs with, or "direct" when it has to be started
     bool list_verbose = false, list_quiet = false, list_running = false, list_all = false;
     bool force = false;     // Shutdown
     bool no_launch = false; // Install

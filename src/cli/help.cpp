@@ -17,6 +17,8 @@ Options:
       --shell-type TYPE     standard (through the shell), login (through a login shell) or none (directly)
   -e, --exec                run COMMAND without a shell
   --                        what follows is the command, even if it starts with a dash
+      --engine=NAME         how the instance runs its programs: direct (in place) or translate (from a
+                            code cache); it must not be running with another one
       --trace               write the system calls of COMMAND to standard error
       --trace=summary       write their counts and times at the end instead
       --trace-file FILE     write the trace to FILE

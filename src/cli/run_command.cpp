@@ -117,6 +117,9 @@ int run_command(const Arguments& arguments) {
         request.descriptors.push_back(trace.get());
     }
 
+    if (!arguments.engine.empty())
+        request.header.flags |= arguments.engine == "translate" ? kClientEngineTranslate : kClientEngineDirect;
+
     request.arguments = {arguments.instance, arguments.user, arguments.folder};
     if (arguments.mode == RunMode::Login) {
         request.header.flags |= kClientRunLogin;

@@ -54,14 +54,20 @@ void guest_owns_gs(u64 base);
 
 // ---- asked of the engine by the host ----
 
+// Options by name, separated by commas, before the first guest code runs; false when the engine has none of that name. For tests
+// and debugging: see each engine's README.
+bool configure(std::string_view options);
 // Whether guest code runs in place, so that its system calls have to be caught where they are.
 bool runs_in_place();
-// Memory of the image to be made readable, writable and executable before the first process runs guest code.
-struct CodeMemory {
-    u64 start, length;
-};
-CodeMemory code_memory();
-
+// Whether FS is not the guest's: the guest's FS base is ThreadBlock::guest_fs_base (on NT a slot) and goes with adopt_thread().
+bool keeps_fs_base();
+// Memory that each process needs for translated code: readable, writable, executable, private, zero, below 2 GiB, at the same address
+// in a process and its forks, and kept out of the guest's hands (host::reserved_ranges). 0: none.
+u64 code_memory_bytes();
+// Called once the memory is there, before the process (or, where it is inherited, the first one) runs guest code.
+void use_code_memory(u64 address);
+// Whether `rip` is on the way from translated code into the kernel, outside the kernel's text: a kick there has nothing to do.
+bool is_way_in(u64 rip);
 // What a host gives to guest memory that shall have `protection` (abi::PROT_*): a translating engine never executes it in place.
 u32 host_protection(u32 protection);
 // The host has changed what [address, address + length) holds, or who may access it. Called with Mm::lock held; may be
@@ -99,6 +105,9 @@ struct CodeRange {
 extern "C" {
 // Whether the current process may execute `address`, and what is around it.
 bool lxcore_find_code(u64 address, engine::CodeRange* range);
+// Finds `length` free bytes within `reach` below `near` in the current address space, takes them from the guest until the next exec, and
+// maps them by host::map_code(). 0: there is no room, or the host has no such mappings.
+u64 lxcore_reserve_code_space(u64 near, u64 length, u64 reach);
 // Calls visit(context, block) for every thread block, but the caller's, that runs in the current address space.
 void lxcore_visit_other_threads(void (*visit)(void* context, host::ThreadBlock& block), void* context);
 // The text or trampolines of the current process at `address`; false when it lies in neither.

@@ -89,6 +89,8 @@ Result<void> map_shared_anonymous(u64 address, u64 length, u32 protection);
 Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, bool shared);
 // A shared view of arena memory at `arena_address` (page aligned), for tmpfs files and System V segments.
 Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared);
+// Private zeroed memory for code that an engine writes: readable, writable and executable. Errors: EOPNOTSUPP, ENOMEM.
+Result<void> map_code(u64 address, u64 length);
 Result<void> unmap(u64 address, u64 length);
 Result<void> protect(u64 address, u64 length, u32 protection);
 // Moves pages; the target range holds nothing. new_length may be larger than old_length.

@@ -47,6 +47,9 @@ enum class ClientMessage : uint32_t {
 constexpr uint32_t kClientTerminalMask = 7;
 constexpr uint32_t kClientTrace = 1u << 3;
 constexpr uint32_t kClientTraceSummary = 1u << 4;
+// The engine that the instance must have; neither: any.
+constexpr uint32_t kClientEngineDirect = 1u << 5;
+constexpr uint32_t kClientEngineTranslate = 1u << 6;
 // How the words are run; kClientRunShell: through the user's shell -c, a login shell with both; neither:
 // directly.
 constexpr uint32_t kClientRunLogin = 1u << 8;

@@ -58,6 +58,7 @@ static int serve(Starter& starter) {
         return 0;
     }
     options.kernel = from_environment("LXSS_KERNEL", program_file(kKernelProgram));
+    options.engine_options = from_environment("LXSS_ENGINE_OPTIONS", "");
     options.guest_dir = from_environment("LXSS_GUEST_DIR", guest_programs_folder());
     options.catalog = from_environment("LXSS_CATALOG", shared_file("catalog.json"));
     options.configuration_file = configuration_file();

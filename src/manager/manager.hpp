@@ -21,7 +21,8 @@ namespace lxss {
 struct ManagerOptions {
     std::string data_folder;        // absolute; holds the registry
     std::string configuration_file; // lxss.conf; "" for none
-    std::string kernel;             // lxkernel
+    std::string kernel;             // lxkernel; with "-translate" behind it, the one with that engine
+    std::string engine_options;     // for the translating engine, see engine::configure()
     std::string guest_dir;
     std::string catalog; // the shipped one
     // Instead of what lxss.conf says: an instance lives this long after its last client, the manager this
@@ -47,6 +48,7 @@ private:
         bool was_restarted = false; // its session has been given to a second kernel
         std::string instance;       // of its session
         uint32_t session = 0;
+        uint32_t engine = 0; // kClientEngine...: what its instance must have
         std::function<void()> gone; // what its disappearance undoes
     };
     using ClientPointer = std::shared_ptr<Client>;
@@ -69,6 +71,7 @@ private:
     struct Instance {
         std::string name, folder;
         Purpose purpose = Purpose::Serve;
+        bool translates = false; // which engine its kernel has
         Phase phase = Phase::Running;
         // While another kernel, which may be about to end, holds the folder's lock.
         std::optional<Clock::time_point> lock_retry, lock_deadline;
@@ -118,7 +121,8 @@ private:
     bool check_new_folder(const ClientPointer& client, const std::string& folder);
 
     // Instances (manager_instances.cpp).
-    InstancePointer start_instance(const RegistryEntry& entry, Purpose purpose, std::string& error);
+    InstancePointer start_instance(const RegistryEntry& entry, Purpose purpose, bool translates,
+                                   std::string& error);
     bool try_start(const InstancePointer& instance, std::string& error);
     bool start_interop_of(const InstancePointer& instance);
     InstancePointer find_instance(const std::string& name) const;

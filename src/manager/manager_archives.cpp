@@ -38,7 +38,7 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
                  "import failed: " + reason + (problem.empty() ? "; nothing was kept" : "\n" + problem));
         });
     };
-    InstancePointer instance = start_instance(entry, Purpose::Import, error);
+    InstancePointer instance = start_instance(entry, Purpose::Import, false, error);
     if (!instance)
         return undo(error);
     client->gone = [this, instance] { stop_instance(instance, 0s); };
@@ -95,7 +95,7 @@ void Manager::request_export(const ClientPointer& client, ClientPacket packet) {
     const bool own_instance = !instance;
     if (own_instance) {
         std::string error;
-        instance = start_instance(*entry, Purpose::Export, error);
+        instance = start_instance(*entry, Purpose::Export, false, error);
         if (!instance)
             return fail(client, error);
         client->gone = [this, instance] { stop_instance(instance, 0s); };

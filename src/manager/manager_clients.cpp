@@ -197,9 +197,13 @@ void Manager::run_for_client(const ClientPointer& client, const std::string& nam
     }
     if (!instance) {
         std::string error;
-        instance = start_instance(*entry, Purpose::Serve, error);
+        instance = start_instance(*entry, Purpose::Serve, client->engine == kClientEngineTranslate, error);
         if (!instance)
             return fail(client, error);
+    } else if (client->engine && (client->engine == kClientEngineTranslate) != instance->translates) {
+        return fail(client, "the instance '" + entry->name + "' runs with the engine " +
+                                (instance->translates ? "translate" : "direct") + "; 'lxss --terminate " +
+                                entry->name + "' ends it first");
     }
     start_session(instance, client, std::move(command), std::move(descriptors),
                   [this, client](std::optional<int> wait_status, const std::string& problem) {
@@ -228,6 +232,7 @@ void Manager::request_run(const ClientPointer& client, ClientPacket packet) {
     const RegistryEntry* entry = require_installed(client, packet.arguments[0]);
     if (!entry)
         return;
+    client->engine = packet.header.flags & (kClientEngineDirect | kClientEngineTranslate);
     RunCommand command = command_of(packet);
     command.arguments = {"init", "--session"};
     if (!packet.arguments[1].empty())

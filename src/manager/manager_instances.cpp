@@ -24,12 +24,13 @@ Manager::InstancePointer Manager::find_instance(const std::string& name) const {
     return nullptr;
 }
 
-Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Purpose purpose,
+Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Purpose purpose, bool translates,
                                                  std::string& error) {
     auto instance = std::make_shared<Instance>();
     instance->name = entry.name;
     instance->folder = entry.folder;
     instance->purpose = purpose;
+    instance->translates = translates;
     std::weak_ptr<Instance> weak = instance;
     KernelProcess::Events events;
     events.ready = [weak] {
@@ -82,8 +83,13 @@ bool Manager::try_start(const InstancePointer& instance, std::string& error) {
             instance->lock_retry = now + 10ms;
         return instance->lock_retry.has_value();
     }
-    KernelOptions options{options_.kernel, options_.guest_dir, instance->name, instance->folder,
-                          instance->purpose != Purpose::Serve, "", ""};
+    KernelOptions options;
+    options.program = options_.kernel + (instance->translates ? kTranslatingKernelSuffix : "");
+    options.guest_dir = options_.guest_dir;
+    options.name = instance->name;
+    options.folder = instance->folder;
+    options.engine_options = instance->translates ? options_.engine_options : "";
+    options.no_init = instance->purpose != Purpose::Serve;
     for (const auto& [name, folder] : configuration_.drives)
         options.drives += name + "=" + folder + "\n";
     if (instance->purpose == Purpose::Serve && configuration_.of_instance(instance->name).interop &&
@@ -125,7 +131,7 @@ bool Manager::restart_session(const Instance& dead, Session& session) {
     InstancePointer instance = find_instance(dead.name);
     std::string error;
     if (!instance)
-        instance = start_instance(*entry, Purpose::Serve, error);
+        instance = start_instance(*entry, Purpose::Serve, dead.translates, error);
     if (!instance || instance->phase != Phase::Running)
         return false;
     spdlog::info("instance {}: a command that came as it ended is run anew", dead.name);

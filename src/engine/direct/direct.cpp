@@ -22,8 +22,12 @@ void guest_owns_gs(u64 base) {
     block.work.fetch_or(host::kWorkFullReturn, std::memory_order_relaxed);
 }
 
+bool configure(std::string_view options) { return options.empty(); }
+bool keeps_fs_base() { return false; }
 bool runs_in_place() { return true; }
-CodeMemory code_memory() { return {}; }
+u64 code_memory_bytes() { return 0; }
+void use_code_memory(u64) {}
+bool is_way_in(u64) { return false; }
 u32 host_protection(u32 protection) { return protection; }
 void code_changed(u64, u64) {}
 void before_fork() {}

@@ -11,21 +11,12 @@
 #include <atomic>
 
 #include "engine/engine.hpp"
-#include "engine/translate/lookup.hpp"
 #include "engine/translate/translator.hpp"
 
 namespace engine::translate {
 
-extern Lookup g_lookup;
-
-// The translation's direct entry; 0 when the table of heads does not have it.
-inline u64 find_quickly(u64 guest) {
-    const u32 offset = __atomic_load_n(&g_lookup.heads[guest & 0xffff], __ATOMIC_ACQUIRE);
-    if (!offset)
-        return 0;
-    const Record& record = *reinterpret_cast<const Record*>(reinterpret_cast<const u8*>(g_lookup.records) + offset);
-    return record.guest == guest ? record.host + kIndirectEntryBytes : 0;
-}
+// The translation's direct entry; 0 when it is not the first that would be looked at. Takes no lock.
+u64 find_quickly(u64 guest);
 
 enum class Found : u8 {
     Yes,
@@ -34,11 +25,13 @@ enum class Found : u8 {
 };
 struct Place {
     Found found;
-    u64 host;  // direct entry
     u64 fault;
 };
 // Translates what is not there yet. Not called from translated code, nor with a lock held.
 Place find(u64 guest);
+
+// Lets indirect branches in translated code find the block at `guest`, if it is there still.
+void make_target(u64 guest);
 
 // Number and state of an exit that was taken, by the number in its stub. Only while the thread counts as in translated code.
 struct TakenExit {

@@ -192,20 +192,13 @@ lx_translate_exit:
         call_with_frame translate_exit
         jmp     lx_exit_full
 
-// An indirect branch to LX_SLOT_TARGET that found nothing; rax, rcx and rdx are in their slots.
-        .globl lx_translate_lookup_miss
-lx_translate_lookup_miss:
-        movq    %gs:LX_SLOT_REGISTER(0), %rax
+// An indirect branch to LX_SLOT_TARGET that has found another block, or none; rcx is in its slot.
+        .globl lx_translate_other_target
+lx_translate_other_target:
         movq    %gs:LX_SLOT_REGISTER(1), %rcx
-        movq    %gs:LX_SLOT_REGISTER(2), %rdx
         save_registers
         call_with_frame translate_indirect
         jmp     lx_exit_full
-
-// The record of nothing leads here.
-        .globl lx_translate_lookup_dummy
-lx_translate_lookup_dummy:
-        jmp     lx_translate_lookup_miss
 
 // rcx = address behind int $0x80, the guest's rcx is in its slot. It asks for the 32-bit table, which lxss does not have: an
 // unknown number gives ENOSYS.

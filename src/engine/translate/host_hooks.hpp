@@ -16,16 +16,17 @@
 //    The engine then finds out the guest's own registers before it calls lxcore. This may be done from within any host handler, with
 //    the thread suspended or not: nothing of the engine's runs there.
 //  - Elsewhere the rules of the direct engine hold: a kick between lx_exit_fast_begin/_end or lx_exit_full_begin/_end continues
-//    at lx_exit_restart with rsp = block.frame; a kick in other kernel text is ignored, since work is looked at on the way out.
-//  - A single-step trap in kernel text has its cause in flags that the guest set: clear TF and go on.
+//    at lx_exit_restart with rsp = block.frame; a kick in other kernel text, or where engine::is_way_in(), is ignored, since work is looked at on the way out.
+//  - A single-step trap there has its cause in flags that the guest set: clear TF and go on.
 //  - No other code address ever executes guest instructions: the host gives guest memory host_protection(), without PROT_EXEC.
 //
 // Stack: host rsp = guest rsp - options().stack_bias whenever the processor is in translated code. Whatever a host writes below rsp
 // at an exception must fit into stack_bias bytes less the 128 of the red zone; what does not (NT's CONTEXT) overwrites guest
 // memory below the red zone, which no guest may rely on.
 //
-// Memory: code_region() lies in the image's zero-initialised data, private to each process. The host makes it readable,
-// writable and executable before guest code first runs in a process (Linux: once, before the first clone; it is inherited).
+// Memory: engine::code_memory_bytes() below 2 GiB, see engine.hpp; anywhere there. Linux maps it once, before the first clone, and it is
+// inherited. host::map_code() gives more, near the guest's images; where it does not, what they name relative to RIP costs a
+// register's way through memory. The rest of the engine's state lies in the image's data, which is private to each process.
 // Every function of host.hpp that changes a mapping of guest memory calls engine::code_changed() when it has done so.
 //
 // Fork: engine::before_fork() and after_fork() around the copy, see engine.hpp. A host whose fork does not copy the image's data
@@ -45,15 +46,8 @@ struct Options {
 void set_options(const Options& options);
 const Options& options();
 
-struct Region {
-    u64 start, end;
-};
-Region code_region();
-// Whether translated guest code lies at the address.
-inline bool holds(u64 address) {
-    const Region region = code_region();
-    return address >= region.start && address < region.end;
-}
+// Whether translated guest code lies at the address. Takes no lock.
+bool holds(u64 address);
 
 } // namespace engine::translate
 

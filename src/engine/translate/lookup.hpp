@@ -1,24 +1,17 @@
-// Where indirect branches find translations: a table of heads by the low 16 bits of the guest address, each the offset of a record.
-// A record never changes while any thread may be in translated code, and a head changes in one write, so no lock is needed to
-// read them. The translated lookup (Translator::lookup) and entry.S know this layout.
+// Where indirect branches find translations: a table of addresses by the low 16 bits of the guest address, in memory below 2 GiB, so
+// that it needs no base register.
+//
+// An entry is the address of the indirect entry of a translation, or of the code for a miss. Translated code jumps there with the
+// guest address in LX_SLOT_TARGET and with rcx in its slot; the indirect entry compares it with its own, and jumps to that of the
+// next block with the same low bits when it is another. So an entry of the table changes in one write, and no lock is needed to use
+// it. One register is all that takes: what is saved and loaded again at each call and return becomes a chain that the program
+// waits for.
 #pragma once
 
 #include "base/types.hpp"
 
 namespace engine::translate {
 
-struct Record {
-    u64 guest;
-    u64 host; // the indirect entry of its translation: rax, rcx and rdx are in their slots
-};
 inline constexpr u32 kHeads = 65536;
-inline constexpr u32 kMaxBlocks = 1 << 17;
-inline constexpr u32 kRecordsOffset = kHeads * sizeof(u32);
-
-struct Lookup {
-    u32 heads[kHeads]; // in bytes from `records`; 0: none
-    Record records[kMaxBlocks]; // number 0 matches only an address that cannot be, and leads to the miss
-};
-static_assert(__builtin_offsetof(Lookup, records) == kRecordsOffset);
 
 } // namespace engine::translate

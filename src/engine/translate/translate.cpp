@@ -80,11 +80,34 @@ u64 executable_rip(u64 rip) { return rip; }
 
 void guest_owns_gs(u64 base) { asm volatile("movq %0, %%gs:%c1" : : "r"(base), "i"(LX_SLOT_GUEST_GS) : "memory"); }
 
-bool runs_in_place() { return false; }
-CodeMemory code_memory() {
-    const Region region = code_region();
-    return {region.start, region.end - region.start};
+bool configure(std::string_view text) {
+    Options options;
+    while (!text.empty()) {
+        const std::string_view option = text.substr(0, text.find(','));
+        text.remove_prefix(base::min(option.size() + 1, text.size()));
+        constexpr std::string_view kStackBias = "stack-bias=";
+        if (option == "rewrite-fs") {
+            options.rewrite_fs = true;
+        } else if (option.starts_with(kStackBias)) {
+            u32 value = 0;
+            for (const char digit : option.substr(kStackBias.size())) {
+                if (digit < '0' || digit > '9' || value > 10'000)
+                    return false;
+                value = value * 10 + static_cast<u32>(digit - '0');
+            }
+            if (value % 64 || value > 16'384) // points keep it in 16 bits
+                return false;
+            options.stack_bias = value;
+        } else {
+            return false;
+        }
+    }
+    set_options(options);
+    return true;
 }
+
+bool keeps_fs_base() { return options().rewrite_fs; }
+bool runs_in_place() { return false; }
 u32 host_protection(u32 protection) {
     // What may be executed is read by the translator; it never runs where it lies.
     return protection & abi::PROT_EXEC ? (protection & ~abi::PROT_EXEC) | abi::PROT_READ : protection;
@@ -131,7 +154,8 @@ void translate_indirect(host::Frame* frame) {
     leave_translation();
     frame->rip = read_slot(kTargetNumber);
     frame->original_rax = ~u64{0};
-    (void)find(frame->rip); // moves it to the front of its bucket
+    if (find(frame->rip).found == Found::Yes)
+        make_target(frame->rip);
 }
 
 void translate_raise(host::Frame* frame) {

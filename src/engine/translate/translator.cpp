@@ -42,18 +42,14 @@ bool has_implicit_memory(const Instruction& in) {
 
 class Translator {
 public:
-    Translator(const Source& source, const Glue& glue, u8* code, u32 first_exit, bool rewrite_fs, u32 bias, Translation& out)
-        : m_source(source), m_glue(glue), m_emit(code), m_out(out), m_code(code), m_first_exit(first_exit),
+    Translator(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 bias, Translation& out)
+        : m_source(source), m_glue(glue), m_emit(code), m_out(out), m_code(code), m_stubs_end(stubs_end), m_first_exit(first_exit),
           m_rewrite_fs(rewrite_fs), m_bias(static_cast<i32>(bias)) {}
 
     void run() {
         m_out.exit_count = m_out.point_count = 0;
         m_out.source_bytes = 0;
-        // Indirect branches come in here, with three registers in their slots.
-        point(Point::Sequence, 0, bit_of(kRax) | bit_of(kRcx) | bit_of(kRdx));
-        m_emit.load_slot(kRax, LX_SLOT_REGISTER(kRax));
-        m_emit.load_slot(kRcx, LX_SLOT_REGISTER(kRcx));
-        m_emit.load_slot(kRdx, LX_SLOT_REGISTER(kRdx));
+        indirect_entry();
         if (m_source.may_change)
             reserve_check();
         u32 count = 0;
@@ -97,7 +93,7 @@ private:
 
     bool has_room() const {
         return m_out.exit_count + 2 < kMaxExits && m_out.point_count + kMaxSequencePoints < kMaxPoints &&
-               here() + kMaxSequenceBytes + kMaxExits * (kStubBytes + 8) < kMaxCodeBytes;
+               here() + kMaxSequenceBytes + kMaxSourceBytes * 4 < kMaxCodeBytes;
     }
 
     void point(Point::Kind kind, u32 guest, u8 restore = 0, i32 rsp_less_bias = 0) {
@@ -132,6 +128,22 @@ private:
         if (!continues)
             point(Point::Run, m_at);
         m_emit.bytes(m_source.bytes + m_at, in.length);
+    }
+
+    u64 rip_target(const Instruction& in) const {
+        const u64 target = next_rip() + static_cast<u64>(i64{in.displacement});
+        return in.address_32 ? target & 0xffff'ffff : target;
+    }
+    // Whether the operand that RIP names can be named so from here, too.
+    bool can_reach(const Instruction& in) const {
+        const i64 distance = static_cast<i64>(rip_target(in) - (reinterpret_cast<u64>(m_emit.at()) + in.length));
+        return distance == static_cast<i32>(distance);
+    }
+    void copy_moved(const Instruction& in) {
+        const u32 start = here();
+        copy(in);
+        const u32 displacement = static_cast<u32>(rip_target(in) - reinterpret_cast<u64>(m_emit.at()));
+        __builtin_memcpy(m_code + start + in.displacement_offset, &displacement, 4);
     }
 
     bool needs_segment(const Instruction& in) const {
@@ -173,6 +185,11 @@ private:
             invalid(); // string instructions on gs: (or fs: where it is rewritten) are not translated
             return;
         }
+        if (in.base == kRip && !segment && !in.address_32 && can_reach(in) &&
+            !(m_bias && ((in.flags & kUsesStack) || names_stack_pointer(in)))) {
+            copy_moved(in);
+            return;
+        }
         const bool moves_memory = in.has_memory && (segment || in.base == kRip);
         const bool on_stack = m_bias && in.has_memory && in.base == kRsp;
         if (m_bias && ((in.flags & kUsesStack) || names_stack_pointer(in))) {
@@ -199,9 +216,7 @@ private:
     }
 
     void load_rip_address(const Instruction& in) {
-        u64 target = next_rip() + static_cast<u64>(i64{in.displacement});
-        if (in.address_32)
-            target &= 0xffff'ffff;
+        const u64 target = rip_target(in);
         sequence();
         if (m_bias && in.reg == kRsp) {
             invalid();
@@ -242,7 +257,8 @@ private:
     }
 
     // A register that the instruction does not name, nor use without naming it: rdi and rsi are only used so by string
-    // instructions and maskmovdqu, rbx by cmpxchg8b, cpuid and xlat, rax and rdx by no instruction that names four others.
+    // instructions and maskmovdqu, rbx by cmpxchg8b, cpuid and xlat, rax and rdx by no instruction that names four others. Compilers'
+    // code overwrites rdi and rsi often: a register that it leaves alone would become a chain of stores and loads.
     u8 scratch(const Instruction& in, u8 taken) const {
         for (const u8 candidate : {kRdi, kRsi, kRbx, kRbp, kRax}) {
             const bool is_named = in.reg == candidate || in.vvvv == candidate || in.base == candidate || in.index == candidate ||
@@ -261,23 +277,24 @@ private:
         used |= bit_of(number);
         sequence(used);
     }
+    void load_saved(u8 used) {
+        for (u8 number = 0; number < 8; ++number)
+            if (used & bit_of(number))
+                m_emit.load_slot(number, LX_SLOT_REGISTER(number));
+    }
 
     void restore(u8 used) {
         if (!used)
             return;
         done(used);
-        for (u8 number = 0; number < 8; ++number)
-            if (used & bit_of(number))
-                m_emit.load_slot(number, LX_SLOT_REGISTER(number));
+        load_saved(used);
     }
 
     // The operand as it can be used in the translation; saves what it changes.
     Operand rewritten(const Instruction& in, bool segment, u8& used) {
         Operand operand = original(in);
         if (in.base == kRip) {
-            u64 target = next_rip() + static_cast<u64>(i64{in.displacement});
-            if (in.address_32)
-                target &= 0xffff'ffff;
+            const u64 target = rip_target(in);
             operand.displacement = 0;
             operand.keeps_displacement = false;
             if (target < 0x8000'0000) {
@@ -418,9 +435,7 @@ private:
             m_bias = bias;
             if (used) {
                 done(used, -m_bias);
-                for (u8 number = 0; number < 8; ++number)
-                    if (used & bit_of(number))
-                        m_emit.load_slot(number, LX_SLOT_REGISTER(number));
+                load_saved(used);
             }
         } else {
             m_emit.bytes(m_source.bytes + m_at, in.length);
@@ -689,10 +704,7 @@ private:
             Operand operand = original(in);
             u8 used = bit_of(kRcx);
             if (in.base == kRip && !segment) {
-                u64 target = next_rip() + static_cast<u64>(i64{in.displacement});
-                if (in.address_32)
-                    target &= 0xffff'ffff;
-                m_emit.move_immediate(kRcx, target);
+                m_emit.move_immediate(kRcx, rip_target(in));
                 operand = {kRcx, kNoRegister, 0, 0, false, false, false};
             } else if (segment) {
                 operand = rewritten(in, true, used);
@@ -700,9 +712,7 @@ private:
                 (void)shift(operand, in, m_bias);
             }
             emit_form(in, operand, 0x8b, true, kRcx);
-            for (u8 number = 0; number < 8; ++number)
-                if ((used & ~bit_of(kRcx)) & bit_of(number))
-                    m_emit.load_slot(number, LX_SLOT_REGISTER(number));
+            load_saved(used & static_cast<u8>(~bit_of(kRcx)));
             sequence(bit_of(kRcx));
         }
         if (is_call)
@@ -710,30 +720,39 @@ private:
         lookup();
     }
 
-    // Goes to the guest address in rcx; the guest's rcx is in its slot. See lookup.hpp.
+    // Indirect branches come in here, with the target and rcx in their slots. See lookup.hpp. The halves of the target are compared one
+    // by one: without another register, and with loads that the processor can feed from the store before.
+    void indirect_entry() {
+        point(Point::BranchedSlot, 0, bit_of(kRcx));
+        const auto subtract = [&](u64 half) { // lea -half(%rcx), %ecx; jecxz over ...
+            m_emit.byte(0x8d);
+            m_emit.byte(0x89);
+            m_emit.word(static_cast<u32>(-half));
+            m_emit.byte(0x67);
+            m_emit.byte(0xe3);
+        };
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET, false);
+        subtract(m_source.address & 0xffff'ffff);
+        m_emit.byte(5);
+        m_emit.jump_to(m_glue.other_target);
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET + 4, false);
+        subtract(m_source.address >> 32);
+        m_emit.byte(2);
+        m_emit.byte(0xeb); // to the jump above
+        m_emit.byte(static_cast<u8>(-25));
+        point(Point::Sequence, 0, bit_of(kRcx));
+        m_emit.load_slot(kRcx, LX_SLOT_REGISTER(kRcx));
+    }
+
+    // Goes to the guest address in rcx; the guest's rcx is in its slot.
     void lookup() {
         point(Point::BranchedRcx, m_at, bit_of(kRcx));
         m_emit.store_slot(kRcx, LX_SLOT_TARGET);
         point(Point::BranchedSlot, m_at, bit_of(kRcx));
-        m_emit.store_slot(kRax, LX_SLOT_REGISTER(kRax));
-        m_emit.store_slot(kRdx, LX_SLOT_REGISTER(kRdx));
-        point(Point::BranchedSlot, m_at, bit_of(kRax) | bit_of(kRcx) | bit_of(kRdx));
-        static constexpr u8 kHash[] = {0x0f, 0xb7, 0xc1, 0x48, 0x8d, 0x15}; // movzwl %cx, %eax; lea heads(%rip), %rdx
-        m_emit.bytes(kHash, sizeof(kHash));
-        m_emit.relative(m_glue.heads);
-        static constexpr u8 kFind[] = {0x8b, 0x04, 0x82,        // mov (%rdx,%rax,4), %eax
-                                       0x48, 0xf7, 0xd1,        // not %rcx
-                                       0x48, 0x8d, 0x14, 0x02,  // lea (%rdx,%rax), %rdx
-                                       0x48, 0x8b, 0x82};       // mov records.guest(%rdx), %rax
+        static constexpr u8 kFind[] = {0x0f, 0xb7, 0xc9,  // movzwl %cx, %ecx
+                                       0xff, 0x24, 0xcd}; // jmp *heads(,%rcx,8)
         m_emit.bytes(kFind, sizeof(kFind));
-        m_emit.word(kRecordsOffset);
-        static constexpr u8 kCompare[] = {0x48, 0x8d, 0x4c, 0x01, 0x01, // lea 1(%rcx,%rax), %rcx
-                                          0xe3, 0x05};                  // jrcxz over the jump
-        m_emit.bytes(kCompare, sizeof(kCompare));
-        m_emit.jump_to(m_glue.lookup_miss);
-        m_emit.byte(0xff); // jmp *records.host(%rdx)
-        m_emit.byte(0xa2);
-        m_emit.word(kRecordsOffset + 8);
+        m_emit.word(static_cast<u32>(m_glue.heads));
         m_ended = true;
     }
 
@@ -828,7 +847,7 @@ private:
     }
     void exit_displacement(u64 target) {
         Exit& exit = m_out.exits[m_out.exit_count++];
-        exit = {target, here(), 0, false};
+        exit = {target, here(), false};
         m_emit.word(0);
     }
     void exit_jump(u64 target) {
@@ -848,16 +867,15 @@ private:
         m_ended = true;
     }
 
-    static constexpr u32 kStubBytes = 18;
     void emit_stubs() {
         for (u32 i = 0; i < m_out.exit_count; ++i) {
-            Exit& exit = m_out.exits[i];
-            point(Point::Exit, i);
-            exit.stub = here();
-            const u32 displacement = exit.stub - exit.branch - 4;
-            __builtin_memcpy(m_code + exit.branch, &displacement, 4);
-            m_emit.store_slot_immediate(LX_SLOT_EXIT, m_first_exit + i);
-            m_emit.jump_to(m_glue.exit);
+            u8* const at = m_stubs_end - (i + 1) * kStubBytes;
+            const u32 displacement = static_cast<u32>(at - (m_code + m_out.exits[i].branch) - 4);
+            __builtin_memcpy(m_code + m_out.exits[i].branch, &displacement, 4);
+            Emitter stub(at);
+            stub.store_slot_immediate(LX_SLOT_EXIT, m_first_exit + i);
+            stub.jump_to(m_glue.exit);
+            stub.half(0xcccc);
         }
     }
     void emit_literals() {
@@ -929,6 +947,7 @@ private:
     Emitter m_emit;
     Translation& m_out;
     u8* m_code;
+    u8* m_stubs_end;
     u32 m_first_exit;
     bool m_rewrite_fs;
     i32 m_bias;
@@ -942,8 +961,8 @@ private:
 
 } // namespace
 
-void translate(const Source& source, const Glue& glue, u8* code, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out) {
-    Translator(source, glue, code, first_exit, rewrite_fs, stack_bias, out).run();
+void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out) {
+    Translator(source, glue, code, stubs_end, first_exit, rewrite_fs, stack_bias, out).run();
 }
 
 } // namespace engine::translate

@@ -27,29 +27,32 @@ struct Point {
     i16 rsp;       // guest rsp - host rsp
 };
 
-// A way out of a block to an address known at translation. It starts as a branch to the block's stub for it, and can be linked.
+// A way out of a block to an address known at translation. It starts as a branch to its stub, and can be linked. Stubs lie apart
+// from the blocks, which are denser without them.
 struct Exit {
     u64 target;
     u32 branch;    // offset in the translation of the branch's 32-bit displacement, which no cache line border cuts
-    u32 stub;      // offset of its stub
     bool is_check; // taken when the source has changed
 };
 
-// Code that translations jump to; within reach of them. See entry.S.
+// Code that translations jump to, within reach of them; see entry.S.
 struct Glue {
     u64 exit;         // an exit's stub: LX_SLOT_EXIT holds its number
     u64 system_call;  // rcx: address behind the syscall instruction; the guest's rcx is in its slot
     u64 interrupt_80; // the same, for int $0x80
     u64 raise;        // LX_SLOT_EXIT: trap | error << 8, LX_SLOT_TARGET: rip, and rcx is in its slot
-    u64 lookup_miss;  // an indirect branch to LX_SLOT_TARGET; rax, rcx and rdx are in their slots
-    u64 heads;        // the lookup table, see lookup.hpp
+    u64 other_target; // an indirect branch to LX_SLOT_TARGET is not to this block; rcx is in its slot
+    u64 heads;        // the lookup table, see lookup.hpp; below 2 GiB
 };
 
 inline constexpr u32 kMaxSourceBytes = 256;
 inline constexpr u32 kMaxExits = 18;
 inline constexpr u32 kMaxPoints = 400;
-inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation, with stubs
-inline constexpr u32 kIndirectEntryBytes = 27;  // code before `entry` that loads rax, rcx and rdx from their slots
+inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation
+inline constexpr u32 kStubBytes = 20;
+inline constexpr u32 kStubNumberOffset = 9; // where a stub holds its exit's number
+inline constexpr u32 kIndirectEntryBytes = 52;  // code before the direct entry
+inline constexpr u32 kOtherTargetOffset = 19;   // in it: the displacement of the jump taken for another target; `code` is 16-aligned
 
 struct Source {
     u64 address;
@@ -67,7 +70,8 @@ struct Translation {
 };
 
 // `code`: where the translation will run, with kMaxCodeBytes of room. Exits get numbers from `first_exit` on. The indirect entry is
-// at `code`, the direct one kIndirectEntryBytes behind it.
-void translate(const Source& source, const Glue& glue, u8* code, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out);
+// at `code`, the direct one kIndirectEntryBytes behind it. The stub of exit number n of the block ends n * kStubBytes below
+// `stubs_end`.
+void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out);
 
 } // namespace engine::translate

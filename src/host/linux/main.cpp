@@ -2,6 +2,7 @@
 // process: spawner, reaper and control socket. Started by lxssd.
 #include "abi/signal.hpp"
 #include "abi/sched.hpp"
+#include "engine/engine.hpp"
 #include "host/control/control.hpp"
 #include "host/linux/control.hpp"
 #include "host/linux/drives.hpp"
@@ -43,7 +44,7 @@ i32 parse_number(std::string_view text) {
 
 constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR --control-fd=N [--log-fd=N] [--name=NAME] [--hostname=NAME] [--no-init]\n"
-    "                [--drive=LETTER=DIR]... [--host-sockets]\n"
+    "                [--drive=LETTER=DIR]... [--host-sockets] [--engine-options=OPTION,...]\n"
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n"
     "       lxkernel --check [--repair] --root=DIR\n"
     "Checks the files of an instance that is not running. Exit status: 0 nothing found, 1 all repaired, 4 problems left,\n"
@@ -73,6 +74,9 @@ void parse_options(i32 count, char** arguments) {
         else if (const char* text = value_of(argument, "--drive=")) {
             if (text[0] == 0 || text[1] != '=' || !add_drive(text[0], text + 2))
                 fail(argument, "--drive wants LETTER=FOLDER, an absolute path");
+        } else if (const char* text = value_of(argument, "--engine-options=")) {
+            if (!engine::configure(text))
+                fail(text, "the engine has no such options");
         } else if (argument == "--no-init")
             g_options.no_init = true;
         else if (argument == "--check") {

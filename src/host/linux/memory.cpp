@@ -57,6 +57,14 @@ Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_addres
                arena_address - base::kArenaBase);
 }
 
+Result<void> map_code(u64 address, u64 length) {
+    TRY(void_result(host_call(abi::SYS_mmap, address, length, abi::PROT_READ | abi::PROT_WRITE | abi::PROT_EXEC,
+                              abi::MAP_PRIVATE | abi::MAP_ANONYMOUS | abi::MAP_NORESERVE | abi::MAP_FIXED_NOREPLACE, ~u64{0}, 0)));
+    // Small pages: most processes use little of it.
+    (void)host_call(abi::SYS_madvise, address, length, abi::MADV_NOHUGEPAGE);
+    return {};
+}
+
 Result<void> discard_arena(u64 address, u64 length) {
     return void_result(host_call(abi::SYS_fallocate, static_cast<u64>(g_state.arena),
                                  abi::FALLOC_FL_PUNCH_HOLE | abi::FALLOC_FL_KEEP_SIZE, address - base::kArenaBase,

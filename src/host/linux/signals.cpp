@@ -115,8 +115,8 @@ void handle_kick(i32, abi::siginfo*, abi::ucontext* uc) {
         }
         return; // in the kernel: the work bits are looked at on the way out
     }
-    if (is_kernel_stack(block, context.rsp))
-        return; // the host's vDSO, called by the kernel
+    if (is_kernel_stack(block, context.rsp) || engine::is_way_in(context.rip))
+        return; // the host's vDSO, called by the kernel; about to be in it
     if (block.uses_guest_gs)
         set_gs_base(reinterpret_cast<u64>(&block));
     save_registers(block.guest_frame(), context);
@@ -146,7 +146,7 @@ void handle_kick(i32, abi::siginfo*, abi::ucontext* uc) {
 void handle_fault(i32 signal, abi::siginfo* info, abi::ucontext* uc) {
     ThreadBlock& block = *block_of_stack();
     abi::sigcontext& context = uc->uc_mcontext;
-    if (is_kernel_text(context.rip) || is_kernel_stack(block, context.rsp)) {
+    if (is_kernel_text(context.rip) || is_kernel_stack(block, context.rsp) || engine::is_way_in(context.rip)) {
         // Flags that the guest set were in force for one instruction of the way in or out.
         constexpr u64 kSingleStep = 0x100, kDebugTrap = 1;
         if (signal == abi::SIGTRAP && context.trapno == kDebugTrap) {

@@ -191,15 +191,16 @@ void create_arena() {
     g_state.arena_bytes = bytes;
 }
 
-// Every process inherits it. Small pages: most processes use little of it.
-void prepare_code_memory() {
-    const engine::CodeMemory memory = engine::code_memory();
-    if (!memory.length)
+// Every process inherits it. At the top of the lowest 2 GiB, where nothing but very large heaps of old-style programs come by.
+void map_code_memory() {
+    const u64 length = base::page_ceil(engine::code_memory_bytes());
+    if (!length)
         return;
-    const i64 result = host_call(abi::SYS_mprotect, memory.start, memory.length, abi::PROT_READ | abi::PROT_WRITE | abi::PROT_EXEC);
-    if (is_error(result))
-        fail("translated code", "the host forbids memory that is writable and executable", result);
-    (void)host_call(abi::SYS_madvise, memory.start, memory.length, abi::MADV_NOHUGEPAGE);
+    const u64 address = 0x8000'0000 - length;
+    const auto mapped = map_code(address, length);
+    if (mapped.is_error())
+        fail("translated code: the host gives no memory for it that is writable and executable", abi::errno_text(mapped.error()));
+    engine::use_code_memory(address);
 }
 
 void raise_limits() {
@@ -227,9 +228,9 @@ void prepare_host(u64* stack) {
     read_vdso();
     read_vector_state_size();
     raise_limits();
+    map_code_memory();
     read_reserved_ranges(reinterpret_cast<u64>(stack));
     create_arena();
-    prepare_code_memory();
     (void)host_call(abi::SYS_umask, 0);
     install_signal_handlers();
 }

@@ -209,11 +209,13 @@ void exit_process() {
 }
 
 void adopt_thread(ThreadBlock& block) {
+    const u64 fs_base = engine::keeps_fs_base() && block_of_stack()->self ? block_of_stack()->guest_fs_base : 0;
     set_gs_base(reinterpret_cast<u64>(&block));
     block.self = &block;
     block.entry = reinterpret_cast<u64>(&lx_entry_syscall);
     block.host_thread = static_cast<i32>(host_call(abi::SYS_gettid));
     block.host_process = static_cast<i32>(host_call(abi::SYS_getpid));
+    block.guest_fs_base = fs_base;
     // The host's signals find the block through their stack.
     abi::stack_t stack{};
     stack.ss_sp = reinterpret_cast<u64>(&block) + kTaskBytes;
@@ -232,6 +234,8 @@ void interrupt_thread(i32 host_process, i32 host_thread) {
 }
 
 u64 guest_fs_base() {
+    if (engine::keeps_fs_base())
+        return current_block()->guest_fs_base;
     u64 base = 0;
     if (g_state.has_fsgsbase)
         asm volatile("rdfsbase %0" : "=r"(base));
@@ -241,6 +245,10 @@ u64 guest_fs_base() {
 }
 
 void set_guest_fs_base(u64 base) {
+    if (engine::keeps_fs_base()) {
+        current_block()->guest_fs_base = base;
+        return;
+    }
     if (g_state.has_fsgsbase)
         asm volatile("wrfsbase %0" : : "r"(base));
     else

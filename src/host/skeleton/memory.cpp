@@ -16,6 +16,9 @@ Result<void> map_arena(u64, u64, u32, u64, bool) {
     return Errno::ENOSYS;
 }
 Result<void> discard_arena(u64, u64) { return Errno::ENOSYS; }
+Result<void> map_code(u64, u64) {
+    return Errno::EOPNOTSUPP;
+}
 Result<void> unmap(u64, u64) {
     return Errno::ENOSYS;
 }

@@ -31,7 +31,7 @@ bool MmEditor::overlaps(u64 start, u64 end) const {
 
 bool MmEditor::overlaps_reserved(u64 start, u64 end) const {
     for (const Vma* vma = find(start); vma && vma->start < end; vma = next(*vma))
-        if (vma->hidden == Hidden::Reserved)
+        if (vma->is_kept())
             return true;
     return false;
 }
@@ -55,7 +55,7 @@ u64 MmEditor::visible_bytes(u64 start, u64 end) const {
 
 Result<void> MmEditor::split_at(u64 address) {
     Vma* vma = find(address);
-    if (!vma || vma->start >= address || vma->hidden == Hidden::Reserved)
+    if (!vma || vma->start >= address || vma->is_kept())
         return {};
     if (m_mm.m_count >= kMaxMapCount)
         return Errno::ENOMEM;
@@ -104,7 +104,7 @@ Result<void> MmEditor::remove_range(u64 start, u64 end, bool unmap_host) {
     // The host first: it may refuse, and then the record must still tell what is there.
     u64 run_start = 0, run_end = 0;
     for (Vma* vma = find(start); unmap_host && vma && vma->start < end; vma = next(*vma)) {
-        if (vma->hidden == Hidden::Reserved)
+        if (vma->is_kept())
             continue;
         if (vma->start != run_end) {
             if (run_end)
@@ -117,7 +117,7 @@ Result<void> MmEditor::remove_range(u64 start, u64 end, bool unmap_host) {
         TRY(host::unmap(run_start, run_end - run_start));
     for (Vma* vma = find(start); vma && vma->start < end;) {
         Vma* after = next(*vma);
-        if (vma->hidden != Hidden::Reserved)
+        if (!vma->is_kept())
             take_out(*vma);
         vma = after;
     }

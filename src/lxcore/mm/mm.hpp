@@ -18,9 +18,9 @@ namespace lxcore {
 
 enum class VmaKind : u8 { Anonymous, File, Stack, Heap, Special };
 
-// Ranges that the guest does not see: what the host or lxcore occupies (never given away), and room behind an
-// executable image that the engine's trampolines may use (given up with the image).
-enum class Hidden : u8 { No, Reserved, Slack };
+// Ranges that the guest does not see: what the host or lxcore occupies (never given away), room behind an executable
+// image that the engine's trampolines may use (given up with the image), and code that the engine made (gone with exec).
+enum class Hidden : u8 { No, Reserved, Slack, EngineCode };
 
 // Bits of Vma::advice.
 enum : u32 { kAdviceDontFork = 1, kAdviceWipeOnFork = 2, kAdviceDontDump = 4 };
@@ -54,6 +54,8 @@ struct Vma : ArenaObject {
     u64 largest_gap = 0; // of this subtree
     base::ListNode list_node; // in address order
     u64 length() const { return end - start; }
+    // Whether the guest's mappings never take its place.
+    bool is_kept() const { return hidden == Hidden::Reserved || hidden == Hidden::EngineCode; }
 };
 
 // What File::map gets. The file maps [address, address + length) by host calls and may replace `file`/`offset`.

@@ -10,10 +10,13 @@ namespace lxss {
 
 #if defined(_WIN32)
 inline constexpr const char* kKernelProgram = "lxkernel.exe";
+// Behind that name: the kernel with the translating engine. Here that is the only one.
+inline constexpr const char* kTranslatingKernelSuffix = "";
 inline constexpr const char* kNoHomeText =
     "set LOCALAPPDATA or LXSS_HOME to a folder: instances are registered there";
 #else
 inline constexpr const char* kKernelProgram = "lxkernel";
+inline constexpr const char* kTranslatingKernelSuffix = "-translate";
 inline constexpr const char* kNoHomeText =
     "set HOME or LXSS_HOME to an absolute folder name: instances are registered there";
 #endif

@@ -72,8 +72,9 @@ TEST(Decoder, AgreesWithZydis) {
         const Decoded result = decode(bytes, sizeof(bytes), got);
         ASSERT_EQ(result, Decoded::Ok) << hex(bytes, sizeof(bytes));
         ASSERT_EQ(got.length, expected.length) << hex(bytes, sizeof(bytes));
-        if (expected.opcode_map != ZYDIS_OPCODE_MAP_0F0F) // 3DNow! has its opcode at the end
+        if (expected.opcode_map != ZYDIS_OPCODE_MAP_0F0F) { // 3DNow! has its opcode at the end
             ASSERT_EQ(got.opcode, expected.opcode) << hex(bytes, sizeof(bytes));
+        }
         ++compared;
         // Shorter input must be found short, never read past.
         for (u32 length = 0; length < got.length; ++length) {
@@ -89,16 +90,19 @@ TEST(Decoder, AgreesWithZydis) {
             continue;
         ASSERT_TRUE(got.has_memory) << hex(bytes, sizeof(bytes));
         // Zydis 4.0.0 takes SIB.base 5 without a base for r13 when REX.B is set; processors and binutils do not.
-        if (!(expected.raw.modrm.mod == 0 && expected.raw.modrm.rm == 4 && expected.raw.sib.base == 5))
+        if (!(expected.raw.modrm.mod == 0 && expected.raw.modrm.rm == 4 && expected.raw.sib.base == 5)) {
             ASSERT_EQ(got.base, register_number(memory->mem.base)) << hex(bytes, sizeof(bytes));
+        }
         if (memory->mem.index != ZYDIS_REGISTER_NONE) {
             ASSERT_EQ(got.index, register_number(memory->mem.index)) << hex(bytes, sizeof(bytes));
-            if (memory->mem.type != ZYDIS_MEMOP_TYPE_MIB)
+            if (memory->mem.type != ZYDIS_MEMOP_TYPE_MIB) {
                 ASSERT_EQ(1 << got.scale, memory->mem.scale) << hex(bytes, sizeof(bytes));
+            }
         }
         const bool is_segment = memory->mem.segment == ZYDIS_REGISTER_FS || memory->mem.segment == ZYDIS_REGISTER_GS;
-        if (memory->mem.type == ZYDIS_MEMOP_TYPE_MEM)
+        if (memory->mem.type == ZYDIS_MEMOP_TYPE_MEM) {
             ASSERT_EQ(got.segment != 0, is_segment) << hex(bytes, sizeof(bytes));
+        }
     }
     EXPECT_GT(compared, 500'000u);
 }

@@ -136,7 +136,7 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     }
     if (pid == 0) {
         // lxkernel hands LXSS_* and WSL_* on to the instance's init; what is the manager's own stays here.
-        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"})
+        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_ENGINE_OPTIONS", "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"})
             ::unsetenv(name);
         for (std::string& variable : environment)
             ::putenv(variable.data());

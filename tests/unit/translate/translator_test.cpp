@@ -1,0 +1,445 @@
+// Translations against the processor: each sequence of instructions runs as it is and translated, from the same registers, flags and
+// memory, and must leave the same behind. In every mode of the translator.
+#include "engine/translate/decoder.hpp"
+#include "engine/translate/slots.hpp"
+#include "engine/translate/translator.hpp"
+
+#include <asm/prctl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <random>
+#include <vector>
+
+namespace {
+
+using namespace engine::translate;
+
+struct State {
+    u64 registers[16]; // in the processor's order; rsp is set by the harness
+    u64 flags;
+    bool operator==(const State&) const = default;
+};
+
+// Enters code with the state's registers and returns when it jumps to leave_code; rsp: in the state, less `bias`.
+extern "C" void test_enter(State* state, u64 code, u64 bias);
+extern "C" char test_leave[];
+asm(R"(
+        .text
+        .globl test_enter, test_leave
+test_enter:
+        pushq   %rbp
+        pushq   %rbx
+        pushq   %r12
+        pushq   %r13
+        pushq   %r14
+        pushq   %r15
+        movq    %rdi, test_state(%rip)
+        movq    %rsi, test_code(%rip)
+        movq    %rdx, test_bias(%rip)
+        movq    %rsp, test_stack(%rip)
+        movq    32(%rdi), %rax
+        subq    %rdx, %rax
+        movq    %rax, test_guest_stack(%rip)
+        pushq   128(%rdi)
+        popfq
+        movq    0(%rdi), %rax
+        movq    8(%rdi), %rcx
+        movq    16(%rdi), %rdx
+        movq    24(%rdi), %rbx
+        movq    40(%rdi), %rbp
+        movq    48(%rdi), %rsi
+        movq    64(%rdi), %r8
+        movq    72(%rdi), %r9
+        movq    80(%rdi), %r10
+        movq    88(%rdi), %r11
+        movq    96(%rdi), %r12
+        movq    104(%rdi), %r13
+        movq    112(%rdi), %r14
+        movq    120(%rdi), %r15
+        movq    56(%rdi), %rdi
+        movq    test_guest_stack(%rip), %rsp
+        jmp     *test_code(%rip)
+test_leave:
+        movq    %rsp, test_guest_stack(%rip)
+        movq    test_stack(%rip), %rsp
+        pushq   %rdi
+        movq    test_state(%rip), %rdi
+        movq    %rax, 0(%rdi)
+        movq    %rcx, 8(%rdi)
+        movq    %rdx, 16(%rdi)
+        movq    %rbx, 24(%rdi)
+        movq    %rbp, 40(%rdi)
+        movq    %rsi, 48(%rdi)
+        popq    56(%rdi)
+        movq    %r8, 64(%rdi)
+        movq    %r9, 72(%rdi)
+        movq    %r10, 80(%rdi)
+        movq    %r11, 88(%rdi)
+        movq    %r12, 96(%rdi)
+        movq    %r13, 104(%rdi)
+        movq    %r14, 112(%rdi)
+        movq    %r15, 120(%rdi)
+        pushfq
+        popq    128(%rdi)
+        movq    test_guest_stack(%rip), %rax
+        addq    test_bias(%rip), %rax
+        movq    %rax, 32(%rdi)
+        cld
+        popq    %r15
+        popq    %r14
+        popq    %r13
+        popq    %r12
+        popq    %rbx
+        popq    %rbp
+        ret
+        .bss
+        .balign 8
+test_state:       .quad 0
+test_code:        .quad 0
+test_bias:        .quad 0
+test_stack:       .quad 0
+test_guest_stack: .quad 0
+        .text
+)");
+
+struct Mode {
+    const char* name;
+    bool far, rewrite_fs, may_change;
+    u32 bias;
+};
+const Mode kModes[] = {{"near", false, false, false, 0},       {"far", true, false, false, 0},
+                       {"far rewriting fs", true, true, false, 0}, {"bias", false, false, false, 256},
+                       {"far, all", true, true, true, 256},    {"checked", false, false, true, 0}};
+
+u8* map_at(u64 hint, usize length, int protection) {
+    void* at = mmap(reinterpret_cast<void*>(hint), length, protection, MAP_PRIVATE | MAP_ANONYMOUS | (hint ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+    return at == MAP_FAILED ? nullptr : static_cast<u8*>(at);
+}
+
+class TranslatorTest : public testing::Test {
+protected:
+    static constexpr u64 kGuest = 0x5000'0000'0000, kNear = kGuest + 0x1000'0000, kFar = 0x5a00'0000'0000;
+    static constexpr usize kDataBytes = 4096, kStackBytes = 8192;
+
+    static void SetUpTestSuite() {
+        constexpr int kAll = PROT_READ | PROT_WRITE | PROT_EXEC;
+        s_guest = map_at(kGuest, 1 << 16, kAll);
+        s_near = map_at(kNear, 1 << 20, kAll);
+        s_far = map_at(kFar, 1 << 20, kAll);
+        ASSERT_TRUE(s_guest && s_near && s_far);
+        s_data = s_guest + 0x8000;
+        s_stack = s_guest + 0xa000;
+        // What the kernel keeps for a thread, as far as translated code knows it; FS's replacement is found here, too.
+        u8* block = s_block;
+        ASSERT_EQ(syscall(SYS_arch_prctl, ARCH_SET_GS, block), 0);
+        memcpy(block + LX_SLOT_GUEST_GS, &s_segment, 8);
+        u64 fs;
+        ASSERT_EQ(syscall(SYS_arch_prctl, ARCH_GET_FS, &fs), 0);
+        memcpy(block + LX_SLOT_GUEST_FS, &fs, 8);
+    }
+
+    // Runs what lies at s_guest up to `length` and jumps to test_leave.
+    struct Outcome {
+        State state;
+        std::vector<u8> data, stack;
+        bool operator==(const Outcome&) const = default;
+    };
+
+    Outcome run_natively(const State& start) {
+        u8* at = s_guest + m_length;
+        static constexpr u8 kJump[] = {0xff, 0x25, 0, 0, 0, 0}; // jmp *0(%rip)
+        memcpy(at, kJump, sizeof(kJump));
+        const u64 leave = reinterpret_cast<u64>(test_leave);
+        memcpy(at + 6, &leave, 8);
+        Outcome outcome = begin(start);
+        test_enter(&outcome.state, kGuest, 0);
+        finish(outcome);
+        return outcome;
+    }
+
+    Outcome run_translated(const State& start, const Mode& mode) {
+        u8* zone = mode.far ? s_far : s_near;
+        // Everything that leaves a translation ends up here.
+        static constexpr u8 kJump[] = {0xff, 0x25, 0, 0, 0, 0};
+        memcpy(zone, kJump, sizeof(kJump));
+        const u64 leave = reinterpret_cast<u64>(test_leave);
+        memcpy(zone + 6, &leave, 8);
+        const u64 out = reinterpret_cast<u64>(zone);
+        const Glue glue{out, out, out, out, out, 0x1000};
+        Outcome outcome = begin(start);
+        // From exit to exit, as the engine goes when nothing is linked.
+        for (u64 at = kGuest; at != kGuest + m_length;) {
+            const u32 offset = static_cast<u32>(at - kGuest);
+            translate({at, s_guest + offset, m_length - offset, mode.may_change}, glue, zone + 64, zone + (1 << 20), 0, mode.rewrite_fs, mode.bias,
+                      m_translation);
+            EXPECT_GT(m_translation.source_bytes, 0u) << mode.name;
+            test_enter(&outcome.state, reinterpret_cast<u64>(zone) + 64 + kIndirectEntryBytes, mode.bias);
+            u64 exit;
+            memcpy(&exit, s_block + LX_SLOT_EXIT, 8);
+            EXPECT_LT(exit, m_translation.exit_count);
+            EXPECT_FALSE(m_translation.exits[exit].is_check);
+            at = m_translation.exits[exit].target;
+        }
+        finish(outcome);
+        return outcome;
+    }
+
+    static Outcome begin(const State& start) {
+        std::mt19937 random(1);
+        for (usize i = 0; i < kDataBytes; ++i)
+            s_data[i] = static_cast<u8>(random());
+        for (usize i = 0; i < kStackBytes; ++i)
+            s_stack[i] = static_cast<u8>(random());
+        return {start, {}, {}};
+    }
+    static void finish(Outcome& outcome) {
+        outcome.data.assign(s_data, s_data + kDataBytes);
+        // What lies below the guest's rsp by less than a red zone counts; what host signals might write further down does not.
+        outcome.stack.assign(s_stack + kStackBytes / 2 - 128, s_stack + kStackBytes);
+    }
+
+    void check(const State& start, const std::string& what) {
+        const Outcome expected = run_natively(start);
+        for (const Mode& mode : kModes) {
+            const Outcome got = run_translated(start, mode);
+            for (u32 i = 0; i < 16; ++i)
+                ASSERT_EQ(got.state.registers[i], expected.state.registers[i]) << "register " << i << ", " << mode.name << ": " << what;
+            ASSERT_EQ(got.state.flags, expected.state.flags) << mode.name << ": " << what;
+            ASSERT_EQ(got.data, expected.data) << mode.name << ": " << what;
+            ASSERT_EQ(got.stack, expected.stack) << mode.name << ": " << what;
+        }
+    }
+
+    void append(std::initializer_list<u8> bytes) {
+        for (const u8 byte : bytes)
+            s_guest[m_length++] = byte;
+    }
+    void append_word(u32 value) {
+        memcpy(s_guest + m_length, &value, 4);
+        m_length += 4;
+    }
+
+    std::string text() const {
+        std::string result;
+        char part[4];
+        for (u32 i = 0; i < m_length; ++i) {
+            snprintf(part, sizeof(part), "%02x ", s_guest[i]);
+            result += part;
+        }
+        return result;
+    }
+
+    static State start_state(std::mt19937& random) {
+        State state{};
+        for (u64& value : state.registers)
+            value = (u64{random()} << 32) | random();
+        // rbx and rsi point into the data, rcx and rdx are small.
+        state.registers[3] = reinterpret_cast<u64>(s_data) + 1024 + (random() % 64) * 8;
+        state.registers[6] = reinterpret_cast<u64>(s_data) + 2048 + (random() % 64) * 8;
+        state.registers[1] = random() % 64;
+        state.registers[2] = random() % 64;
+        state.registers[4] = reinterpret_cast<u64>(s_stack) + kStackBytes / 2 + (random() % 16) * 16;
+        state.flags = 0x202 | (random() & 0x8d5); // the arithmetic flags
+        return state;
+    }
+
+    // The displacement that names a place in the data, for an instruction that ends `after` bytes further on.
+    u32 data_displacement(u32 offset, u32 after) {
+        return static_cast<u32>(reinterpret_cast<u64>(s_data) + offset - (kGuest + m_length + after));
+    }
+
+    static inline u8 *s_guest, *s_near, *s_far, *s_data, *s_stack;
+    static inline u8 s_segment_area[4096];
+    alignas(64) static inline u8 s_block[4096];
+    static inline u64 s_segment = reinterpret_cast<u64>(s_segment_area);
+    u32 m_length = 0;
+    Translation m_translation;
+};
+
+// One random instruction out of forms that a translation treats in different ways. They keep rbx, rsi and rsp pointing where they do.
+TEST_F(TranslatorTest, RandomSequencesLeaveTheSameState) {
+    std::mt19937 random(3);
+    const auto pick = [&](u32 count) { return static_cast<u32>(random() % count); };
+    // Registers that may become anything: not rbx, rsp, rsi.
+    static constexpr u8 kFree[] = {0, 1, 2, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const auto any = [&] { return kFree[pick(sizeof(kFree))]; };
+    const auto rex = [](u8 reg, u8 index, u8 base, bool wide) {
+        return static_cast<u8>(0x40 | (wide ? 8 : 0) | (reg >= 8 ? 4 : 0) | (index >= 8 ? 2 : 0) | (base >= 8 ? 1 : 0));
+    };
+    // Of op r/m, r and op r, r/m: add or adc sbb and sub xor cmp, test, mov, xchg
+    static constexpr u8 kOperations[] = {0x01, 0x09, 0x11, 0x19, 0x21, 0x29, 0x31, 0x39, 0x03, 0x0b,
+                                         0x13, 0x1b, 0x23, 0x2b, 0x33, 0x3b, 0x85, 0x89, 0x8b, 0x87};
+    const u32 rounds = 4000;
+    for (u32 round = 0; round < rounds; ++round) {
+        m_length = 0;
+        i32 pushed = 0;
+        for (u32 count = 1 + pick(8); count; --count) {
+            const u8 reg = any();
+            const u8 low = reg & 7;
+            const bool wide = pick(2);
+            const u8 operation = kOperations[pick(sizeof(kOperations))];
+            switch (pick(18)) {
+            case 0: { // between registers
+                const u8 other = any();
+                append({rex(reg, 0, other, wide), operation, static_cast<u8>(0xc0 | low << 3 | (other & 7))});
+                break;
+            }
+            case 1: // with memory at rip
+                append({rex(reg, 0, 0, wide), operation, static_cast<u8>(0x05 | low << 3)});
+                append_word(data_displacement(pick(512) * 8, 4));
+                break;
+            case 2: // the same with an immediate behind it
+                append({0x48, 0x81, static_cast<u8>(0x05 | pick(8) << 3)});
+                append_word(data_displacement(pick(512) * 8, 8));
+                append_word(static_cast<u32>(random()));
+                break;
+            case 3: // lea at rip
+                append({rex(reg, 0, 0, wide), 0x8d, static_cast<u8>(0x05 | low << 3)});
+                append_word(data_displacement(pick(4096), 4));
+                break;
+            case 4: // vector load, arithmetic and store at rip
+                append({0x0f, 0x28, 0x05});
+                append_word(data_displacement(pick(255) * 16, 4));
+                append({0x66, 0x0f, 0xef, 0x05});
+                append_word(data_displacement(pick(255) * 16, 4));
+                append({0x0f, 0x29, 0x05});
+                append_word(data_displacement(pick(255) * 16, 4));
+                break;
+            case 5: // fs:0x28 and fs:(register)
+                append({0x64, rex(reg, 0, 0, true), 0x8b, static_cast<u8>(0x04 | low << 3), 0x25, 0x28, 0, 0, 0});
+                break;
+            case 6: // memory at rbx with an index
+                append({rex(reg, 0, 3, wide), operation, static_cast<u8>(0x44 | low << 3), 0x0b | 0x80, static_cast<u8>(pick(64))});
+                append({0x83, 0xe1, 0x3f}); // and $63, %ecx: it is the index
+                if (reg == 1)
+                    break;
+                break;
+            case 7: // push and pop
+                append({static_cast<u8>(reg >= 8 ? 0x41 : 0x40), static_cast<u8>(0x50 | low)});
+                pushed += 1;
+                break;
+            case 8:
+                if (!pushed)
+                    break;
+                append({static_cast<u8>(reg >= 8 ? 0x41 : 0x40), static_cast<u8>(0x58 | low)});
+                if (reg == 1)
+                    append({0x83, 0xe1, 0x3f});
+                pushed -= 1;
+                break;
+            case 9: // memory at rsp
+                append({rex(reg, 0, 0, wide), operation, static_cast<u8>(0x44 | low << 3), 0x24, static_cast<u8>(pick(16) * 8)});
+                break;
+            case 10: // in the red zone
+                append({rex(reg, 0, 0, wide), operation, static_cast<u8>(0x44 | low << 3), 0x24, static_cast<u8>(-8 * static_cast<i32>(1 + pick(15)))});
+                break;
+            case 11: // mov and lea from rsp, add and sub of it
+                append({rex(4, 0, reg, true), 0x89, static_cast<u8>(0xc0 | 4 << 3 | low)});
+                append({rex(reg, 0, 0, true), 0x8d, static_cast<u8>(0x44 | low << 3), 0x24, static_cast<u8>(pick(128))});
+                append({0x48, 0x83, 0xec, 0x10, 0x48, 0x83, 0xc4, 0x10});
+                break;
+            case 12: // pushf, popf through a register; push of memory and of an immediate
+                append({0x9c, 0x58, 0x50, 0x9d});
+                append({0xff, 0x33, 0x58});
+                append({0x6a, 0xf8, 0x5f, 0x68, 1, 2, 3, 0x84, 0x5f});
+                break;
+            case 13: // a branch over one instruction
+                append({static_cast<u8>(0x70 | pick(16)), 3, 0x48, 0xf7, 0xd0});
+                break;
+            case 14: // cmpxchg, xadd at rip with lock
+                append({0xf0, rex(reg, 0, 0, wide), 0x0f, static_cast<u8>(pick(2) ? 0xb1 : 0xc1), static_cast<u8>(0x05 | low << 3)});
+                append_word(data_displacement(pick(512) * 8, 4));
+                break;
+            case 15: // ah and bytes at rip
+                append({0x00, 0x25});
+                append_word(data_displacement(pick(4096), 4));
+                append({0x8a, 0x3d}); // mov x(%rip), %bh would move rbx: restored below
+                append_word(data_displacement(pick(4096), 4));
+                append({0x48, 0xbb});
+                {
+                    const u64 rbx = reinterpret_cast<u64>(s_data) + 1024;
+                    append_word(static_cast<u32>(rbx));
+                    append_word(static_cast<u32>(rbx >> 32));
+                }
+                break;
+            case 16: // movzx, movsxd, imul, cmov, bt with memory at rip
+                append({rex(reg, 0, 0, true), 0x0f, static_cast<u8>(pick(2) ? 0xb6 : 0xaf), static_cast<u8>(0x05 | low << 3)});
+                append_word(data_displacement(pick(512) * 8, 4));
+                append({rex(reg, 0, 0, true), 0x63, static_cast<u8>(0x05 | low << 3)});
+                append_word(data_displacement(pick(512) * 8, 4));
+                break;
+            case 17: // mul and shifts with memory at rip use rax, rdx and cl
+                append({0x48, 0xf7, 0x25});
+                append_word(data_displacement(pick(512) * 8, 4));
+                append({0x48, 0xd3, 0x05});
+                append_word(data_displacement(pick(512) * 8, 4));
+                break;
+            }
+            // The index stays small.
+            append({0x9c, 0x83, 0xe1, 0x3f, 0x9d});
+        }
+        // rsp is where it was.
+        append({0x48, 0x8d, 0xa4, 0x24});
+        append_word(static_cast<u32>(pushed * 8));
+        ASSERT_LT(m_length, kMaxSourceBytes);
+        check(start_state(random), text());
+        if (HasFatalFailure())
+            return;
+    }
+}
+
+TEST_F(TranslatorTest, LoopsCountDown) {
+    append({0xb9, 5, 0, 0, 0});       // mov $5, %ecx
+    append({0xe3, 0x02, 0xeb, 0x00}); // jrcxz over a jump, jmp to the next instruction
+    std::mt19937 random(4);
+    m_length = 5;
+    append({0xe3, 0x00, 0xe2, 0x00}); // both lead to what follows
+    check(start_state(random), text());
+}
+
+TEST_F(TranslatorTest, SourceThatEndsIsTranslatedUpToThere) {
+    append({0x90, 0x48, 0x8b}); // nop, and half an instruction
+    const u64 out = reinterpret_cast<u64>(s_near);
+    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, 0x1000}, s_near + 64, s_near + (1 << 20), 0, false, 0, m_translation);
+    EXPECT_EQ(m_translation.source_bytes, 1u);
+    translate({kGuest + 1, s_guest + 1, m_length - 1, false}, {out, out, out, out, out, 0x1000}, s_near + 64, s_near + (1 << 20), 0, false, 0, m_translation);
+    EXPECT_EQ(m_translation.source_bytes, 0u);
+}
+
+TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
+    std::mt19937 random(5);
+    const u64 out = reinterpret_cast<u64>(s_near);
+    for (u32 round = 0; round < 500; ++round) {
+        m_length = 0;
+        for (u32 i = 0; i < 12; ++i) {
+            for (u32 pad = random() % 5; pad; --pad)
+                append({0x90});
+            append({static_cast<u8>(0x70 | random() % 16), static_cast<u8>(random())});
+        }
+        u8* code = s_near + 64 + 16 * (random() % 16);
+        translate({kGuest, s_guest, m_length, round % 2 == 0}, {out, out, out, out, out, 0x1000}, code, s_near + (1 << 20), 0, false, 0, m_translation);
+        ASSERT_GE(m_translation.exit_count, 12u);
+        for (u32 i = 0; i < m_translation.exit_count; ++i) {
+            const u64 at = reinterpret_cast<u64>(code) + m_translation.exits[i].branch;
+            ASSERT_EQ(at / 64, (at + 3) / 64);
+        }
+    }
+}
+
+// At each point of a translation of copied instructions the guest's rip is known.
+TEST_F(TranslatorTest, PointsCoverTheTranslation) {
+    append({0x90, 0x48, 0x8b, 0x05, 0, 1, 0, 0, 0x90, 0xe8, 0, 0, 0, 0});
+    const u64 out = reinterpret_cast<u64>(s_far);
+    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, 0x1000}, s_far + 64, s_far + (1 << 20), 0, false, 0, m_translation);
+    ASSERT_GT(m_translation.point_count, 3u);
+    EXPECT_EQ(m_translation.points[0].host, 0u);
+    for (u32 i = 1; i < m_translation.point_count; ++i) {
+        EXPECT_GT(m_translation.points[i].host, m_translation.points[i - 1].host);
+        EXPECT_LT(m_translation.points[i].host, m_translation.code_bytes);
+    }
+}
+
+} // namespace
