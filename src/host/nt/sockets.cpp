@@ -1,12 +1,17 @@
+// Sockets are missing on this host: there is no family to make one of, so that no other call is ever reached with one. Wine's
+// winsock takes handles for sockets that it made in the same process alone; sharing them wants WSADuplicateSocket by way of the
+// instance host.
 #include "host/nt/sockets.hpp"
 
-namespace host::nt {
+namespace host {
+
+namespace nt {
+
 u32 socket_readiness(Handle, u32) { return 0; }
 HANDLE socket_event(Handle, u32) { return nullptr; }
-void end_socket(Handle) {}
-}
 
-namespace host {
+} // namespace nt
+
 Result<Handle> socket(i32, i32, i32) { return Errno::EAFNOSUPPORT; }
 Result<void> bind(Handle, const void*, u32) { return Errno::ENOTSOCK; }
 Result<void> connect(Handle, const void*, u32) { return Errno::ENOTSOCK; }
@@ -22,4 +27,5 @@ Result<void> set_option(Handle, i32, i32, const void*, u32) { return Errno::ENOT
 Result<usize> send_message(Handle, const abi::msghdr*, i32) { return Errno::ENOTSOCK; }
 Result<usize> receive_message(Handle, abi::msghdr*, i32) { return Errno::ENOTSOCK; }
 Result<i32> socket_control(Handle, u32, void*) { return Errno::ENOTSOCK; }
-}
+
+} // namespace host

@@ -8,6 +8,5 @@ namespace host::nt {
 u32 socket_readiness(Handle handle, u32 events);
 // An object that is set when something may have become ready; null when there is none.
 HANDLE socket_event(Handle handle, u32 events);
-void end_socket(Handle handle);
 
 } // namespace host::nt
