@@ -4,6 +4,7 @@
 #include "abi/prctl.hpp"
 #include "lxcore/mm/calls.hpp"
 #include "lxcore/mm/editor.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/task/life.hpp"
 
 namespace lxcore {
@@ -56,19 +57,6 @@ Result<i32> sys_membarrier(i32 command, u32 flags, i32) {
 // ---- process_vm_readv, process_vm_writev ---------------------------------------------------------------------------
 
 namespace {
-
-// ptrace(2), "Ptrace access mode checking", PTRACE_MODE_ATTACH_REALCREDS.
-bool may_access_memory(Process& process) {
-    if (&process == current().process)
-        return true;
-    const Credentials& mine = *current().credentials;
-    if (mine.has_capability(abi::CAP_SYS_PTRACE))
-        return true;
-    const RefPtr<Credentials> its = credentials_of(process);
-    return its && process.is_dumpable && mine.uid == its->uid && mine.uid == its->euid && mine.uid == its->suid &&
-           mine.gid == its->gid && mine.gid == its->egid && mine.gid == its->sgid &&
-           (its->permitted & ~mine.permitted) == 0;
-}
 
 // One remote range; the bytes moved, short at the first page that cannot be had. 0 and an error in `error` when
 // nothing could be moved.
@@ -137,7 +125,7 @@ Result<i64> transfer(i32 pid, UserPtr<abi::iovec> local, u64 local_count, UserPt
                 return Errno::ESRCH;
             process = RefPtr<Process>(task->process);
         }
-        if (!may_access_memory(*process))
+        if (!may_trace(*process))
             return Errno::EPERM;
         if (process->state == ProcessState::Zombie || process->state == ProcessState::Dead)
             return Errno::ESRCH;

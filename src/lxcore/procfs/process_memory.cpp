@@ -1,6 +1,7 @@
 // What lies in a process's memory: cmdline, environ, auxv, maps, smaps, mem.
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/procfs/procfs.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 
 namespace lxcore::proc {
 
@@ -49,6 +50,15 @@ public:
     }
 
 private:
+    // By the process itself when it stands still for us as its tracer, else by the host.
+    Result<usize> access(u64 address, char* data, usize length, bool is_write) {
+        const auto by_tracer = ptrace_access_memory(*m_process, address, data, length, is_write);
+        if (by_tracer.is_ok() || by_tracer.error() != Errno::ESRCH)
+            return by_tracer;
+        return is_write ? host::write_process_memory(m_process->host_process, address, data, length)
+                        : host::read_process_memory(m_process->host_process, address, data, length);
+    }
+
     Result<usize> transfer(IoBuffer& buffer, u64 address, bool is_write) {
         // After an exec or the end, the memory that was opened is no more.
         if (mm_of(*m_process) != m_mm)
@@ -63,13 +73,13 @@ private:
                 break;
             if (is_write) {
                 length = TRY(buffer.peek(page.data(), length));
-                const auto written = host::write_process_memory(m_process->host_process, address, page.data(), length);
+                const auto written = access(address, page.data(), length, true);
                 if (written.is_error() || written.value() == 0)
                     break;
                 length = written.value();
                 buffer.advance(length);
             } else {
-                const auto read = host::read_process_memory(m_process->host_process, address, page.data(), length);
+                const auto read = access(address, page.data(), length, false);
                 if (read.is_error() || read.value() == 0)
                     break;
                 length = TRY(buffer.copy_in(page.data(), read.value()));

@@ -76,6 +76,7 @@ const char* state_name(char state) {
     case 'R': return "running";
     case 'S': return "sleeping";
     case 'T': return "stopped";
+    case 't': return "tracing stop";
     case 'Z': return "zombie";
     default: return "dead";
     }
@@ -198,8 +199,8 @@ Result<void> print_status(base::Writer& writer, const Node& node) {
     writer.put('\n');
     if (fs)
         base::print(writer, "Umask:\t{:04o}\n", fs->umask);
-    base::print(writer, "State:\t{:c} ({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", info.state,
-                state_name(info.state), info.pid, tid, info.parent_pid);
+    base::print(writer, "State:\t{:c} ({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n", info.state,
+                state_name(info.state), info.pid, tid, info.parent_pid, info.tracer_pid);
     const Credentials* ids = credentials.get();
     if (ids) {
         base::print(writer, "Uid:\t{}\t{}\t{}\t{}\n", ids->uid, ids->euid, ids->suid, ids->fsuid);

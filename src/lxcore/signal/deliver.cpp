@@ -3,6 +3,7 @@
 #include "base/format.hpp"
 #include "engine/engine.hpp"
 #include "lxcore/kernel.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/signal/internal.hpp"
 #include "lxcore/task/life.hpp"
 
@@ -17,8 +18,9 @@ struct Delivery {
     abi::sigaction action{};
 };
 
-bool is_stopped(const Process& process) {
-    return __atomic_load_n(&process.state, __ATOMIC_ACQUIRE) == ProcessState::Stopped;
+// Whether the task's process is stopped, and the task with it.
+bool is_stopped(const Task& task) {
+    return __atomic_load_n(&task.process->state, __ATOMIC_ACQUIRE) == ProcessState::Stopped && obeys_group_stop(task);
 }
 
 // The errno that a call's result stands for; OK for other results.
@@ -56,13 +58,14 @@ void stay_stopped(Task& task) {
     for (;;) {
         // Cleared before the state is read: whoever changes the state kicks afterwards.
         task.work.fetch_and(~(host::kWorkSignal | host::kWorkStop), std::memory_order_seq_cst);
-        if (!is_stopped(process) || must_exit(task))
+        // A traced task stands still in ptrace_return_work().
+        if (!is_stopped(task) || must_exit(task) || is_traced(task) || has_ptrace_work(task))
             break;
         task.sleep();
     }
     LockGuard guard(process.signal_lock);
     recalculate_work(task);
-    if (is_stopped(process) || must_exit(task))
+    if (is_stopped(task) || must_exit(task) || has_ptrace_work(task))
         task.work.fetch_or(host::kWorkStop, std::memory_order_acq_rel);
 }
 
@@ -81,8 +84,10 @@ void stop_process(Task& task, const Delivery& delivery) {
         process.stop_signal = static_cast<i32>(delivery.signal);
         process.report = (process.report & ~kReportContinue) | kReportStop;
         __atomic_store_n(&process.state, ProcessState::Stopped, __ATOMIC_RELEASE);
-        for (Task& thread : process.threads)
+        for (Task& thread : process.threads) {
+            thread.tracee.has_left_group_stop = false;
             thread.kick(host::kWorkStop);
+        }
     }
     notify_parent_of_stop(process, abi::CLD_STOPPED, static_cast<i32>(delivery.signal));
 }
@@ -93,6 +98,25 @@ void log_fatal_fault(const Task& task, const host::Frame& frame, u32 signal) {
                 static_cast<const char*>(task.name), task.tid, signal, task.fault_address,
                 engine::canonical_rip(frame.rip), frame.rsp, task.fault_error);
     log_line(line.view());
+}
+
+// The tracer may change the signal, or take it away: returns whether there is one to go on with now.
+bool show_to_tracer(Task& task, Delivery& delivery) {
+    delivery.signal = ptrace_signal(task, delivery.signal, delivery.info);
+    if (!delivery.signal)
+        return false;
+    Process& process = *task.process;
+    LockGuard handlers_guard(process.handlers->lock);
+    if (task.blocked & signal_bit(delivery.signal)) {
+        handlers_guard.unlock();
+        (void)send_signal(task, SignalTarget::Thread, delivery.info);
+        return false;
+    }
+    abi::sigaction& action = process.handlers->of(delivery.signal);
+    delivery.action = action;
+    if (action.sa_handler > abi::SIG_IGN && (action.sa_flags & abi::SA_RESETHAND))
+        action.sa_handler = abi::SIG_DFL;
+    return true;
 }
 
 enum class Next : u8 { Nothing, Handler, LookAgain };
@@ -110,10 +134,13 @@ Next take_next(Task& task, const host::Frame& frame, Delivery& delivery) {
         delivery.continues = process.continues;
         abi::sigaction& action = process.handlers->of(delivery.signal);
         delivery.action = action;
-        if (action.sa_handler > abi::SIG_IGN && (action.sa_flags & abi::SA_RESETHAND))
+        // A traced task's comes to that only once its tracer has let the signal pass.
+        if (action.sa_handler > abi::SIG_IGN && (action.sa_flags & abi::SA_RESETHAND) && !is_traced(task))
             action.sa_handler = abi::SIG_DFL;
     }
     after_dequeue(task, delivery.info);
+    if (is_traced(task) && delivery.signal != abi::SIGKILL && !show_to_tracer(task, delivery))
+        return Next::LookAgain;
     if (delivery.action.sa_handler > abi::SIG_IGN)
         return Next::Handler;
     if (has_no_effect(delivery.action.sa_handler, delivery.signal))
@@ -127,6 +154,8 @@ Next take_next(Task& task, const host::Frame& frame, Delivery& delivery) {
         return Next::LookAgain;
     if ((kSynchronous & signal_bit(delivery.signal)) && delivery.info.si_code > 0)
         log_fatal_fault(task, frame, delivery.signal);
+    if (delivery.signal != abi::SIGKILL)
+        ptrace_exit_event(task, static_cast<i32>(delivery.signal));
     begin_group_exit(process, static_cast<i32>(delivery.signal));
     task.work.fetch_or(host::kWorkStop, std::memory_order_acq_rel);
     return Next::LookAgain;
@@ -159,6 +188,13 @@ void settle_call_for_handler(Task& task, host::Frame& frame, const abi::sigactio
     task.work.fetch_and(~u32{host::kWorkRestart}, std::memory_order_relaxed);
 }
 
+void run_handler(Task& task, host::Frame& frame, const Delivery& delivery) {
+    const bool is_stepped = ptrace_step_done(task); // the handler's frame must not show the tracer's trap flag
+    enter_handler(task, frame, delivery.action, delivery.info);
+    if (is_stepped)
+        ptrace_handler_entered(task);
+}
+
 // Makes the interrupted call once more without leaving the kernel.
 void repeat_call(Task& task, host::Frame& frame) {
     task.work.fetch_and(~u32{host::kWorkRestart}, std::memory_order_relaxed);
@@ -182,7 +218,8 @@ void return_work(Task& task, host::Frame& frame) {
             task.work.fetch_and(~u32{host::kWorkWake}, std::memory_order_acq_rel);
         if (must_exit(task))
             exit_task(task, task.process->exit_status);
-        if ((work & host::kWorkStop) || is_stopped(*task.process)) {
+        if ((work & host::kWorkStop) || is_stopped(task)) {
+            ptrace_return_work(task);
             stay_stopped(task);
             continue;
         }
@@ -190,7 +227,7 @@ void return_work(Task& task, host::Frame& frame) {
             switch (take_next(task, frame, delivery)) {
             case Next::Handler:
                 settle_call_for_handler(task, frame, delivery.action);
-                enter_handler(task, frame, delivery.action, delivery.info);
+                run_handler(task, frame, delivery);
                 continue;
             case Next::LookAgain:
                 continue;

@@ -1,6 +1,7 @@
 // Hardware exceptions in guest code become signals: see sigaction(2), "The si_code field".
 #include "engine/engine.hpp"
 #include "lxcore/mm/mm.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/signal/internal.hpp"
 
 namespace lxcore {
@@ -83,6 +84,7 @@ extern "C" void lxcore_exception(host::Frame* frame, const engine::Exception* ex
         info.si_code = abi::FPE_INTDIV;
         break;
     case kDebug:
+        (void)ptrace_step_done(task);
         info.si_signo = abi::SIGTRAP;
         info.si_code = abi::TRAP_TRACE;
         break;

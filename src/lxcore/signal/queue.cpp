@@ -1,4 +1,5 @@
 // Pending signals and masks of a task.
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/signal/internal.hpp"
 #include "lxcore/time/timer.hpp"
 
@@ -109,7 +110,7 @@ bool has_deliverable_signal(Task& task) {
     SignalSet set = (task.pending.set | task.process->pending.set) & ~task.blocked;
     for (; set; set &= set - 1) {
         const u32 signal = static_cast<u32>(__builtin_ctzll(set)) + 1;
-        if (!has_no_effect(task.process->handlers->of(signal).sa_handler, signal))
+        if (is_traced(task) || !has_no_effect(task.process->handlers->of(signal).sa_handler, signal))
             return true;
     }
     return false;

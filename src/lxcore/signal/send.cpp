@@ -1,6 +1,7 @@
 // Sending signals: queueing, the side effects of SIGKILL, SIGCONT and the stop signals, and whom to wake.
 // See signal(7), kill(2).
 #include "lxcore/signal/internal.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/time/timer.hpp"
 
 namespace lxcore {
@@ -15,6 +16,9 @@ bool is_dropped(Process& process, Task* thread, const abi::siginfo& info) {
         return is_init(process) && info.si_code <= 0;
     const Task* task = thread ? thread : process.leader;
     if (task && ((task->blocked | task->real_blocked) & signal_bit(signal)))
+        return false;
+    // A tracer sees also what its tracee ignores.
+    if (task && is_traced(*task))
         return false;
     const u64 handler = process.handlers->of(signal).sa_handler;
     if (handler == abi::SIG_DFL && is_init(process) && info.si_code <= 0)
@@ -111,8 +115,10 @@ bool resume(Process& process) {
     if (process.state != ProcessState::Stopped)
         return false;
     process.state = ProcessState::Running;
-    for (Task& task : process.threads)
+    for (Task& task : process.threads) {
+        task.tracee.has_left_group_stop = false;
         task.kick(host::kWorkStop); // gets it out of its sleep; it finds that there is no stop any more
+    }
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "lxcore/ipc/calls.hpp"
 #include "lxcore/mm/calls.hpp"
 #include "lxcore/net/calls.hpp"
+#include "lxcore/ptrace/calls.hpp"
 #include "lxcore/signal/calls.hpp"
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/futex.hpp"

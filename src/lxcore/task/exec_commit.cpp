@@ -2,6 +2,7 @@
 #include "abi/prctl.hpp"
 #include "engine/engine.hpp"
 #include "lxcore/fs/fd_table.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/signal/signals.hpp"
 #include "lxcore/task/exec_image.hpp"
 #include "lxcore/task/life.hpp"
@@ -221,6 +222,10 @@ void commit_exec(Task& task, ExecImage* image) {
         if (loaded.is_ok()) {
             process.has_execed = true;
             process.exit_wait.wake_all();
+            if (is_traced(task)) {
+                task.tracee.exec_is_to_be_reported = true;
+                task.work.fetch_or(host::kWorkStop, std::memory_order_acq_rel);
+            }
             return;
         }
     } else {

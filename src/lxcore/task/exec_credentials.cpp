@@ -4,7 +4,9 @@
 #include "abi/prctl.hpp"
 #include "abi/stat.hpp"
 #include "lxcore/fs/mount.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/task/exec_image.hpp"
+#include "lxcore/task/task_table.hpp"
 
 namespace lxcore {
 
@@ -43,12 +45,23 @@ FileCapabilities read_file_capabilities(Inode& inode) {
 
 } // namespace
 
+// Who traces a program could make it do anything: it gains no rights that its tracer lacks.
+static bool has_unprivileged_tracer(const Task& task) {
+    if (!is_traced(task))
+        return false;
+    LockGuard tree(task_state().tree_lock);
+    const Process* tracer = task.tracee.tracer;
+    const Credentials* rights = tracer && tracer->leader ? tracer->leader->credentials.get() : nullptr;
+    return tracer && (!rights || !rights->has_capability(abi::CAP_SYS_PTRACE));
+}
+
 Result<void> prepare_credentials(ExecImage& image, File& file) {
     Task& task = current();
     const Credentials& old = *task.credentials;
     Inode& inode = file.inode();
     const u64 mount_flags = file.path.mount ? file.path.mount->flags | file.path.mount->super_block->flags : 0;
-    const bool may_gain = !(mount_flags & abi::MS_NOSUID) && !task.process->no_new_privileges;
+    const bool may_gain =
+        !(mount_flags & abi::MS_NOSUID) && !task.process->no_new_privileges && !has_unprivileged_tracer(task);
 
     u32 euid = old.euid, egid = old.egid;
     if (may_gain) {

@@ -6,6 +6,7 @@
 // Each step can be done again: the reaper runs the same ones for a process that was killed in the middle.
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/mm/mm.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/signal/signals.hpp"
 #include "lxcore/ipc/system_v.hpp"
 #include "lxcore/task/calls.hpp"
@@ -57,6 +58,7 @@ bool count_off(Task& task, i32 status) {
             --task_state().thread_count;
         }
     } else {
+        ptrace_task_ends(task, process.group_exiting ? process.exit_status : status);
         unlink_task(task);
         release_pid(task.tid);
     }
@@ -238,6 +240,9 @@ void complete_process(Process& process, host::CpuTimes own) {
                 end_everything(process);
             new_parent = reparent_children(process);
             check_orphaned_group(process, process.parent, true);
+            ptrace_tracer_ends(process);
+            if (process.leader)
+                ptrace_task_ends(*process.leader, process.exit_status);
             process.report = 0;
             parent = process.parent;
             process.state = ProcessState::Zombie;
@@ -382,12 +387,16 @@ void finish_dead_process(Process& process, i32 status) {
 }
 
 Result<i32> sys_exit(i32 code) {
-    exit_task(current(), static_cast<i32>(abi::wait_status_exited(static_cast<u32>(code))));
+    const auto status = static_cast<i32>(abi::wait_status_exited(static_cast<u32>(code)));
+    ptrace_exit_event(current(), status);
+    exit_task(current(), status);
 }
 
 Result<i32> sys_exit_group(i32 code) {
     Task& task = current();
-    begin_group_exit(*task.process, static_cast<i32>(abi::wait_status_exited(static_cast<u32>(code))));
+    const auto status = static_cast<i32>(abi::wait_status_exited(static_cast<u32>(code)));
+    ptrace_exit_event(task, status);
+    begin_group_exit(*task.process, status);
     exit_task(task, task.process->exit_status);
 }
 

@@ -6,9 +6,11 @@
 // engine::run_borrowed(). At exec the image is loaded by a fresh pico process.
 //
 // The child is complete, and in the tree, before it can run; any failure takes everything back.
+#include "abi/ptrace.hpp"
 #include "engine/engine.hpp"
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/mm/mm.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/signal/signals.hpp"
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/exec.hpp"
@@ -28,6 +30,8 @@ struct CloneRequest {
     u64 stack = 0; // top; 0: as the caller's
     u64 tls = 0;
     u64 parent_tid = 0, child_tid = 0, pidfd = 0; // guest addresses
+    u32 ptrace_event = 0;     // the parent's tracer wants to know of it
+    bool child_is_traced = false;
 };
 
 // Why a borrowed thread comes back.
@@ -148,7 +152,7 @@ Result<void> fill_child(Task& parent, Task& child, const CloneRequest& request) 
     frame.original_rax = ~u64{0};
     if (request.stack)
         frame.rsp = request.stack;
-    child.work = host::kWorkFullReturn | (parent.work.load(std::memory_order_relaxed) & host::kWorkTrace);
+    child.work = host::kWorkFullReturn | (parent.tracer ? u32{host::kWorkTrace} : 0u);
     child.guest_gs_base = parent.guest_gs_base;
     child.uses_guest_gs = parent.uses_guest_gs;
     child.fork_fs_base = (flags & abi::CLONE_SETTLS) ? request.tls : host::guest_fs_base();
@@ -211,6 +215,8 @@ void link_child(Task& parent, Task& child, const CloneRequest& request) {
         process.ref(); // the tree's
     }
     link_task(child);
+    if (request.child_is_traced)
+        ptrace_adopt_child(parent, child);
     // A group exit that began before the child was in the list has not told it.
     if (process.group_exiting)
         child.work.fetch_or(host::kWorkStop, std::memory_order_acq_rel);
@@ -267,9 +273,12 @@ void continue_exec(Task& child) {
 }
 
 // The calling thread is the child until it execs or exits.
-void run_as_child(Task& parent, Task& child) {
+void run_as_child(Task& parent, Task& child, const CloneRequest& request) {
+    const i32 tid = child.tid;
     RefPtr<Process> process = child.process; // the child may be reaped before we are back
     const u64 fs_base = host::guest_fs_base();
+    if (request.ptrace_event)
+        ptrace_vfork_event(parent, child, request.ptrace_event);
     child.vfork_parent = &parent;
     child.host_alive.store(1, std::memory_order_release);
     child.borrowed_times = host::thread_cpu_times();
@@ -285,6 +294,8 @@ void run_as_child(Task& parent, Task& child) {
         child.host_alive.store(0, std::memory_order_release);
         host::wake(reinterpret_cast<u32*>(&child.host_alive), ~0u);
     }
+    if (is_traced(parent) || parent.tracee.carrier)
+        ptrace_vfork_done(parent, tid);
 }
 
 // CLONE_VFORK with a copied address space: waits until the child has left it.
@@ -361,6 +372,10 @@ Result<i32> clone_task(CloneRequest request) {
         if (!is_thread)
             process->borrows_host = borrows;
         TRY(fill_child(parent, child, request));
+        request.ptrace_event = ptrace_clone_event(parent, request.flags, is_thread ? 0 : request.exit_signal);
+        request.child_is_traced = request.ptrace_event || (is_traced(parent) && (request.flags & abi::CLONE_PTRACE));
+        if (request.child_is_traced)
+            TRY(ptrace_prepare_child(child));
         if (request.flags & abi::CLONE_PIDFD)
             pidfd = TRY(install_pidfd(*process, request.pidfd));
         return {};
@@ -375,7 +390,7 @@ Result<i32> clone_task(CloneRequest request) {
 
     if (borrows) {
         link_child(parent, child, request);
-        run_as_child(parent, child);
+        run_as_child(parent, child, request);
         return tid;
     }
     auto started = start_child(parent, child, request);
@@ -385,11 +400,14 @@ Result<i32> clone_task(CloneRequest request) {
         discard_child(child);
         return started.error();
     }
-    if (!is_thread) {
-        if (request.flags & abi::CLONE_PARENT_SETTID)
-            (void)UserPtr<i32>(request.parent_tid).write(tid);
-        if (request.flags & abi::CLONE_VFORK)
-            wait_for_exec_or_exit(*process);
+    if (!is_thread && (request.flags & abi::CLONE_PARENT_SETTID))
+        (void)UserPtr<i32>(request.parent_tid).write(tid);
+    if (request.ptrace_event)
+        ptrace_event(parent, request.ptrace_event, static_cast<u64>(tid));
+    if (!is_thread && (request.flags & abi::CLONE_VFORK)) {
+        wait_for_exec_or_exit(*process);
+        if (is_traced(parent) && (parent.tracee.options & abi::PTRACE_O_TRACEVFORKDONE))
+            ptrace_event(parent, abi::PTRACE_EVENT_VFORK_DONE, static_cast<u64>(tid));
     }
     return tid;
 }

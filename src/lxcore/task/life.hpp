@@ -105,7 +105,7 @@ RefPtr<Credentials> credentials_of(Process& process);
 
 // ---- what /proc tells ---------------------------------------------------------------------------------------------
 
-// 'R', 'S', 'T', 'Z' or 'X'.
+// 'R', 'S', 'T', 't', 'Z' or 'X'.
 char state_letter(const Process& process);
 char state_letter(const Task& task);
 
@@ -125,6 +125,7 @@ bool next_thread(Process& process, i32 after, TaskInformation& out);
 
 struct ProcessInformation {
     i32 pid, parent_pid, pgid, sid;
+    i32 tracer_pid; // of the first thread; 0 when it is not traced
     u32 thread_count;
     char state;
     char name[16];

@@ -67,6 +67,8 @@ RefPtr<Credentials> credentials_of(Process& process) { return first_part(process
 char state_letter(const Task& task) {
     if (task.is_counted_off)
         return 'Z';
+    if (task.tracee.is_stopped.load(std::memory_order_relaxed))
+        return 't';
     if (task.process->state == ProcessState::Stopped)
         return 'T';
     // A registered waiter means that it sleeps, or is about to.
@@ -74,6 +76,8 @@ char state_letter(const Task& task) {
 }
 
 char state_letter(const Process& process) {
+    if (process.leader && process.state == ProcessState::Stopped)
+        return state_letter(*process.leader);
     switch (process.state) {
     case ProcessState::Zombie: return 'Z';
     case ProcessState::Dead: return 'X';
@@ -141,6 +145,8 @@ void process_information(Process& process, ProcessInformation& out) {
     out.sid = process.session ? process.session->sid : 0;
     out.thread_count = process.thread_count;
     out.state = state_letter(process);
+    const Process* tracer = process.leader ? process.leader->tracee.tracer : nullptr;
+    out.tracer_pid = tracer ? tracer->pid : 0;
     out.exit_signal = process.exit_signal;
     out.exit_status = process.state == ProcessState::Zombie ? process.exit_status : 0;
     out.start_time_ns = process.start_time_ns;

@@ -4,6 +4,7 @@
 #include "lxcore/fs/fd_table.hpp"
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/signal/signals.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/life.hpp"
 
@@ -33,19 +34,6 @@ public:
 private:
     RefPtr<Process> m_process;
 };
-
-// Whether the caller may look into `process` as a debugger may: ptrace(2), "Ptrace access mode checking".
-bool may_inspect(Process& process) {
-    if (&process == current().process)
-        return true;
-    const Credentials& mine = *current().credentials;
-    if (mine.has_capability(abi::CAP_SYS_PTRACE))
-        return true;
-    RefPtr<Credentials> theirs = credentials_of(process);
-    return theirs && process.is_dumpable && mine.uid == theirs->uid && mine.uid == theirs->euid &&
-           mine.uid == theirs->suid && mine.gid == theirs->gid && mine.gid == theirs->egid &&
-           mine.gid == theirs->sgid && (theirs->permitted & ~mine.permitted) == 0;
-}
 
 // Order of two kernel objects as kcmp tells it: equal, less, greater.
 i32 compare(const void* left, const void* right) { return left == right ? 0 : left < right ? 1 : 2; }
@@ -114,7 +102,7 @@ Result<i32> sys_pidfd_getfd(Fd fd, i32 target, u32 flags) {
     RefPtr<Process> process = TRY(process_of_pidfd(*file));
     if (process->state == ProcessState::Dead || process->state == ProcessState::Zombie)
         return Errno::ESRCH;
-    if (!may_inspect(*process))
+    if (!may_trace(*process))
         return Errno::EPERM;
     RefPtr<FdTable> files = files_of(*process);
     if (!files)
@@ -149,7 +137,7 @@ Result<i32> sys_kcmp(i32 pid1, i32 pid2, i32 type, u64 index1, u64 index2) {
         default: break;
         }
     }
-    if (!may_inspect(*first) || !may_inspect(*second))
+    if (!may_trace(*first) || !may_trace(*second))
         return Errno::EPERM;
     switch (static_cast<u32>(type)) {
     case abi::KCMP_FILE: {

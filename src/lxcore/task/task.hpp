@@ -7,6 +7,7 @@
 #include "host/host.hpp"
 #include "lxcore/fs/path.hpp"
 #include "lxcore/memory/arena.hpp"
+#include "lxcore/ptrace/tracee.hpp"
 #include "lxcore/signal/signal_state.hpp"
 #include "lxcore/sync/lock.hpp"
 #include "lxcore/sync/wait_queue.hpp"
@@ -134,6 +135,8 @@ public:
     u64 set_child_tid = 0;           // guest address that a forked child fills in itself
     host::CpuTimes borrowed_times{}; // of the host thread when a vfork child took it over
     bool is_counted_off = false;     // no longer in Process::thread_count
+    Tracee tracee;               // ptrace(2)
+    base::ListNode tracee_node;  // in Process::tracees of the tracer
     Task* next_retired = nullptr;    // TaskState::retired
     Task* next_block = nullptr;      // TaskState::all_blocks; never changes
 
@@ -181,6 +184,9 @@ public:
     // process is reaped.
     base::List<Task, &Task::process_node> threads;
     u32 thread_count = 0; // of threads that have not ended
+    // What it traces, guarded by tree_lock.
+    base::List<Task, &Task::tracee_node> tracees;
+    base::List<EndedTracee, &EndedTracee::node> ended_tracees;
     ProcessGroup* group = nullptr;
     base::ListNode group_node;
     Session* session = nullptr;

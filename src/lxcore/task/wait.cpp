@@ -1,5 +1,6 @@
 // wait4(2), waitid(2).
 #include "lxcore/fs/fd_table.hpp"
+#include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/task/calls.hpp"
 #include "lxcore/task/life.hpp"
 
@@ -12,6 +13,7 @@ struct WaitRequest {
     i32 id = 0;
     RefPtr<Process> by_descriptor;
     u32 options = 0;
+    bool is_waitid = false;
 };
 
 // What a wait has found; copied out of the process under tree_lock.
@@ -39,6 +41,9 @@ bool is_eligible(const Process& child, const WaitRequest& request) {
         break;
     default: break;
     }
+    // Those that the caller traces count as its children of every kind.
+    if (child.leader && child.leader->tracee.tracer == current().process)
+        return true;
     // "Clone" children send something else than SIGCHLD, or nothing.
     const bool is_clone = child.exit_signal != abi::SIGCHLD;
     return (request.options & abi::__WALL) || is_clone == ((request.options & abi::__WCLONE) != 0);
@@ -88,7 +93,9 @@ bool take_report(Process& parent, Process& child, u32 options, WaitAnswer& answe
         }
         return true;
     }
-    if ((options & abi::WSTOPPED) && (child.report & kReportStop)) {
+    // What the caller traces tells of its stops as a tracee.
+    const bool is_tracee = child.leader && child.leader->tracee.tracer == &parent;
+    if ((options & abi::WSTOPPED) && (child.report & kReportStop) && !is_tracee) {
         answer.code = abi::CLD_STOPPED;
         answer.wait_status = static_cast<i32>(abi::wait_status_stopped(static_cast<u32>(child.stop_signal)));
         if (!keep)
@@ -107,6 +114,34 @@ bool take_report(Process& parent, Process& child, u32 options, WaitAnswer& answe
     return false;
 }
 
+// Whether a thread, and its process unless it has ended, is one that `context`, a WaitRequest, asks for.
+bool is_wanted_tracee(const void* context, i32 tid, const Process* process) {
+    const WaitRequest& request = *static_cast<const WaitRequest*>(context);
+    switch (request.type) {
+    case abi::P_PID: return tid == request.id;
+    case abi::P_PGID: return process && process->group && process->group->pgid == request.id;
+    case abi::P_PIDFD: return process && process == request.by_descriptor.get() && process->pid == tid;
+    default: return true;
+    }
+}
+
+// tree_lock held.
+bool take_tracee_report(Process& tracer, const WaitRequest& request, WaitAnswer& answer, bool& any) {
+    TraceeReport report;
+    // wait4 tells of a tracee's stops without being asked.
+    const bool stops_too = !request.is_waitid || (request.options & abi::WSTOPPED);
+    if (!ptrace_take_report(tracer, is_wanted_tracee, &request, stops_too, (request.options & abi::WEXITED) != 0,
+                            (request.options & abi::WNOWAIT) != 0, any, report))
+        return false;
+    answer.pid = report.tid;
+    answer.uid = report.uid;
+    answer.wait_status = report.wait_status;
+    answer.code = !report.has_ended ? abi::CLD_TRAPPED
+                  : abi::WIFEXITED(static_cast<u32>(report.wait_status)) ? abi::CLD_EXITED
+                                                                         : abi::CLD_KILLED;
+    return true;
+}
+
 // Whether anything was found; ECHILD when there is nobody to wait for.
 Result<bool> look(Process& parent, const WaitRequest& request, WaitAnswer& answer) {
     Reaped reaped;
@@ -114,13 +149,15 @@ Result<bool> look(Process& parent, const WaitRequest& request, WaitAnswer& answe
     bool any = false;
     {
         LockGuard guard(task_state().tree_lock);
+        // Threads first: the end of a process is told after that of its last thread.
+        found = take_tracee_report(parent, request, answer, any);
         for (Process& child : parent.children) {
+            if (found)
+                break;
             if (!is_eligible(child, request))
                 continue;
             any = true;
             found = take_report(parent, child, request.options, answer, reaped);
-            if (found)
-                break;
         }
     }
     dispose(std::move(reaped));
@@ -187,6 +224,7 @@ Result<i32> sys_waitid(u32 type, i32 id, UserPtr<abi::siginfo> info, u32 options
     if ((options & ~kAllowed) || !(options & (abi::WEXITED | abi::WSTOPPED | abi::WCONTINUED)))
         return Errno::EINVAL;
     WaitRequest request;
+    request.is_waitid = true;
     request.type = type;
     request.id = id;
     request.options = options;
@@ -233,6 +271,7 @@ Result<i32> sys_waitid(u32 type, i32 id, UserPtr<abi::siginfo> info, u32 options
             const u32 status = static_cast<u32>(answer.wait_status);
             switch (answer.code) {
             case abi::CLD_EXITED: out._sigchld.status = static_cast<i32>(abi::WEXITSTATUS(status)); break;
+            case abi::CLD_TRAPPED: out._sigchld.status = static_cast<i32>(status >> 8); break;
             case abi::CLD_STOPPED: out._sigchld.status = static_cast<i32>(abi::WSTOPSIG(status)); break;
             case abi::CLD_CONTINUED: out._sigchld.status = abi::SIGCONT; break;
             default: out._sigchld.status = static_cast<i32>(abi::WTERMSIG(status)); break;
