@@ -295,7 +295,14 @@ Result<usize> GeneratedNode::read_link(char* buffer, usize capacity) {
         return writer.length();
     }
     const Path target = TRY(row->follow(*this));
-    return print_path(target, current_root(), buffer, capacity);
+    // A link names what it leads to even where the reader's root does not reach it; getcwd(2) alone says so. (The C library
+    // insists on a / at the start of /proc/self/exe.)
+    static constexpr std::string_view kUnreachable = "(unreachable)";
+    const usize length = TRY(print_path(target, current_root(), buffer, capacity));
+    if (!std::string_view(buffer, length).starts_with(kUnreachable))
+        return length;
+    __builtin_memmove(buffer, buffer + kUnreachable.size(), length - kUnreachable.size());
+    return length - kUnreachable.size();
 }
 
 Result<Path> GeneratedNode::follow_magic_link() {
