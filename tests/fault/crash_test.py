@@ -20,7 +20,7 @@ HARMLESS = re.compile(r"(/\.lxss-staging/\w+: a file that was never finished"
 
 PREPARE = r"""
 set -e
-mkdir -p /work/user && cd /work
+mkdir -p /crash/user && cd /crash
 mkdir tree && cp -r /usr/share/perl5 tree/ && mkfifo tree/fifo && ln -s target tree/link
 chmod 6755 tree/perl5; chmod 1777 tree
 tar -cf tree.tar tree && rm -r tree; chown 1234:1235 user
@@ -31,10 +31,10 @@ dpkg-deb -b package crash.deb > /dev/null && rm -r package
 
 WORK = {
     # As a user, whose files have their owner from the first moment on.
-    "tar": "cd /work/user; exec setpriv --reuid 1234 --regid 1235 --clear-groups sh -c "
+    "tar": "cd /crash/user; exec setpriv --reuid 1234 --regid 1235 --clear-groups sh -c "
            "'while :; do rm -rf tree; tar -xpf ../tree.tar; mv tree other; rm -rf other; done'",
-    "dpkg": "cd /work; while :; do dpkg -i crash.deb; dpkg -P crash; done",
-    "links": "cd /work; mkdir -p l; cd l; i=0; while :; do i=$((i+1)); echo $i > a$i; chown 1234:1235 a$i; ln a$i b$i; mv b$i c; "
+    "dpkg": "cd /crash; while :; do dpkg -i crash.deb; dpkg -P crash; done",
+    "links": "cd /crash; mkdir -p l; cd l; i=0; while :; do i=$((i+1)); echo $i > a$i; chown 1234:1235 a$i; ln a$i b$i; mv b$i c; "
              "ln -s a$i s; chown -h 1234 s; chmod 4711 a$i; mv s t; rm a$i; done",
 }
 
@@ -83,11 +83,11 @@ class Crash(unittest.TestCase):
                     self.assertEqual(self.check(instance, "--repair")[0], 0)
                     self.assertEqual(self.check(instance), (0, 0))
                 # What is there is whole: owners came with the names.
-                seen = instance.guest("find /work/user ! -user 1234 -o ! -group 1235; find /work -name fifo ! -type p;"
-                                      "find /work -maxdepth 2 -name s ! -type l -o -name t ! -type l", timeout=60)
+                seen = instance.guest("find /crash/user ! -user 1234 -o ! -group 1235; find /crash -name fifo ! -type p;"
+                                      "find /crash -maxdepth 2 -name s ! -type l -o -name t ! -type l", timeout=60)
                 self.assertEqual((seen.returncode, seen.stdout.decode()), (0, ""), seen.stderr)
                 if name == "dpkg":
-                    result = instance.guest("dpkg --configure -a && { dpkg -i /work/crash.deb; dpkg -P crash; } && dpkg --audit", timeout=120)
+                    result = instance.guest("dpkg --configure -a && { dpkg -i /crash/crash.deb; dpkg -P crash; } && dpkg --audit", timeout=120)
                     self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         print(f"{ROUNDS} kills left {left} unfinished files", flush=True)
 
