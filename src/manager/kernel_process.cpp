@@ -24,7 +24,7 @@ bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::stri
     start.words = {"--root=" + options.folder + "/rootfs", "--guest-dir=" + options.guest_dir,
                    "--name=" + options.name, "--hostname=" + options.name};
     if (!options.engine_options.empty())
-        words.push_back("--engine-options=" + options.engine_options);
+        start.words.push_back("--engine-options=" + options.engine_options);
     for (size_t at = 0; at < options.drives.size(); at = options.drives.find('\n', at) + 1)
         if (options.drives[at + 1] == '=') // a letter, which mount(2) knows as "C:"
             start.words.push_back("--drive=" + options.drives.substr(at, options.drives.find('\n', at) - at));

@@ -2,6 +2,8 @@
 #include "manager/instance_folder.hpp"
 #include "manager/instance_name.hpp"
 #include "manager/manager.hpp"
+#include "manager/os/files.hpp"
+#include "manager/os/self.hpp"
 #include "manager/paths.hpp"
 
 #include <algorithm>
