@@ -101,6 +101,14 @@ Cache g_cache;
 LowMemory* g_memory;
 Options g_options;
 
+void lock_even_in_flush() {
+    u32 expected = 0;
+    while (!g_cache.lock.compare_exchange_weak(expected, 1, std::memory_order_acquire)) {
+        expected = 0;
+        host::yield();
+    }
+}
+
 class Guard {
 public:
     Guard() { lock_cache(); }
@@ -342,11 +350,7 @@ void flush() {
             break;
         host::yield();
     }
-    u32 expected = 0;
-    while (!g_cache.lock.compare_exchange_weak(expected, 1, std::memory_order_acquire)) {
-        expected = 0;
-        host::yield();
-    }
+    lock_even_in_flush();
     forget_everything();
     g_cache.is_flushing.store(0, std::memory_order_release);
 }
@@ -547,8 +551,9 @@ void drop(u64 address, u64 length) {
             drop_page(page);
 }
 
-State state_at(u64 host) {
-    Guard guard;
+namespace {
+
+State state_under_lock(u64 host) {
     const Zone* zone = zone_at(host);
     LXSS_ASSERT(zone && zone->count);
     const u64 end = zone_end(*zone);
@@ -574,6 +579,16 @@ State state_at(u64 host) {
         state.rip += at - point->host;
     else if (point->kind == Point::Exit)
         state.rip = g_cache.exits[block.first_exit + point->guest].target;
+    return state;
+}
+
+} // namespace
+
+State state_at(u64 host) {
+    // A flush waits for this thread, which still counts as in translated code.
+    lock_even_in_flush();
+    const State state = state_under_lock(host);
+    unlock_cache();
     return state;
 }
 

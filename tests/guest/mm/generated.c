@@ -368,3 +368,32 @@ TEST(registers_at_a_fault) {
     stack.ss_flags = SS_DISABLE;
     ASSERT_OK(sigaltstack(&stack, NULL));
 }
+
+enum { FUNCTIONS = 300000 };
+static unsigned char* functions;
+static void* run_all(void* start) {
+    long wrong = 0;
+    for (int i = 0; i < 2 * FUNCTIONS; i++) {
+        int which = (int)((i * 7L + (long)start * 1000) % FUNCTIONS);
+        wrong += ((function)(functions + 8L * which))() != which;
+    }
+    return (void*)wrong;
+}
+
+// More functions than any code cache keeps, in several threads at once.
+TEST(very_many_functions) {
+    functions = map(8L * FUNCTIONS, PROT_READ | PROT_WRITE);
+    ASSERT_TRUE(functions != NULL);
+    for (int i = 0; i < FUNCTIONS; i++)
+        put_function(functions + 8L * i, i);
+    ASSERT_OK(mprotect(functions, 8L * FUNCTIONS, PROT_READ | PROT_EXEC));
+    pthread_t threads[3];
+    for (long i = 0; i < 3; i++)
+        ASSERT_EQ(pthread_create(&threads[i], NULL, run_all, (void*)i), 0);
+    for (int i = 0; i < 3; i++) {
+        void* wrong = NULL;
+        EXPECT_EQ(pthread_join(threads[i], &wrong), 0);
+        EXPECT_EQ((long)wrong, 0);
+    }
+    munmap(functions, 8L * FUNCTIONS);
+}
