@@ -33,8 +33,8 @@ public:
     HostProgram(HostProgram&&) noexcept = default;
     HostProgram& operator=(HostProgram&&) noexcept = default;
 
-    // Starts the program in a session of its own. On failure returns false, with the exit code and the text that a shell
-    // would give.
+    // Starts the program in a session of its own. On failure returns false, with the exit code and the text
+    // that a shell would give.
     bool start(HostProgramStart start, HostProgramEnds& ends, int& exit_code, std::string& error);
 
     bool is_running() const { return pid_ > 0; }

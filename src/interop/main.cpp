@@ -21,13 +21,14 @@ namespace {
 constexpr int kListener = 3, kLife = 4;
 
 struct Client {
-    Connection connection;                 // empty once lxss-host has gone
+    Connection connection; // empty once lxss-host has gone
     std::array<UniqueFd, 3> streams;
     HostProgram program;
     bool is_over() const { return !connection && !program.is_running(); }
 };
 
-// The other end runs in the same manager's instance; of another user it cannot be, but by a mistake in the folder's mode.
+// The other end runs in the same manager's instance; of another user it cannot be, but by a mistake in the
+// folder's mode.
 bool is_own_user(int socket) {
     ucred credentials{};
     socklen_t length = sizeof credentials;

@@ -1,7 +1,8 @@
-// lxss-host: a program of the host, started from inside. See src/interop/protocol.h for what is said to the host.
+// lxss-host: a program of the host, started from inside. See src/interop/protocol.h for what is said to the
+// host.
 //
-// Streams that are pipes of the host already go to the program as they are. For the others it makes pipes, or a pty, whose
-// ends come here; this process copies between them and its own streams.
+// Streams that are pipes of the host already go to the program as they are. For the others it makes pipes, or
+// a pty, whose ends come here; this process copies between them and its own streams.
 #include "init.h"
 #include "interop/protocol.h"
 
@@ -119,8 +120,10 @@ static bool receive_reply(int connection, struct reply* reply) {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof reply->descriptors)];
     } control;
-    struct msghdr message = {
-        .msg_iov = parts, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr message = {.msg_iov = parts,
+                             .msg_iovlen = 2,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
     ssize_t length;
     do
         length = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
@@ -202,7 +205,8 @@ static void hand_over_streams(int connection, uint32_t terminals) {
     for (int i = 0; i < 3; ++i) {
         struct stat status;
         const struct interop_header header = {.type = kInteropStream, .value = (uint32_t)i};
-        // A pipe of the instance is refused, and stays here. So does any other file: the kernel keeps its position.
+        // A pipe of the instance is refused, and stays here. So does any other file: the kernel keeps its
+        // position.
         if (!(terminals & 1u << i) && fstat(i, &status) == 0 && S_ISFIFO(status.st_mode))
             send_packet(connection, header, "", 0, i);
     }
@@ -219,7 +223,9 @@ struct relay {
     char* bytes;
 };
 
-static size_t left(const struct relay* relay) { return relay->end - relay->start; }
+static size_t left(const struct relay* relay) {
+    return relay->end - relay->start;
+}
 
 static void end_input(struct relay* relay) {
     if (!relay->to_host)
@@ -274,7 +280,8 @@ static bool add_relay(struct relay* relays, size_t* count, int from, int to, boo
 }
 
 // The relays for the ends that have come. At most four.
-static bool set_up_relays(struct relay* relays, size_t* count, const struct reply* reply, uint32_t terminals) {
+static bool set_up_relays(struct relay* relays, size_t* count, const struct reply* reply,
+                          uint32_t terminals) {
     int next = 0;
     bool good = true;
     for (int i = 0; i < 3; ++i) {
@@ -401,7 +408,8 @@ static int start(int connection, uint32_t terminals, char** words, struct reply*
         return (int)reply->header.value;
     }
     if (reply->header.value & kInteropInHome)
-        dprintf(STDERR_FILENO, "lxss-host: the host does not see the current folder; running in the home folder there\n");
+        dprintf(STDERR_FILENO,
+                "lxss-host: the host does not see the current folder; running in the home folder there\n");
     return 0;
 }
 
@@ -411,11 +419,13 @@ int run_on_host(char** words) {
     const int connection = configuration.interop_enabled ? connect_to_host() : -1;
     if (connection < 0) {
         if (!configuration.interop_enabled)
-            dprintf(STDERR_FILENO, "lxss-host: interop is switched off in this instance ([interop] enabled in "
-                                   "/etc/wsl.conf)\n");
+            dprintf(STDERR_FILENO,
+                    "lxss-host: interop is switched off in this instance ([interop] enabled in "
+                    "/etc/wsl.conf)\n");
         else
-            dprintf(STDERR_FILENO, "lxss-host: the host cannot be reached (%s); interop is switched off in the host's "
-                                   "lxss.conf, or was when the instance started\n",
+            dprintf(STDERR_FILENO,
+                    "lxss-host: the host cannot be reached (%s); interop is switched off in the host's "
+                    "lxss.conf, or was when the instance started\n",
                     strerror(errno));
         return kLxssFailed;
     }

@@ -15,7 +15,9 @@
 int run_host_file(int argc, char** argv) {
     char path[PATH_MAX];
     if (argc < 2) {
-        dprintf(STDERR_FILENO, "Usage: lxss-run FILE [ARGUMENT...]\nRuns a program of the host by its name in the instance.\n");
+        dprintf(
+            STDERR_FILENO,
+            "Usage: lxss-run FILE [ARGUMENT...]\nRuns a program of the host by its name in the instance.\n");
         return kLxssFailed;
     }
     if (!host_path(argv[1], path)) {
@@ -31,7 +33,8 @@ int run_host_file(int argc, char** argv) {
 
 int open_on_host(int argc, char** argv) {
     if (argc < 2) {
-        dprintf(STDERR_FILENO, "Usage: %s ADDRESS-OR-FILE...\nOpens it with the host's browser or program for it.\n",
+        dprintf(STDERR_FILENO,
+                "Usage: %s ADDRESS-OR-FILE...\nOpens it with the host's browser or program for it.\n",
                 argv[0]);
         return kLxssFailed;
     }
@@ -59,8 +62,8 @@ int open_on_host(int argc, char** argv) {
 
 // ---- lxss-edit
 //
-// The editor gets copies in a folder of the host: the instance's tree belongs to its kernel, and what a program of the host
-// wrote there would go unnoticed, or be lost.
+// The editor gets copies in a folder of the host: the instance's tree belongs to its kernel, and what a
+// program of the host wrote there would go unnoticed, or be lost.
 
 // `script` for the host's shell, with up to three arguments, `input` and `output` as streams. Its exit code.
 static int run_script(const char* script, char* const* arguments, int input, int output) {
@@ -87,7 +90,8 @@ static int scratch_file(void) {
 
 static bool make_host_folder(int nothing, char folder[PATH_MAX]) {
     const int output = scratch_file();
-    if (output < 0 || run_script("umask 077; mktemp -d \"${TMPDIR:-/tmp}/lxss-edit.XXXXXX\"", NULL, nothing, output) != 0)
+    if (output < 0 ||
+        run_script("umask 077; mktemp -d \"${TMPDIR:-/tmp}/lxss-edit.XXXXXX\"", NULL, nothing, output) != 0)
         return false;
     const ssize_t length = pread(output, folder, PATH_MAX - 1, 0);
     close(output);
@@ -109,7 +113,8 @@ static bool same_bytes(int first, int second) {
     char left[4096], right[4096];
     for (off_t at = 0;; at += (off_t)sizeof left) {
         const ssize_t count = pread(first, left, sizeof left, at);
-        if (count < 0 || count != pread(second, right, sizeof right, at) || memcmp(left, right, (size_t)count) != 0)
+        if (count < 0 || count != pread(second, right, sizeof right, at) ||
+            memcmp(left, right, (size_t)count) != 0)
             return false;
         if (count < (ssize_t)sizeof left)
             return true;
@@ -130,8 +135,8 @@ static bool put_copy(const char* file, char* copy, int nothing) {
         errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
         return false;
     }
-    const bool good =
-        run_script("mkdir -p \"${1%/*}\" && cat >\"$1\"", (char*[]){copy, NULL}, input >= 0 ? input : nothing, nothing) == 0;
+    const bool good = run_script("mkdir -p \"${1%/*}\" && cat >\"$1\"", (char*[]){copy, NULL},
+                                 input >= 0 ? input : nothing, nothing) == 0;
     if (input >= 0)
         close(input);
     errno = EIO;
@@ -161,12 +166,16 @@ static bool take_copy(const char* file, char* copy, int nothing) {
     return good;
 }
 
-static bool is_option(const char* word) { return *word == '-' || *word == '+'; }
+static bool is_option(const char* word) {
+    return *word == '-' || *word == '+';
+}
 
 int edit_on_host(int argc, char** argv) {
     if (argc < 2) {
-        dprintf(STDERR_FILENO, "Usage: lxss-edit FILE...\nEdits it with the host's $VISUAL or $EDITOR, which must wait until "
-                               "the user has done.\n");
+        dprintf(
+            STDERR_FILENO,
+            "Usage: lxss-edit FILE...\nEdits it with the host's $VISUAL or $EDITOR, which must wait until "
+            "the user has done.\n");
         return kLxssFailed;
     }
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -191,7 +200,8 @@ int edit_on_host(int argc, char** argv) {
             good = asprintf(&copy, "%s/%d/%s", folder, i, slash ? slash + 1 : argv[i]) >= 0 &&
                    put_copy(argv[i], copy, nothing);
             if (!good)
-                dprintf(STDERR_FILENO, "lxss-edit: cannot copy %s to the host: %s\n", argv[i], strerror(errno));
+                dprintf(STDERR_FILENO, "lxss-edit: cannot copy %s to the host: %s\n", argv[i],
+                        strerror(errno));
         }
         words[count++] = copy;
     }

@@ -1,5 +1,5 @@
-// Regular files over a handle of the host that is no file system's: memory files (memfd_create(2)), and files that
-// programs of the host have passed.
+// Regular files over a handle of the host that is no file system's: memory files (memfd_create(2)), and files
+// that programs of the host have passed.
 #pragma once
 
 #include "lxcore/fs/file.hpp"
@@ -39,7 +39,8 @@ private:
     RefPtr<HandleInode> m_inode;
 };
 
-// Takes the handle over, also on failure. The file has no place yet. access_mode: abi::O_RDONLY, O_WRONLY, O_RDWR.
+// Takes the handle over, also on failure. The file has no place yet. access_mode: abi::O_RDONLY, O_WRONLY,
+// O_RDWR.
 Result<RefPtr<HandleFile>> make_handle_file(host::Handle handle, u32 access_mode);
 
 } // namespace lxcore

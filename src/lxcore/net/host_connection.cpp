@@ -1,5 +1,5 @@
-// Connections to UNIX sockets of the host: transfers. The host's socket is non-blocking; a blocking operation tries, and
-// after EAGAIN sleeps on the handle.
+// Connections to UNIX sockets of the host: transfers. The host's socket is non-blocking; a blocking operation
+// tries, and after EAGAIN sleeps on the handle.
 #include "lxcore/net/host_connection.hpp"
 
 #include "abi/netdevice.hpp"
@@ -12,7 +12,8 @@ namespace lxcore {
 
 namespace {
 
-constexpr u32 kAllEvents = abi::POLLIN | abi::POLLRDNORM | abi::POLLPRI | abi::POLLOUT | abi::POLLWRNORM | abi::POLLRDHUP;
+constexpr u32 kAllEvents =
+    abi::POLLIN | abi::POLLRDNORM | abi::POLLPRI | abi::POLLOUT | abi::POLLWRNORM | abi::POLLRDHUP;
 constexpr u64 kConnectRetryNs = 5'000'000; // nothing tells when a full backlog has room again
 
 // SCM_RIGHTS with the files' handles. `page` holds the result.
@@ -55,7 +56,8 @@ void collect_handles(const abi::msghdr& header, ReceivedHandles& out) {
             head.cmsg_type == static_cast<i32>(abi::SCM_RIGHTS)) {
             const usize count = (head.cmsg_len - sizeof(head)) / sizeof(i32);
             for (usize i = 0; i < count && out.count < abi::SCM_MAX_FD; ++i)
-                __builtin_memcpy(&out.handles[out.count++], control + at + sizeof(head) + i * sizeof(i32), sizeof(i32));
+                __builtin_memcpy(&out.handles[out.count++], control + at + sizeof(head) + i * sizeof(i32),
+                                 sizeof(i32));
         }
         at += abi::CMSG_ALIGN(head.cmsg_len);
     }
@@ -188,7 +190,8 @@ Result<usize> HostConnection::receive(SocketMessage& message, PassedFiles*& file
             header.msg_controllen = abi::CMSG_LEN(base::min<usize>(room, abi::SCM_MAX_FD) * sizeof(i32));
         }
         auto received = host::receive_message(
-            m_handle, &header, static_cast<i32>((wanted & (abi::MSG_PEEK | abi::MSG_TRUNC)) | abi::MSG_CMSG_CLOEXEC));
+            m_handle, &header,
+            static_cast<i32>((wanted & (abi::MSG_PEEK | abi::MSG_TRUNC)) | abi::MSG_CMSG_CLOEXEC));
         if (received.is_ok()) {
             const usize bytes = received.value();
             total += bytes;
@@ -219,7 +222,8 @@ Result<usize> HostConnection::receive(SocketMessage& message, PassedFiles*& file
 
 abi::ucred HostConnection::peer_credentials() const {
     abi::ucred credentials{0, ~0u, ~0u};
-    (void)host::get_option(m_handle, abi::SOL_SOCKET, abi::SO_PEERCRED, &credentials, sizeof(credentials)).is_ok();
+    (void)host::get_option(m_handle, abi::SOL_SOCKET, abi::SO_PEERCRED, &credentials, sizeof(credentials))
+        .is_ok();
     return credentials;
 }
 

@@ -1,9 +1,9 @@
 // Connections to UNIX sockets of the host: the X server's, a compositor's, interop's.
 //
-// A mount of type "hostsocket" stands for such a socket: its source is the socket's name on the host, its root a
-// socket. When a socket of the instance connects to it, its file talks to the host from then on (UnixSocketFile). Files
-// in messages (SCM_RIGHTS) are translated: what the host has a handle for goes out as that handle, and a handle that
-// comes in becomes a file.
+// A mount of type "hostsocket" stands for such a socket: its source is the socket's name on the host, its
+// root a socket. When a socket of the instance connects to it, its file talks to the host from then on
+// (UnixSocketFile). Files in messages (SCM_RIGHTS) are translated: what the host has a handle for goes out as
+// that handle, and a handle that comes in becomes a file.
 #pragma once
 
 #include "lxcore/net/unix_socket.hpp"
@@ -29,7 +29,8 @@ public:
     static Result<RefPtr<HostConnection>> open(const HostSocketName& name, i32 type, u64 deadline);
 
     u32 poll(PollTable* table);
-    // EINVAL when the message holds a file that the host has no handle for: a pipe, terminal or memory of the instance.
+    // EINVAL when the message holds a file that the host has no handle for: a pipe, terminal or memory of the
+    // instance.
     Result<usize> send(SocketMessage& message, UnixControl& control, u64 deadline);
     // `files`: those that came with the message, as many as message.control has room for; null for none.
     Result<usize> receive(SocketMessage& message, PassedFiles*& files, u64 deadline);
@@ -48,8 +49,8 @@ private:
     const i32 m_type;
 };
 
-// A file for a handle that came from the host; takes the handle over, also on failure. EOPNOTSUPP for what the instance
-// has no use for (a directory, a device of the host).
+// A file for a handle that came from the host; takes the handle over, also on failure. EOPNOTSUPP for what
+// the instance has no use for (a directory, a device of the host).
 Result<RefPtr<File>> make_received_file(host::Handle handle);
 // A connected UNIX socket over a handle of the host.
 Result<RefPtr<File>> make_connected_file(host::Handle handle);

@@ -2,8 +2,8 @@
 //
 //     mount -t hostsocket /tmp/.X11-unix/X0 /run/lxss/host/X0
 //
-// The source is a name on the host, the mount point any file that is no directory. The host is asked at each connect, so
-// the service may come and go.
+// The source is a name on the host, the mount point any file that is no directory. The host is asked at each
+// connect, so the service may come and go.
 #include "lxcore/fs/mount.hpp"
 #include "lxcore/net/host_connection.hpp"
 
@@ -52,6 +52,8 @@ RefPtr<HostSocketName> host_socket_name(const Inode& inode) {
     return static_cast<const HostSocketInode&>(inode).name();
 }
 
-Result<void> register_host_socket_type() { return register_file_system_type(kHostSocket); }
+Result<void> register_host_socket_type() {
+    return register_file_system_type(kHostSocket);
+}
 
 } // namespace lxcore

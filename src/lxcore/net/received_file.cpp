@@ -13,13 +13,17 @@ Result<RefPtr<File>> make_received_file(host::Handle handle) {
         case host::FileType::Regular: {
             // Most often a memfd: a compositor's keymap, a buffer.
             RefPtr<HandleFile> file = TRY(make_handle_file(handle, mode.value()));
-            TRY(attach_anonymous_inode(*file, "host", abi::S_IFREG | 0600, RefPtr<Inode>(&file->handle_inode())));
+            TRY(attach_anonymous_inode(*file, "host", abi::S_IFREG | 0600,
+                                       RefPtr<Inode>(&file->handle_inode())));
             return RefPtr<File>(std::move(file));
         }
         case host::FileType::Fifo:
-        case host::FileType::CharacterDevice: return make_stream_file(handle, mode.value());
-        case host::FileType::Socket: return make_connected_file(handle);
-        default: break;
+        case host::FileType::CharacterDevice:
+            return make_stream_file(handle, mode.value());
+        case host::FileType::Socket:
+            return make_connected_file(handle);
+        default:
+            break;
         }
     }
     host::close(handle);

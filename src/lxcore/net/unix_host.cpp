@@ -32,8 +32,8 @@ host::Handle UnixSocketFile::host_handle() {
     return host ? host->handle() : host::kNoHandle;
 }
 
-Result<usize> UnixSocketFile::send_to_host(HostConnection& connection, SocketMessage& message, UnixControl& control,
-                                           u64 deadline) {
+Result<usize> UnixSocketFile::send_to_host(HostConnection& connection, SocketMessage& message,
+                                           UnixControl& control, u64 deadline) {
     if (message.address)
         return Errno::EISCONN;
     auto sent = connection.send(message, control, deadline);
@@ -46,7 +46,8 @@ Result<usize> UnixSocketFile::send_to_host(HostConnection& connection, SocketMes
     return sent;
 }
 
-Result<usize> UnixSocketFile::receive_from_host(HostConnection& connection, SocketMessage& message, u64 deadline) {
+Result<usize> UnixSocketFile::receive_from_host(HostConnection& connection, SocketMessage& message,
+                                                u64 deadline) {
     PassedFiles* files = nullptr;
     auto received = connection.receive(message, files, deadline);
     if (received.is_error()) {
@@ -59,8 +60,9 @@ Result<usize> UnixSocketFile::receive_from_host(HostConnection& connection, Sock
 
 Result<RefPtr<File>> make_connected_file(host::Handle handle) {
     i32 family = 0, type = 0;
-    const bool known = host::get_option(handle, abi::SOL_SOCKET, abi::SO_DOMAIN, &family, sizeof(family)).is_ok() &&
-                       host::get_option(handle, abi::SOL_SOCKET, abi::SO_TYPE, &type, sizeof(type)).is_ok();
+    const bool known =
+        host::get_option(handle, abi::SOL_SOCKET, abi::SO_DOMAIN, &family, sizeof(family)).is_ok() &&
+        host::get_option(handle, abi::SOL_SOCKET, abi::SO_TYPE, &type, sizeof(type)).is_ok();
     if (!known || family != abi::AF_UNIX || (type != abi::SOCK_STREAM && type != abi::SOCK_SEQPACKET)) {
         host::close(handle);
         return Errno::EOPNOTSUPP;
