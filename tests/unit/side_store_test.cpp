@@ -1,4 +1,5 @@
-// The metadata store for hosts whose files can hold none: contents, reopening, torn tails, compaction, many files.
+// The metadata store for hosts whose files can hold none: contents, reopening, torn tails, compaction, many
+// files.
 #include "kernel_test.hpp"
 
 #include "abi/xattr.hpp"
@@ -69,7 +70,8 @@ struct Opened {
     std::string get(u64 id, std::string_view name) {
         char buffer[70'000];
         Result<usize> length = store.get(id, name, buffer, sizeof(buffer));
-        return length.is_ok() ? std::string(buffer, length.value()) : "error " + std::to_string(int(length.error()));
+        return length.is_ok() ? std::string(buffer, length.value())
+                              : "error " + std::to_string(int(length.error()));
     }
     std::string names(u64 id) {
         char buffer[4096];

@@ -38,7 +38,9 @@ constexpr u64 kPermissionMask = 07777, kHasPermissions = 1u << 12, kHasAttribute
 constexpr u32 kPlaceShift = 20;
 constexpr u64 kMaxLogBytes = u64{1} << 40;
 
-u64 place_of(u64 value) { return (value >> kPlaceShift) * 8; }
+u64 place_of(u64 value) {
+    return (value >> kPlaceShift) * 8;
+}
 
 // CRC-32C (Castagnoli), four bits at a time.
 u32 checksum_of(const void* data, usize length, u32 seed = 0) {
@@ -188,7 +190,8 @@ void SideStore::note(SideStoreSlot& slot, const u8* bytes, u64 offset) {
     const bool has_permissions = record.permissions != kNoPermissions;
     u64 value = 0;
     if (has_permissions || record.count != 0)
-        value = offset / 8 << kPlaceShift | (has_permissions ? kHasPermissions | (record.permissions & kPermissionMask) : 0) |
+        value = offset / 8 << kPlaceShift |
+                (has_permissions ? kHasPermissions | (record.permissions & kPermissionMask) : 0) |
                 (record.count != 0 ? kHasAttributes : 0);
     slot.value.store(value, std::memory_order_release);
 }
@@ -210,7 +213,8 @@ Result<void> SideStore::open(u64 length, u32& flags) {
         TRY(m_file.truncate(0));
         return open(0, flags);
     }
-    if (header.version != kVersion || header.checksum != checksum_of(&header, __builtin_offsetof(Header, checksum)))
+    if (header.version != kVersion ||
+        header.checksum != checksum_of(&header, __builtin_offsetof(Header, checksum)))
         return Errno::EIO;
     flags = header.flags;
 
@@ -277,7 +281,8 @@ Result<void> SideStore::compact(SideStoreFile& to, u32 flags) {
                 continue;
             Record head{};
             SideStoreFile& from = m_file;
-            if (TRY(from.read(place_of(value), &head, sizeof(head))) != sizeof(head) || head.bytes > kSideStoreRecordBytes)
+            if (TRY(from.read(place_of(value), &head, sizeof(head))) != sizeof(head) ||
+                head.bytes > kSideStoreRecordBytes)
                 return Errno::EIO;
             if (pass == 0) {
                 if (TRY(from.read(place_of(value), buffer.bytes(), head.bytes)) != head.bytes ||
@@ -338,7 +343,9 @@ i32 SideStore::permissions(u64 file) const {
     return value & kHasPermissions ? static_cast<i32>(value & kPermissionMask) : -1;
 }
 
-bool SideStore::has_attributes(u64 file) const { return (value_of(file) & kHasAttributes) != 0; }
+bool SideStore::has_attributes(u64 file) const {
+    return (value_of(file) & kHasAttributes) != 0;
+}
 
 namespace {
 
@@ -366,7 +373,8 @@ void for_each_attribute(const u8* bytes, Visit&& visit) {
     usize at = sizeof(Record);
     for (u32 i = 0; i < record.count; ++i) {
         const Attribute& attribute = attribute_at(bytes, at);
-        if (!visit(name_of(attribute), bytes + at + sizeof(Attribute) + attribute.name_bytes, attribute.value_bytes))
+        if (!visit(name_of(attribute), bytes + at + sizeof(Attribute) + attribute.name_bytes,
+                   attribute.value_bytes))
             return;
         at += step(attribute);
     }
@@ -388,7 +396,8 @@ Result<void> SideStore::set_permissions(u64 file, i32 permissions) {
     const u8* old = TRY(load(file, value, loaded.small, sizeof(loaded.small), loaded.large));
     const u32 length = reinterpret_cast<const Record*>(old)->bytes;
     __builtin_memcpy(buffer.bytes(), old, length);
-    reinterpret_cast<Record*>(buffer.bytes())->permissions = permissions < 0 ? kNoPermissions : static_cast<u16>(permissions);
+    reinterpret_cast<Record*>(buffer.bytes())->permissions =
+        permissions < 0 ? kNoPermissions : static_cast<u16>(permissions);
     return replace(file, buffer.bytes(), finish_record(buffer.bytes()));
 }
 

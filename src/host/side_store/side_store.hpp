@@ -1,9 +1,10 @@
 // A store of permission bits and extended attributes by file id, for hosts whose files can hold neither.
 //
-// The log (docs/decisions/metadata-side-store.md): a header of 64 bytes, then records at multiples of 8. A record holds all that
-// is known of one file; the last one of a file counts. Nothing in the log is ever changed but by cutting its tail, so that what
-// was there before a crash is there after it. A record whose checksum is wrong ends the log: what follows was never reported
-// as done. The index maps a file's id to its last record; it lies in memory that all processes of the instance map.
+// The log (docs/decisions/metadata-side-store.md): a header of 64 bytes, then records at multiples of 8. A
+// record holds all that is known of one file; the last one of a file counts. Nothing in the log is ever
+// changed but by cutting its tail, so that what was there before a crash is there after it. A record whose
+// checksum is wrong ends the log: what follows was never reported as done. The index maps a file's id to its
+// last record; it lies in memory that all processes of the instance map.
 //
 // Whoever changes something holds the host's lock around the call; readers need none.
 #pragma once
@@ -44,23 +45,27 @@ struct SideStoreSlot {
 
 // In shared memory, zeroed at first. Any process may be killed at any store to it.
 struct SideStoreIndex {
-    u64 capacity;               // slots, a power of two
-    std::atomic<u64> end;       // of the log
+    u64 capacity;                // slots, a power of two
+    std::atomic<u64> end;        // of the log
     std::atomic<u64> dead_bytes; // of records that no longer count
-    std::atomic<u64> used;      // slots that have a file
+    std::atomic<u64> used;       // slots that have a file
     SideStoreSlot slots[];
-    static constexpr usize bytes(u64 capacity) { return sizeof(SideStoreIndex) + capacity * sizeof(SideStoreSlot); }
+    static constexpr usize bytes(u64 capacity) {
+        return sizeof(SideStoreIndex) + capacity * sizeof(SideStoreSlot);
+    }
 };
 
 class SideStore {
 public:
     SideStore(SideStoreFile& file, SideStoreIndex& index) : m_file(file), m_index(index) {}
 
-    // Once per instance, before anything else: reads the log of `length` bytes into the empty index (whose capacity is set), and
-    // cuts a torn tail off. An empty file becomes a store with `flags`. `flags` are those of the store on return.
-    // EIO: this is no store, or one of a later version; it is left as it is. ENOSPC: the index is too small.
+    // Once per instance, before anything else: reads the log of `length` bytes into the empty index (whose
+    // capacity is set), and cuts a torn tail off. An empty file becomes a store with `flags`. `flags` are
+    // those of the store on return. EIO: this is no store, or one of a later version; it is left as it is.
+    // ENOSPC: the index is too small.
     Result<void> open(u64 length, u32& flags);
-    // Writes a new log with what counts into `to`, an empty file that then takes this one's place (the index follows).
+    // Writes a new log with what counts into `to`, an empty file that then takes this one's place (the index
+    // follows).
     Result<void> compact(SideStoreFile& to, u32 flags);
     bool is_worth_compacting() const;
 

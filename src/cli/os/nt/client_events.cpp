@@ -25,7 +25,9 @@ void push_resized() {
 
 static BOOL WINAPI on_control_event(DWORD kind) {
     constexpr int kInterrupt = 2, kQuit = 3; // Linux numbers
-    push({ClientEvent::Kind::Signal, kind == CTRL_C_EVENT ? kInterrupt : kind == CTRL_BREAK_EVENT ? kQuit : kHangupSignal});
+    push({ClientEvent::Kind::Signal, kind == CTRL_C_EVENT       ? kInterrupt
+                                     : kind == CTRL_BREAK_EVENT ? kQuit
+                                                                : kHangupSignal});
     // After the window's close, the host ends the process when this returns.
     if (kind == CTRL_CLOSE_EVENT)
         ::Sleep(3000);
@@ -53,8 +55,8 @@ void ClientEvents::suspend_process() {} // the host has no job control
 
 bool wait_for_reply(HostDescriptor reply, const ClientEvents& events, int milliseconds, bool& has_reply) {
     const HANDLE waited[] = {handle_of(reply), handle_of(events.waitable())};
-    const DWORD result =
-        ::WaitForMultipleObjects(2, waited, FALSE, milliseconds < 0 ? INFINITE : static_cast<DWORD>(milliseconds));
+    const DWORD result = ::WaitForMultipleObjects(
+        2, waited, FALSE, milliseconds < 0 ? INFINITE : static_cast<DWORD>(milliseconds));
     has_reply = result == WAIT_OBJECT_0;
     return result != WAIT_TIMEOUT;
 }

@@ -52,7 +52,8 @@ HostDescriptor Console::stand_in(int stream) {
 }
 
 bool Console::is_stand_in(HostDescriptor descriptor) const {
-    return descriptor != kNoDescriptor && (descriptor == input_read_.get() || descriptor == output_write_.get());
+    return descriptor != kNoDescriptor &&
+           (descriptor == input_read_.get() || descriptor == output_write_.get());
 }
 
 DWORD WINAPI relay_console_input(void*) {
@@ -64,7 +65,8 @@ DWORD WINAPI relay_console_output(void*) {
     return 0;
 }
 
-// Keys come as records, which have all of them on every console; with VT input they hold sequences, character by character.
+// Keys come as records, which have all of them on every console; with VT input they hold sequences, character
+// by character.
 void Console::relay_input() {
     const HANDLE waited[] = {handle_of(stop_.get()), standard(0)};
     wchar_t high = 0;
@@ -96,8 +98,8 @@ void Console::relay_input() {
         }
         const std::string bytes = to_utf8(text);
         DWORD written;
-        if (!bytes.empty() && !::WriteFile(handle_of(input_write_.get()), bytes.data(), static_cast<DWORD>(bytes.size()),
-                                           &written, nullptr))
+        if (!bytes.empty() && !::WriteFile(handle_of(input_write_.get()), bytes.data(),
+                                           static_cast<DWORD>(bytes.size()), &written, nullptr))
             return;
     }
 }
@@ -130,7 +132,8 @@ void Console::enter() {
         DWORD mode = 0;
         ::GetConsoleMode(standard(0), &mode);
         input_mode_ = mode;
-        ::SetConsoleMode(standard(0), ENABLE_VIRTUAL_TERMINAL_INPUT | ENABLE_WINDOW_INPUT | ENABLE_EXTENDED_FLAGS);
+        ::SetConsoleMode(standard(0),
+                         ENABLE_VIRTUAL_TERMINAL_INPUT | ENABLE_WINDOW_INPUT | ENABLE_EXTENDED_FLAGS);
         if (input_write_ && !input_thread_) {
             stop_ = owned(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
             input_thread_ = owned(::CreateThread(nullptr, 0, relay_console_input, nullptr, 0, nullptr));

@@ -1,5 +1,5 @@
-// The console behind the standard streams. The instance gets pipes in its place, which threads of lxss relay: a console's handles
-// are of use in the processes that are attached to it alone.
+// The console behind the standard streams. The instance gets pipes in its place, which threads of lxss relay:
+// a console's handles are of use in the processes that are attached to it alone.
 #pragma once
 
 #include "manager/unique_fd.hpp"
@@ -29,7 +29,8 @@ private:
     void relay_input();
     void relay_output();
     bool is_console_[3] = {};
-    UniqueFd input_write_, input_read_, output_read_, output_write_; // pipes; `stand_in` are input_read_, output_write_
+    UniqueFd input_write_, input_read_, output_read_,
+        output_write_; // pipes; `stand_in` are input_read_, output_write_
     UniqueFd output_thread_, input_thread_, stop_;
     unsigned long input_mode_ = 0, output_mode_ = 0;
     bool is_raw_ = false;

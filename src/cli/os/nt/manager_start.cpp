@@ -17,8 +17,9 @@ bool run_manager(std::string& answer, std::string& error) {
     std::string value;
     for (auto number = reinterpret_cast<uint64_t>(write); number != 0; number >>= 4)
         value.insert(value.begin(), "0123456789abcdef"[number & 15]);
-    const UniqueFd null = owned(::CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
-                                              nullptr, OPEN_EXISTING, 0, nullptr));
+    const UniqueFd null =
+        owned(::CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr,
+                            OPEN_EXISTING, 0, nullptr));
     const std::string program = program_file("lxssd");
     std::wstring line = command_line({program, "--ready=" + value});
     // It gets these handles and no other, so that it keeps nobody's pipes open.
@@ -28,7 +29,8 @@ bool run_manager(std::string& answer, std::string& error) {
     STARTUPINFOEXW startup{};
     startup.StartupInfo.cb = sizeof startup;
     startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
-    startup.StartupInfo.hStdInput = startup.StartupInfo.hStdOutput = startup.StartupInfo.hStdError = handle_of(null.get());
+    startup.StartupInfo.hStdInput = startup.StartupInfo.hStdOutput = startup.StartupInfo.hStdError =
+        handle_of(null.get());
     SIZE_T bytes = 0;
     ::InitializeProcThreadAttributeList(nullptr, 1, 0, &bytes);
     std::vector<char> attributes(bytes);
@@ -38,8 +40,8 @@ bool run_manager(std::string& answer, std::string& error) {
         !::UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited,
                                      sizeof inherited, nullptr, nullptr) ||
         !::CreateProcessW(wide_path(program).c_str(), line.data(), nullptr, nullptr, TRUE,
-                          DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | EXTENDED_STARTUPINFO_PRESENT, nullptr, L"C:\\",
-                          &startup.StartupInfo, &information)) {
+                          DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | EXTENDED_STARTUPINFO_PRESENT, nullptr,
+                          L"C:\\", &startup.StartupInfo, &information)) {
         error = "cannot run " + program + ": " + error_text(::GetLastError());
         return false;
     }

@@ -17,7 +17,8 @@ std::vector<std::string> prepare_launcher(int, char**) {
         if (!handle || handle == INVALID_HANDLE_VALUE)
             ::SetStdHandle(number, handle_of(open_nothing().release()));
         else
-            ::SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0); // a manager started from here shall not keep it
+            ::SetHandleInformation(handle, HANDLE_FLAG_INHERIT,
+                                   0); // a manager started from here shall not keep it
     }
     ::_setmode(1, _O_BINARY);
     ::_setmode(2, _O_BINARY);
@@ -59,7 +60,8 @@ UniqueFd duplicate(HostDescriptor descriptor, std::string& error) {
 static constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
 UniqueFd open_nothing() {
-    return owned(::CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, kShareAll, nullptr, OPEN_EXISTING, 0, nullptr));
+    return owned(
+        ::CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, kShareAll, nullptr, OPEN_EXISTING, 0, nullptr));
 }
 
 UniqueFd open_for_reading(const std::string& path, std::string& error) {
@@ -69,8 +71,10 @@ UniqueFd open_for_reading(const std::string& path, std::string& error) {
 }
 
 UniqueFd open_for_writing(const std::string& path, bool is_private, std::string& error) {
-    return checked(::CreateFileW(wide_path(path).c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll, nullptr, CREATE_ALWAYS,
-                                 FILE_ATTRIBUTE_NORMAL | (is_private ? FILE_FLAG_OPEN_REPARSE_POINT : 0), nullptr),
+    return checked(::CreateFileW(wide_path(path).c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll, nullptr,
+                                 CREATE_ALWAYS,
+                                 FILE_ATTRIBUTE_NORMAL | (is_private ? FILE_FLAG_OPEN_REPARSE_POINT : 0),
+                                 nullptr),
                    error);
 }
 
@@ -94,7 +98,9 @@ std::string finish_file(HostDescriptor file, const std::string& path, const std:
     return "";
 }
 
-void remove_file(const std::string& path) { ::DeleteFileW(wide_path(path).c_str()); }
+void remove_file(const std::string& path) {
+    ::DeleteFileW(wide_path(path).c_str());
+}
 
 std::string absolute_folder(std::string folder, std::string& error) {
     std::wstring full(32'768, L'\0');

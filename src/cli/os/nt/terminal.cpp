@@ -20,7 +20,9 @@ TerminalUse find_terminal() {
 struct RawTerminal::Settings {};
 
 RawTerminal::RawTerminal(TerminalUse use) : use_(use) {}
-RawTerminal::~RawTerminal() { leave(); }
+RawTerminal::~RawTerminal() {
+    leave();
+}
 
 void RawTerminal::enter() {
     if (raw_ || use_.descriptor == kNoDescriptor)

@@ -1,5 +1,5 @@
-// Message pipes. Descriptors are duplicated into the receiver by the sender, and travel as their values there: a PipeHead
-// stands before each packet (instance_protocol.hpp).
+// Message pipes. Descriptors are duplicated into the receiver by the sender, and travel as their values
+// there: a PipeHead stands before each packet (instance_protocol.hpp).
 #include "manager/os/nt/connection.hpp"
 
 #include "manager/instance_protocol.hpp"
@@ -18,7 +18,9 @@ Connection::Connection(std::unique_ptr<State> state) : state_(std::move(state)) 
 Connection::~Connection() = default;
 Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
-void Connection::reset() { state_.reset(); }
+void Connection::reset() {
+    state_.reset();
+}
 
 Connection::State::~State() {
     DWORD bytes;
@@ -37,7 +39,8 @@ bool Connection::State::start_reading() {
     read = {};
     read.hEvent = handle_of(read_event.get());
     is_reading = true;
-    if (::ReadFile(handle_of(pipe.get()), incoming.data(), static_cast<DWORD>(incoming.size()), nullptr, &read) ||
+    if (::ReadFile(handle_of(pipe.get()), incoming.data(), static_cast<DWORD>(incoming.size()), nullptr,
+                   &read) ||
         ::GetLastError() == ERROR_IO_PENDING)
         return true;
     error = ::GetLastError();
@@ -56,7 +59,9 @@ Connection make_connection(UniqueFd pipe, UniqueFd peer) {
     return Connection(std::move(state));
 }
 
-std::wstring own_user_only() { return L"D:P(A;;GA;;;" + own_user() + L")"; }
+std::wstring own_user_only() {
+    return L"D:P(A;;GA;;;" + own_user() + L")";
+}
 
 UniqueFd create_pipe(const std::wstring& name, bool is_first) {
     SECURITY_ATTRIBUTES security{sizeof security, nullptr, FALSE};
@@ -65,9 +70,10 @@ UniqueFd create_pipe(const std::wstring& name, bool is_first) {
         return {};
     constexpr DWORD kRejectRemoteClients = 8;
     const HANDLE pipe = ::CreateNamedPipeW(
-        name.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (is_first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0),
-        PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT | kRejectRemoteClients, PIPE_UNLIMITED_INSTANCES, 256 * 1024,
-        256 * 1024, 0, &security);
+        name.c_str(),
+        PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (is_first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0),
+        PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT | kRejectRemoteClients,
+        PIPE_UNLIMITED_INSTANCES, 256 * 1024, 256 * 1024, 0, &security);
     const DWORD error = ::GetLastError();
     ::LocalFree(security.lpSecurityDescriptor);
     ::SetLastError(error);
@@ -77,12 +83,13 @@ UniqueFd create_pipe(const std::wstring& name, bool is_first) {
 bool Connection::make_pair(Connection& left, Connection& right) {
     static std::atomic<unsigned> number;
     const std::wstring name = L"\\\\.\\pipe\\lxss-pair-" + std::to_wstring(::GetCurrentProcessId()) + L"-" +
-                              std::to_wstring(number.fetch_add(1)) + L"-" + std::to_wstring(::GetTickCount64());
+                              std::to_wstring(number.fetch_add(1)) + L"-" +
+                              std::to_wstring(::GetTickCount64());
     UniqueFd server = create_pipe(name, true);
     if (!server)
         return false;
-    UniqueFd client = owned(::CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
-                                          FILE_FLAG_OVERLAPPED, nullptr));
+    UniqueFd client = owned(::CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
+                                          OPEN_EXISTING, FILE_FLAG_OVERLAPPED, nullptr));
     DWORD mode = PIPE_READMODE_MESSAGE;
     if (!client || !::SetNamedPipeHandleState(handle_of(client.get()), &mode, nullptr, nullptr))
         return false;
@@ -99,15 +106,17 @@ SendStatus Connection::send(std::span<const char> bytes, std::span<const HostDes
     const HANDLE pipe = handle_of(state.pipe.get());
     DWORD written = 0;
     if (state.is_writing) {
-        if (!::GetOverlappedResult(pipe, &state.write, &written, state.blocks) && ::GetLastError() == ERROR_IO_INCOMPLETE)
+        if (!::GetOverlappedResult(pipe, &state.write, &written, state.blocks) &&
+            ::GetLastError() == ERROR_IO_INCOMPLETE)
             return SendStatus::WouldBlock;
         state.is_writing = false;
     }
     PipeHead head{};
     for (const HostDescriptor descriptor : descriptors) {
         HANDLE theirs = nullptr;
-        if (!state.peer || !::DuplicateHandle(::GetCurrentProcess(), handle_of(descriptor), handle_of(state.peer.get()),
-                                              &theirs, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
+        if (!state.peer ||
+            !::DuplicateHandle(::GetCurrentProcess(), handle_of(descriptor), handle_of(state.peer.get()),
+                               &theirs, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
             state.error = ::GetLastError();
             return SendStatus::Failed;
         }
@@ -118,7 +127,8 @@ SendStatus Connection::send(std::span<const char> bytes, std::span<const HostDes
     state.write = {};
     state.write.hEvent = handle_of(state.write_event.get());
     state.is_writing = true;
-    if (!::WriteFile(pipe, state.outgoing.data(), static_cast<DWORD>(state.outgoing.size()), nullptr, &state.write) &&
+    if (!::WriteFile(pipe, state.outgoing.data(), static_cast<DWORD>(state.outgoing.size()), nullptr,
+                     &state.write) &&
         ::GetLastError() != ERROR_IO_PENDING) {
         state.error = ::GetLastError();
         state.is_writing = false;
@@ -165,7 +175,9 @@ ReceiveStatus Connection::receive(Packet& packet) {
     return ReceiveStatus::Received;
 }
 
-void Connection::set_non_blocking() { state_->blocks = false; }
+void Connection::set_non_blocking() {
+    state_->blocks = false;
+}
 
 HostDescriptor Connection::waitable() const {
     if (!state_)
@@ -174,6 +186,8 @@ HostDescriptor Connection::waitable() const {
     return state_->read_event.get();
 }
 
-std::string Connection::last_error() const { return error_text(state_ ? state_->error : ERROR_INVALID_HANDLE); }
+std::string Connection::last_error() const {
+    return error_text(state_ ? state_->error : ERROR_INVALID_HANDLE);
+}
 
 } // namespace lxss

@@ -24,7 +24,8 @@ bool wait_for(std::span<WaitItem> items, int timeout_milliseconds, std::string& 
     const bool in_turns = sends || handles.size() > MAXIMUM_WAIT_OBJECTS;
     const DWORD result =
         count == 0 ? (::Sleep(timeout), WAIT_TIMEOUT)
-                   : ::WaitForMultipleObjects(count, handles.data(), FALSE, in_turns ? std::min(timeout, kTurnMilliseconds) : timeout);
+                   : ::WaitForMultipleObjects(count, handles.data(), FALSE,
+                                              in_turns ? std::min(timeout, kTurnMilliseconds) : timeout);
     if (result == WAIT_FAILED) {
         error = error_text(::GetLastError());
         return false;

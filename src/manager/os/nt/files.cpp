@@ -20,19 +20,21 @@ std::string replace_file(const std::string& path, const std::string& text) {
                                         FILE_ATTRIBUTE_NORMAL, nullptr));
     DWORD written = 0;
     if (!file ||
-        !::WriteFile(handle_of(file.get()), text.data(), static_cast<DWORD>(text.size()), &written, nullptr) ||
+        !::WriteFile(handle_of(file.get()), text.data(), static_cast<DWORD>(text.size()), &written,
+                     nullptr) ||
         written != text.size() || !::FlushFileBuffers(handle_of(file.get())))
         return failed("write");
     file.reset();
-    if (!::MoveFileExW(wide_path(aside).c_str(), wide_path(path).c_str(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
+    if (!::MoveFileExW(wide_path(aside).c_str(), wide_path(path).c_str(),
+                       MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
         return failed("replace");
     return "";
 }
 
 UniqueFd open_log(const std::string& path, std::string& error) {
     UniqueFd log = owned(::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA | SYNCHRONIZE,
-                                       FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_ALWAYS,
-                                       FILE_ATTRIBUTE_NORMAL, nullptr));
+                                       FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                                       OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
     if (!log)
         error = "cannot open " + path + ": " + error_text(::GetLastError());
     return log;
@@ -40,7 +42,8 @@ UniqueFd open_log(const std::string& path, std::string& error) {
 
 bool is_absolute_path(const std::string& path) {
     const auto is_slash = [](char character) { return character == '/' || character == '\\'; };
-    return path.size() >= 3 && ((path[1] == ':' && is_slash(path[2])) || (is_slash(path[0]) && is_slash(path[1])));
+    return path.size() >= 3 &&
+           ((path[1] == ':' && is_slash(path[2])) || (is_slash(path[0]) && is_slash(path[1])));
 }
 
 std::string host_resolver_configuration() {

@@ -1,5 +1,5 @@
-// ini_parse_stream() of inih's interface (/usr/include/ini.h) for the Windows build: the distribution has the library for
-// Linux alone, and its source in no package that builds install.
+// ini_parse_stream() of inih's interface (/usr/include/ini.h) for the Windows build: the distribution has the
+// library for Linux alone, and its source in no package that builds install.
 #include <cctype>
 #include <cstring>
 #include <ini.h>
@@ -49,7 +49,8 @@ extern "C" int ini_parse_stream(ini_reader reader, void* stream, ini_handler han
                 error = number;
             continue;
         }
-        const std::string name = stripped(pair.substr(0, separator)), value = stripped(pair.substr(separator + 1));
+        const std::string name = stripped(pair.substr(0, separator)),
+                          value = stripped(pair.substr(separator + 1));
         if (!handler(user, section.c_str(), name.c_str(), value.c_str()) && !error)
             error = number;
     }

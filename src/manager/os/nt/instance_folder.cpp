@@ -22,8 +22,8 @@ struct Item {
 };
 bool list_folder(const std::wstring& folder, std::vector<Item>& items) {
     WIN32_FIND_DATAW found;
-    const HANDLE search = ::FindFirstFileExW((folder + L"\\*").c_str(), FindExInfoBasic, &found, FindExSearchNameMatch,
-                                             nullptr, FIND_FIRST_EX_LARGE_FETCH);
+    const HANDLE search = ::FindFirstFileExW((folder + L"\\*").c_str(), FindExInfoBasic, &found,
+                                             FindExSearchNameMatch, nullptr, FIND_FIRST_EX_LARGE_FETCH);
     if (search == INVALID_HANDLE_VALUE)
         return false;
     do {
@@ -44,7 +44,8 @@ int remove_contents(const std::wstring& folder) {
         const std::wstring path = folder + L"\\" + item.name;
         const bool is_directory = item.attributes & FILE_ATTRIBUTE_DIRECTORY;
         if (item.attributes & FILE_ATTRIBUTE_READONLY)
-            ::SetFileAttributesW(path.c_str(), item.attributes & ~static_cast<DWORD>(FILE_ATTRIBUTE_READONLY));
+            ::SetFileAttributesW(path.c_str(),
+                                 item.attributes & ~static_cast<DWORD>(FILE_ATTRIBUTE_READONLY));
         if (is_directory && !(item.attributes & FILE_ATTRIBUTE_REPARSE_POINT))
             if (const int failure = remove_contents(path))
                 return failure;
@@ -94,7 +95,8 @@ bool adopt_instance_folder(const std::string& folder, std::string& error) {
         return false;
     }
     for (const Item& item : items)
-        if (item.name != L"rootfs" && item.name != L"lock" && item.name != L"lxss.log" && item.name != L"temp") {
+        if (item.name != L"rootfs" && item.name != L"lock" && item.name != L"lxss.log" &&
+            item.name != L"temp") {
             error = folder + " holds something else than an instance: " + to_utf8(item.name);
             return false;
         }
@@ -118,8 +120,8 @@ int move_instance_folder(const std::string& folder, const std::string& target, b
 
 UniqueFd lock_instance_folder(const std::string& folder, bool& held, std::string& error) {
     const std::string path = folder + "/lock";
-    UniqueFd lock = owned(::CreateFileW(wide_path(path).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_ALWAYS,
-                                        FILE_ATTRIBUTE_NORMAL, nullptr));
+    UniqueFd lock = owned(::CreateFileW(wide_path(path).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
+                                        OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
     held = !lock && ::GetLastError() == ERROR_SHARING_VIOLATION;
     if (held)
         error = "another lxss uses " + folder + " (its lock is held); end it there first";

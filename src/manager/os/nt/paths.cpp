@@ -28,7 +28,9 @@ std::string configuration_file() {
     return folder.empty() ? "" : folder + "/lxss.conf";
 }
 
-std::string runtime_folder() { return data_folder() + "/run"; }
+std::string runtime_folder() {
+    return data_folder() + "/run";
+}
 
 std::string program_path() {
     std::wstring path(32'768, L'\0');
@@ -48,9 +50,15 @@ static std::string installation() {
     return programs.substr(0, programs.rfind('/'));
 }
 
-std::string guest_programs_folder() { return installation() + "/libexec/guest"; }
-std::string shared_file(const char* name) { return installation() + "/share/lxss/" + name; }
-std::string helper_program(const char* name) { return installation() + "/libexec/lxss/" + name + ".exe"; }
+std::string guest_programs_folder() {
+    return installation() + "/libexec/guest";
+}
+std::string shared_file(const char* name) {
+    return installation() + "/share/lxss/" + name;
+}
+std::string helper_program(const char* name) {
+    return installation() + "/libexec/lxss/" + name + ".exe";
+}
 std::string program_file(const char* name) {
     const std::string file = program_folder() + "/" + name;
     return file.ends_with(".exe") ? file : file + ".exe";

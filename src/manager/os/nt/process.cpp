@@ -17,14 +17,17 @@ ChildProcess::ChildProcess() = default;
 ChildProcess::~ChildProcess() = default;
 ChildProcess::ChildProcess(ChildProcess&&) noexcept = default;
 ChildProcess& ChildProcess::operator=(ChildProcess&&) noexcept = default;
-HostDescriptor ChildProcess::waitable() const { return handle_.get(); }
+HostDescriptor ChildProcess::waitable() const {
+    return handle_.get();
+}
 
 // A job that ends with this process: nothing of a kernel stays behind a manager.
 static UniqueFd make_job() {
     UniqueFd job = owned(::CreateJobObjectW(nullptr, nullptr));
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits{};
     limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
-    ::SetInformationJobObject(handle_of(job.get()), JobObjectExtendedLimitInformation, &limits, sizeof limits);
+    ::SetInformationJobObject(handle_of(job.get()), JobObjectExtendedLimitInformation, &limits,
+                              sizeof limits);
     return job;
 }
 
@@ -35,11 +38,13 @@ static std::wstring environment_block(const std::vector<std::string>& more) {
     for (const wchar_t* at = block; *at; at += std::wcslen(at) + 1)
         variables.emplace_back(at);
     ::FreeEnvironmentStringsW(block);
-    std::vector<std::wstring> gone = {L"LXSS_HOME=", L"LXSS_KERNEL=", L"LXSS_GUEST_DIR=", L"LXSS_GRACE=", L"LXSS_IDLE="};
+    std::vector<std::wstring> gone = {L"LXSS_HOME=", L"LXSS_KERNEL=", L"LXSS_GUEST_DIR=", L"LXSS_GRACE=",
+                                      L"LXSS_IDLE="};
     for (const std::string& variable : more)
         gone.push_back(to_wide(variable.substr(0, variable.find('=') + 1)));
     std::erase_if(variables, [&](const std::wstring& variable) {
-        return std::any_of(gone.begin(), gone.end(), [&](const std::wstring& name) { return variable.starts_with(name); });
+        return std::any_of(gone.begin(), gone.end(),
+                           [&](const std::wstring& name) { return variable.starts_with(name); });
     });
     for (const std::string& variable : more)
         variables.push_back(to_wide(variable));
@@ -51,8 +56,9 @@ static std::wstring environment_block(const std::vector<std::string>& more) {
 }
 
 // Starts it suspended, with `inherited` and nothing else of this process's, in `job`, and lets it run.
-static bool start_process(const std::vector<std::string>& words, std::vector<HANDLE> inherited, HANDLE input, HANDLE output,
-                          const std::wstring* environment, HANDLE job, UniqueFd& process, int64_t& id, std::string& error) {
+static bool start_process(const std::vector<std::string>& words, std::vector<HANDLE> inherited, HANDLE input,
+                          HANDLE output, const std::wstring* environment, HANDLE job, UniqueFd& process,
+                          int64_t& id, std::string& error) {
     STARTUPINFOEXW startup{};
     startup.StartupInfo.cb = sizeof startup;
     startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
@@ -71,13 +77,13 @@ static bool start_process(const std::vector<std::string>& words, std::vector<HAN
     std::wstring line = command_line(words);
     const bool is_started =
         ::InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &bytes) &&
-        ::UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited.data(),
-                                    inherited.size() * sizeof(HANDLE), nullptr, nullptr) &&
+        ::UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
+                                    inherited.data(), inherited.size() * sizeof(HANDLE), nullptr, nullptr) &&
         ::CreateProcessW(wide_path(words[0]).c_str(), line.data(), nullptr, nullptr, TRUE,
-                         CREATE_SUSPENDED | DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT |
-                             EXTENDED_STARTUPINFO_PRESENT,
-                         environment ? const_cast<wchar_t*>(environment->data()) : nullptr, nullptr, &startup.StartupInfo,
-                         &information);
+                         CREATE_SUSPENDED | DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP |
+                             CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT,
+                         environment ? const_cast<wchar_t*>(environment->data()) : nullptr, nullptr,
+                         &startup.StartupInfo, &information);
     const DWORD failure = ::GetLastError();
     for (const HANDLE handle : inherited)
         ::SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0);
@@ -94,8 +100,8 @@ static bool start_process(const std::vector<std::string>& words, std::vector<HAN
 }
 
 static UniqueFd open_null() {
-    return owned(::CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr,
-                               OPEN_EXISTING, 0, nullptr));
+    return owned(::CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                               nullptr, OPEN_EXISTING, 0, nullptr));
 }
 
 bool ChildProcess::start(const std::vector<std::string>& words, std::string& error, std::span<const HostDescriptor>) {
@@ -144,18 +150,19 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     control.set_non_blocking();
     const HANDLE pipe = handle_of(kernel_end.state()->pipe.get());
     const HANDLE log = handle_of(start.log.get()), lock = handle_of(start.lock.get());
-    std::vector<std::string> words = {start.program, "--control=" + hexadecimal(pipe), "--log-handle=" + hexadecimal(log)};
+    std::vector<std::string> words = {start.program, "--control=" + hexadecimal(pipe),
+                                      "--log-handle=" + hexadecimal(log)};
     words.insert(words.end(), start.words.begin(), start.words.end());
     const std::wstring environment = environment_block(start.environment);
     const UniqueFd null = open_null();
     process.group_ = make_job();
     // The lock is open in the kernel, and so held, as long as that lives.
-    if (!start_process(words, {pipe, log, lock}, handle_of(null.get()), log, &environment, handle_of(process.group_.get()),
-                       process.handle_, process.id_, error))
+    if (!start_process(words, {pipe, log, lock}, handle_of(null.get()), log, &environment,
+                       handle_of(process.group_.get()), process.handle_, process.id_, error))
         return false;
     HANDLE peer = nullptr;
-    ::DuplicateHandle(::GetCurrentProcess(), handle_of(process.handle_.get()), ::GetCurrentProcess(), &peer, 0, FALSE,
-                      DUPLICATE_SAME_ACCESS);
+    ::DuplicateHandle(::GetCurrentProcess(), handle_of(process.handle_.get()), ::GetCurrentProcess(), &peer,
+                      0, FALSE, DUPLICATE_SAME_ACCESS);
     control.state()->peer = owned(peer);
     return true;
 }
@@ -170,8 +177,12 @@ bool start_interop(const std::string&, const std::string&, ChildProcess&, Unique
 }
 
 // The job has ended them.
-int kill_orphans_of(const std::string&) { return 0; }
+int kill_orphans_of(const std::string&) {
+    return 0;
+}
 
-int64_t own_process_id() { return ::GetCurrentProcessId(); }
+int64_t own_process_id() {
+    return ::GetCurrentProcessId();
+}
 
 } // namespace lxss

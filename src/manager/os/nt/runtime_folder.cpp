@@ -37,8 +37,9 @@ bool RuntimeFolder::open(std::string& error) {
 UniqueFd RuntimeFolder::lock(const char* name, int patience_milliseconds, std::string& error) const {
     for (int waited = 0;; waited += 10) {
         // Nobody else may open it as long as this is open.
-        UniqueFd lock = owned(::CreateFileW(wide_path(runtime_folder() + "/" + name).c_str(), GENERIC_READ | GENERIC_WRITE, 0,
-                                            nullptr, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
+        UniqueFd lock = owned(::CreateFileW(wide_path(runtime_folder() + "/" + name).c_str(),
+                                            GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_ALWAYS,
+                                            FILE_ATTRIBUTE_NORMAL, nullptr));
         if (lock)
             return lock;
         if (::GetLastError() != ERROR_SHARING_VIOLATION) {
@@ -62,8 +63,9 @@ static UniqueFd server_process(HANDLE pipe) {
 Connection RuntimeFolder::connect(std::string& error) const {
     const std::wstring name = pipe_name();
     for (int tries = 0; tries < 50; ++tries) {
-        UniqueFd pipe = owned(::CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
-                                            FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, nullptr));
+        UniqueFd pipe = owned(
+            ::CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                          FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, nullptr));
         if (!pipe && ::GetLastError() == ERROR_PIPE_BUSY) {
             ::WaitNamedPipeW(name.c_str(), 100);
             continue;
@@ -76,7 +78,8 @@ Connection RuntimeFolder::connect(std::string& error) const {
         DWORD mode = PIPE_READMODE_MESSAGE;
         UniqueFd server = server_process(handle_of(pipe.get()));
         if (!server || !::SetNamedPipeHandleState(handle_of(pipe.get()), &mode, nullptr, nullptr)) {
-            error = "cannot reach the process that serves as session manager: " + error_text(::GetLastError());
+            error =
+                "cannot reach the process that serves as session manager: " + error_text(::GetLastError());
             return {};
         }
         return make_connection(std::move(pipe), std::move(server));
@@ -94,7 +97,8 @@ struct Listener::State {
         connecting = {};
         connecting.hEvent = handle_of(event.get());
         ::ResetEvent(connecting.hEvent);
-        if (::ConnectNamedPipe(handle_of(pipe.get()), &connecting) || ::GetLastError() == ERROR_PIPE_CONNECTED)
+        if (::ConnectNamedPipe(handle_of(pipe.get()), &connecting) ||
+            ::GetLastError() == ERROR_PIPE_CONNECTED)
             ::SetEvent(connecting.hEvent);
         return true;
     }
@@ -115,8 +119,12 @@ Listener::Listener(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Listener::~Listener() = default;
 Listener::Listener(Listener&&) noexcept = default;
 Listener& Listener::operator=(Listener&&) noexcept = default;
-void Listener::reset() { state_.reset(); }
-HostDescriptor Listener::waitable() const { return state_ ? state_->event.get() : kNoDescriptor; }
+void Listener::reset() {
+    state_.reset();
+}
+HostDescriptor Listener::waitable() const {
+    return state_ ? state_->event.get() : kNoDescriptor;
+}
 
 Listener RuntimeFolder::listen() {
     auto state = std::make_unique<Listener::State>();
@@ -137,7 +145,8 @@ void RuntimeFolder::remove_listener() const {}
 Listener::Status Listener::accept(Connection& connection) {
     if (!state_ || !state_->pipe || ::WaitForSingleObject(handle_of(state_->event.get()), 0) != WAIT_OBJECT_0)
         return Status::None;
-    // Who may open the pipe is in its security descriptor. No descriptors go to launchers: no process is needed.
+    // Who may open the pipe is in its security descriptor. No descriptors go to launchers: no process is
+    // needed.
     UniqueFd pipe = std::move(state_->pipe);
     if (!state_->prepare(false)) {
         ::ResetEvent(handle_of(state_->event.get()));

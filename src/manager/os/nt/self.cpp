@@ -7,7 +7,9 @@
 
 namespace lxss {
 
-void prepare_process() { ::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOOPENFILEERRORBOX); }
+void prepare_process() {
+    ::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOOPENFILEERRORBOX);
+}
 
 std::vector<std::string> own_arguments(int, char**) {
     int count = 0;
@@ -33,7 +35,8 @@ void Starter::tell(const std::string& line) {
         ready_.reset();
     } else if (line != "ok") {
         const std::string text = "lxssd: " + line + "\n";
-        ::WriteFile(::GetStdHandle(STD_ERROR_HANDLE), text.data(), static_cast<DWORD>(text.size()), &written, nullptr);
+        ::WriteFile(::GetStdHandle(STD_ERROR_HANDLE), text.data(), static_cast<DWORD>(text.size()), &written,
+                    nullptr);
     }
 }
 

@@ -5,20 +5,24 @@
 
 namespace lxss {
 
-void close_descriptor(HostDescriptor descriptor) { ::CloseHandle(handle_of(descriptor)); }
+void close_descriptor(HostDescriptor descriptor) {
+    ::CloseHandle(handle_of(descriptor));
+}
 
 std::wstring to_wide(const std::string& text) {
-    const int length = ::MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr, 0);
+    const int length =
+        ::MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr, 0);
     std::wstring result(static_cast<size_t>(length), L'\0');
     ::MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), result.data(), length);
     return result;
 }
 
 std::string to_utf8(const std::wstring& text) {
-    const int length = ::WideCharToMultiByte(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr, 0, nullptr,
-                                             nullptr);
+    const int length = ::WideCharToMultiByte(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr,
+                                             0, nullptr, nullptr);
     std::string result(static_cast<size_t>(length), '\0');
-    ::WideCharToMultiByte(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), result.data(), length, nullptr, nullptr);
+    ::WideCharToMultiByte(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), result.data(), length,
+                          nullptr, nullptr);
     return result;
 }
 
@@ -100,7 +104,9 @@ std::wstring command_line(const std::vector<std::string>& words) {
     return line;
 }
 
-void make_inheritable(HANDLE handle) { ::SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT); }
+void make_inheritable(HANDLE handle) {
+    ::SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
+}
 
 std::wstring own_user() {
     HANDLE token = nullptr;

@@ -14,7 +14,9 @@
 
 namespace lxss {
 
-inline HANDLE handle_of(HostDescriptor descriptor) { return reinterpret_cast<HANDLE>(descriptor); }
+inline HANDLE handle_of(HostDescriptor descriptor) {
+    return reinterpret_cast<HANDLE>(descriptor);
+}
 // INVALID_HANDLE_VALUE and null become none.
 inline UniqueFd owned(HANDLE handle) {
     return UniqueFd(handle ? reinterpret_cast<HostDescriptor>(handle) : kNoDescriptor);
