@@ -74,9 +74,10 @@ u32 host_protection(u32 protection) {
 bool runs_in_place() {
     return true;
 }
-CodeMemory code_memory() {
-    return {};
+u64 code_memory_bytes() {
+    return 0;
 }
+void use_code_memory(u64) {}
 void code_changed(u64, u64) {}
 void before_fork() {}
 void after_fork() {}

@@ -45,6 +45,10 @@ UniqueFd open_log(const std::string& path, std::string& error) {
     return log;
 }
 
+UniqueFd duplicate_descriptor(HostDescriptor descriptor) {
+    return UniqueFd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
+}
+
 bool is_absolute_path(const std::string& path) {
     return path.starts_with('/');
 }

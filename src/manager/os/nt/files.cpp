@@ -40,6 +40,14 @@ UniqueFd open_log(const std::string& path, std::string& error) {
     return log;
 }
 
+UniqueFd duplicate_descriptor(HostDescriptor descriptor) {
+    HANDLE copy = nullptr;
+    if (!::DuplicateHandle(::GetCurrentProcess(), handle_of(descriptor), ::GetCurrentProcess(), &copy, 0, FALSE,
+                           DUPLICATE_SAME_ACCESS))
+        return {};
+    return owned(copy);
+}
+
 bool is_absolute_path(const std::string& path) {
     const auto is_slash = [](char character) { return character == '/' || character == '\\'; };
     return path.size() >= 3 &&
