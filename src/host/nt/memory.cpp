@@ -646,6 +646,9 @@ constexpr AddressRange kReserved[] = {
 
 } // namespace
 
+// Code stays in the one region that prepare_engine() takes.
+Result<void> map_code(u64, u64) { return Errno::EOPNOTSUPP; }
+
 usize reserved_ranges(AddressRange* ranges, usize capacity) {
     for (usize i = 0; i < base::min(capacity, base::array_size(kReserved)); ++i)
         ranges[i] = kReserved[i];
