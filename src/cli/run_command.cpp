@@ -118,7 +118,8 @@ int run_command(const Arguments& arguments) {
     }
 
     if (!arguments.engine.empty())
-        request.header.flags |= arguments.engine == "translate" ? kClientEngineTranslate : kClientEngineDirect;
+        request.header.flags |=
+            arguments.engine == "translate" ? kClientEngineTranslate : kClientEngineDirect;
 
     request.arguments = {arguments.instance, arguments.user, arguments.folder};
     if (arguments.mode == RunMode::Login) {

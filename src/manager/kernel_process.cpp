@@ -32,9 +32,12 @@ bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::stri
         start.words.push_back("--host-sockets");
     if (options.no_init)
         start.words.push_back("--no-init");
-    start.environment = {"WSL_DISTRO_NAME=" + options.name, "LXSS_HOSTNAME=" + options.name,
+    start.environment = {"WSL_DISTRO_NAME=" + options.name,
+                         "LXSS_HOSTNAME=" + options.name,
                          "LXSS_RESOLV_CONF=" + host_resolver_configuration(),
-                         "LXSS_ROOTFS=" + options.folder + "/rootfs", "LXSS_DRIVES=" + options.drives, "LXSS_INTEROP=" + options.interop};
+                         "LXSS_ROOTFS=" + options.folder + "/rootfs",
+                         "LXSS_DRIVES=" + options.drives,
+                         "LXSS_INTEROP=" + options.interop};
     if (!start_kernel(start, process_, control_, error))
         return false;
 

@@ -16,10 +16,10 @@ struct KernelOptions {
     std::string program;   // lxkernel
     std::string guest_dir; // programs for the instance
     std::string name;
-    std::string folder; // of the instance; holds rootfs/, lock and lxss.log
+    std::string folder;         // of the instance; holds rootfs/, lock and lxss.log
     std::string engine_options; // see engine::configure()
     bool no_init = false;
-    std::string drives; // a line "name=host folder" for each that is to be mounted
+    std::string drives;  // a line "name=host folder" for each that is to be mounted
     std::string interop; // the host's side of interop as the instance's init mounts it, or "" for none
 };
 

@@ -48,7 +48,7 @@ private:
         bool was_restarted = false; // its session has been given to a second kernel
         std::string instance;       // of its session
         uint32_t session = 0;
-        uint32_t engine = 0; // kClientEngine...: what its instance must have
+        uint32_t engine = 0;        // kClientEngine...: what its instance must have
         std::function<void()> gone; // what its disappearance undoes
     };
     using ClientPointer = std::shared_ptr<Client>;

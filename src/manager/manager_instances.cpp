@@ -61,11 +61,13 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
     return instance;
 }
 
-// Programs of the host are started by a process of its own, which the instance reaches through a socket in its folder.
+// Programs of the host are started by a process of its own, which the instance reaches through a socket in
+// its folder.
 bool Manager::start_interop_of(const InstancePointer& instance) {
     auto host_side = std::make_unique<Helper>();
     std::string error;
-    if (!start_interop(helper_program("lxss-interop"), instance->folder, host_side->process, instance->interop, error)) {
+    if (!start_interop(helper_program("lxss-interop"), instance->folder, host_side->process,
+                       instance->interop, error)) {
         spdlog::error("instance {}: no interop: {}", instance->name, error);
         return false;
     }

@@ -119,13 +119,27 @@ TEST(Arguments, ShellType) {
 }
 
 TEST(Arguments, MistakesAreSaid) {
-    for (const Words& words :
-         {Words{"-e"}, Words{"--nosuch"}, Words{"-d"}, Words{"-d", "../x"}, Words{"--import", "a", "b"},
-          Words{"--import", "a", "b", "c", "d"}, Words{"--shutdown", "now"}, Words{"-d", "a", "--shutdown"},
-          Words{"--cd", "relative", "ls"}, Words{"--user=", "ls"}, Words{"--user", "a:b", "ls"},
-          Words{"--list", "what"}, Words{"--unregister", "-x"}, Words{"--manage", "a", "--resize", "x"},
-          Words{"--list=x"}, Words{"--list", "-q", "-v"}, Words{"--list", "--all", "--running"},
-          Words{"--list", "-v", "--online"}, Words{"--import-in-place", "a"}, Words{"--manage", "a"},
-          Words{"--set-version", "a", "2"}, Words{"-d", "a", "--import", "b", "c", "d"}})
+    for (const Words& words : {Words{"-e"},
+                               Words{"--nosuch"},
+                               Words{"-d"},
+                               Words{"-d", "../x"},
+                               Words{"--import", "a", "b"},
+                               Words{"--import", "a", "b", "c", "d"},
+                               Words{"--shutdown", "now"},
+                               Words{"-d", "a", "--shutdown"},
+                               Words{"--cd", "relative", "ls"},
+                               Words{"--user=", "ls"},
+                               Words{"--user", "a:b", "ls"},
+                               Words{"--list", "what"},
+                               Words{"--unregister", "-x"},
+                               Words{"--manage", "a", "--resize", "x"},
+                               Words{"--list=x"},
+                               Words{"--list", "-q", "-v"},
+                               Words{"--list", "--all", "--running"},
+                               Words{"--list", "-v", "--online"},
+                               Words{"--import-in-place", "a"},
+                               Words{"--manage", "a"},
+                               Words{"--set-version", "a", "2"},
+                               Words{"-d", "a", "--import", "b", "c", "d"}})
         EXPECT_THROW(parse_arguments(words), UsageError) << words[0];
 }

@@ -6,8 +6,8 @@
 
 namespace lxss {
 
-// Variables for the instance's init: LXSS_X11=DISPLAY=SOCKET, LXSS_XAUTHORITY=HEXADECIMAL, LXSS_WAYLAND=SOCKET,
-// LXSS_PULSE=SOCKET. None where the environment names no display.
+// Variables for the instance's init: LXSS_X11=DISPLAY=SOCKET, LXSS_XAUTHORITY=HEXADECIMAL,
+// LXSS_WAYLAND=SOCKET, LXSS_PULSE=SOCKET. None where the environment names no display.
 std::vector<std::string> display_environment();
 
 } // namespace lxss

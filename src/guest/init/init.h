@@ -14,13 +14,13 @@ enum { kLxssFailed = 255 };
 
 // What lxss keeps inside of a running instance.
 #define RUN_FOLDER "/run/lxss"
-#define TOOLS_FOLDER RUN_FOLDER "/tools"       // the programs shipped into instances
-#define COMMANDS_FOLDER RUN_FOLDER "/bin"      // their names for users
-#define INTEROP_SOCKET RUN_FOLDER "/interop"   // lxss-interop's
-#define HOST_FOLDER RUN_FOLDER "/host"         // sockets of the host's display and sound
-#define ROOTFS_FILE RUN_FOLDER "/rootfs"       // host folder of the instance's root
-#define WARNINGS_FILE RUN_FOLDER "/warnings"   // for the first session on a terminal
-#define MOUNTS_FILE RUN_FOLDER "/mounts"       // names that `lxss --mount` has made, one a line
+#define TOOLS_FOLDER RUN_FOLDER "/tools"     // the programs shipped into instances
+#define COMMANDS_FOLDER RUN_FOLDER "/bin"    // their names for users
+#define INTEROP_SOCKET RUN_FOLDER "/interop" // lxss-interop's
+#define HOST_FOLDER RUN_FOLDER "/host"       // sockets of the host's display and sound
+#define ROOTFS_FILE RUN_FOLDER "/rootfs"     // host folder of the instance's root
+#define WARNINGS_FILE RUN_FOLDER "/warnings" // for the first session on a terminal
+#define MOUNTS_FILE RUN_FOLDER "/mounts"     // names that `lxss --mount` has made, one a line
 
 // Settings of /etc/wsl.conf. Strings are empty when not set.
 struct wsl_configuration {
@@ -64,23 +64,24 @@ int mount_host_folder(int argc, char** argv);
 int unmount_host_folder(int argc, char** argv);
 int mount_drive(const char* source, const char* point, const char* options); // -1 with errno
 
-// Shows a UNIX socket of the host as `path`, which is made if need be. Does nothing when it is there already. As root.
-// False with errno.
+// Shows a UNIX socket of the host as `path`, which is made if need be. Does nothing when it is there already.
+// As root. False with errno.
 bool mount_host_socket(const char* host_name, const char* path);
 
-// Shows the sockets of the host's display and sound (LXSS_X11 and others in the environment, from lxss) in the instance,
-// and sets DISPLAY and its like. As root, before the account is taken.
+// Shows the sockets of the host's display and sound (LXSS_X11 and others in the environment, from lxss) in
+// the instance, and sets DISPLAY and its like. As root, before the account is taken.
 void show_displays(const struct account* account);
 
 // Programs that users call by name.
 int wslpath(int argc, char** argv);
-int host_command(int argc, char** argv);  // lxss-host
-int open_on_host(int argc, char** argv);  // lxss-open: browser
-int edit_on_host(int argc, char** argv);  // lxss-edit
-int run_host_file(int argc, char** argv); // lxss-run: what the kernel starts for a program in the host's format
+int host_command(int argc, char** argv); // lxss-host
+int open_on_host(int argc, char** argv); // lxss-open: browser
+int edit_on_host(int argc, char** argv); // lxss-edit
+int run_host_file(int argc,
+                  char** argv); // lxss-run: what the kernel starts for a program in the host's format
 
-// Runs a program of the host with this process's streams; returns what lxss-host's exit code is to be, with a complaint
-// where that is due. Ends the process by the signal that ended the program.
+// Runs a program of the host with this process's streams; returns what lxss-host's exit code is to be, with a
+// complaint where that is due. Ends the process by the signal that ended the program.
 int run_on_host(char** words);
 
 // The commands' folder with its links; where lxss's programs can be reached.

@@ -54,9 +54,8 @@ static const struct {
     const char* name;
     int (*run)(int argc, char** argv);
 } kCommands[] = {
-    {"wslpath", wslpath},       {"lxss-host", host_command}, {"lxss-open", open_on_host},
-    {"wslview", open_on_host},  {"lxss-edit", edit_on_host},
-    {"lxss-run", run_host_file},
+    {"wslpath", wslpath},      {"lxss-host", host_command}, {"lxss-open", open_on_host},
+    {"wslview", open_on_host}, {"lxss-edit", edit_on_host}, {"lxss-run", run_host_file},
 };
 
 void make_commands(void) {

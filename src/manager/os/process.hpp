@@ -56,10 +56,10 @@ struct KernelStart {
 // with a message for the user.
 bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& control, std::string& error);
 
-// Starts the host's side of interop for an instance. It listens at interop_name(folder), and ends when `life` is closed.
-// False with a message.
-bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process, UniqueFd& life,
-                   std::string& error);
+// Starts the host's side of interop for an instance. It listens at interop_name(folder), and ends when `life`
+// is closed. False with a message.
+bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process,
+                   UniqueFd& life, std::string& error);
 std::string interop_name(const std::string& folder);
 
 // After a kernel's death: ends the processes that it has left, which are known by the lock of `folder` that

@@ -45,8 +45,8 @@ static std::string cookies(const std::string& display_number) {
     for (std::string_view rest = content; rest.size() > 2;) {
         rest.remove_prefix(2); // the family of the address
         std::string address, number, name_and_data;
-        if (!take_counted(rest, address) || !take_counted(rest, number) || !take_counted(rest, name_and_data) ||
-            !take_counted(rest, name_and_data))
+        if (!take_counted(rest, address) || !take_counted(rest, number) ||
+            !take_counted(rest, name_and_data) || !take_counted(rest, name_and_data))
             break;
         if (number.size() > 2 && number.substr(2) != display_number)
             continue;
@@ -65,7 +65,8 @@ std::vector<std::string> display_environment() {
         // ":0", ":0.0" and "unix:0" are local; others go over the network as they are.
         const size_t colon = display.rfind(':');
         const bool is_local = colon == 0 || (colon != display.npos && display.substr(0, colon) == "unix");
-        const std::string number = std::to_string(std::atoi(display.c_str() + (colon == display.npos ? 0 : colon + 1)));
+        const std::string number =
+            std::to_string(std::atoi(display.c_str() + (colon == display.npos ? 0 : colon + 1)));
         const std::string socket = is_local ? "/tmp/.X11-unix/X" + number : "";
         if (!is_local || is_socket(socket)) {
             environment.push_back("LXSS_X11=" + display + "=" + socket);

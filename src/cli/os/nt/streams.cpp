@@ -3,9 +3,9 @@
 #include "cli/os/nt/console.hpp"
 #include "manager/os/nt/windows.hpp"
 
-#include <io.h>
-#include <fcntl.h>
 #include <cstdio>
+#include <fcntl.h>
+#include <io.h>
 #include <shellapi.h>
 
 namespace lxss {

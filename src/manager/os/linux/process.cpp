@@ -136,7 +136,8 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     }
     if (pid == 0) {
         // lxkernel hands LXSS_* and WSL_* on to the instance's init; what is the manager's own stays here.
-        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_ENGINE_OPTIONS", "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"})
+        for (const char* name : {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_ENGINE_OPTIONS",
+                                 "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"})
             ::unsetenv(name);
         for (std::string& variable : environment)
             ::putenv(variable.data());
@@ -155,8 +156,8 @@ std::string interop_name(const std::string& folder) {
     return folder + "/interop";
 }
 
-bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process, UniqueFd& life,
-                   std::string& error) {
+bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process,
+                   UniqueFd& life, std::string& error) {
     auto fail = [&error](const char* what) {
         error = std::string(what) + ": " + std::strerror(errno);
         return false;

@@ -146,7 +146,8 @@ Listener RuntimeFolder::listen() {
     }
     state->socket.reset(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = socket_address(folder_.get());
-    ::unlinkat(folder_.get(), kSocketName, 0); // left by a manager that was killed; the lock says it is not in use
+    ::unlinkat(folder_.get(), kSocketName,
+               0); // left by a manager that was killed; the lock says it is not in use
     if (!state->socket ||
         ::bind(state->socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
         ::listen(state->socket.get(), SOMAXCONN) != 0)

@@ -3,8 +3,8 @@
 #include "manager/os/nt/windows.hpp"
 
 // After windows.hpp.
-#include <winsock2.h>
 #include <iphlpapi.h>
+#include <winsock2.h>
 #include <ws2tcpip.h>
 
 namespace lxss {
@@ -42,8 +42,8 @@ UniqueFd open_log(const std::string& path, std::string& error) {
 
 UniqueFd duplicate_descriptor(HostDescriptor descriptor) {
     HANDLE copy = nullptr;
-    if (!::DuplicateHandle(::GetCurrentProcess(), handle_of(descriptor), ::GetCurrentProcess(), &copy, 0, FALSE,
-                           DUPLICATE_SAME_ACCESS))
+    if (!::DuplicateHandle(::GetCurrentProcess(), handle_of(descriptor), ::GetCurrentProcess(), &copy, 0,
+                           FALSE, DUPLICATE_SAME_ACCESS))
         return {};
     return owned(copy);
 }

@@ -104,10 +104,12 @@ static UniqueFd open_null() {
                                nullptr, OPEN_EXISTING, 0, nullptr));
 }
 
-bool ChildProcess::start(const std::vector<std::string>& words, std::string& error, std::span<const HostDescriptor>) {
+bool ChildProcess::start(const std::vector<std::string>& words, std::string& error,
+                         std::span<const HostDescriptor>) {
     const UniqueFd null = open_null();
     group_ = make_job();
-    return start_process(words, {}, handle_of(null.get()), handle_of(null.get()), nullptr, handle_of(group_.get()), handle_, id_, error);
+    return start_process(words, {}, handle_of(null.get()), handle_of(null.get()), nullptr,
+                         handle_of(group_.get()), handle_, id_, error);
 }
 
 std::optional<ExitStatus> ChildProcess::take_status() {
