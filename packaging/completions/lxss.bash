@@ -39,12 +39,12 @@ _lxss() {
       local i
       for (( i = 1; i < COMP_CWORD; ++i )); do
         case ${COMP_WORDS[i]} in
-        -d | --distribution | -u | --user | --cd | --shell-type | --trace-file) (( ++i )) ;;
+        -d | --distribution | -u | --user | --cd | --shell-type | --engine | --trace-file) (( ++i )) ;;
         --trace* | "~") ;;
         *) return ;;
         esac
       done
-      words="--distribution --user --cd --exec --shell-type --trace --trace-file"
+      words="--distribution --user --cd --exec --shell-type --engine --trace --trace-file"
       if (( COMP_CWORD == 1 )); then
         words+=" --install --list --import --import-in-place --export --manage --mount --unmount --set-default
           --terminate --shutdown --check --unregister --status --system-info --debug-shell --version --help"

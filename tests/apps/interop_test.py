@@ -250,7 +250,10 @@ class Paths(unittest.TestCase):
         self.assertEqual(self.wslpath("passwd", folder="/etc"), (0, "passwd", ""))
 
     def test_drives(self):
-        # The host's root is drive c. The instance's own files have shorter names.
+        # The host's root is drive c, which the tests' instance has not from the start. The instance's own files have shorter names.
+        launcher = guest.RUN[:-1]
+        subprocess.run([*launcher, "--mount", "/", "--name", "c", "--options", "ro"], check=True, stdin=subprocess.DEVNULL)
+        self.addCleanup(subprocess.run, [*launcher, "--unmount", "c"], check=True, stdin=subprocess.DEVNULL)
         folder = pathlib.Path(tempfile.mkdtemp(prefix="lxss-test-interop-"))
         self.addCleanup(shutil.rmtree, folder)
         self.assertEqual(self.wslpath("-w", f"/mnt/c{folder}"), (0, str(folder), ""))
