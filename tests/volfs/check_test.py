@@ -169,7 +169,7 @@ class Check(volfs_support.TreeTestCase):
             with open(self.at(".lxss-storage"), "w") as file:
                 file.write(text)
             result = self.home.run("-e", "true")
-            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.returncode, 255)
             self.assertIn(b".lxss-storage in the instance's rootfs is not understood", result.stderr)
             result = self.home.run("--check", "test")
             self.assertEqual(result.returncode, 4)
