@@ -267,7 +267,7 @@ using namespace nt;
 Result<FileInfo> file_info(Handle file) {
     HANDLE object = object_of(file);
     const HandleEntry* entry = entry_of(file);
-    if (!entry || !object)
+    if (!entry || (entry->original != 0 && !object))
         return Errno::EBADF;
     if (entry->kind == HandleKind::Stream || entry->kind == HandleKind::Socket) {
         FileInfo info{};
@@ -280,6 +280,8 @@ Result<FileInfo> file_info(Handle file) {
         info.inode = static_cast<u64>(file) + 1;
         return info;
     }
+    if (!object)
+        return Errno::EBADF;
     return info_of(object, entry->device);
 }
 
