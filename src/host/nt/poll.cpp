@@ -29,7 +29,7 @@ constexpr u32 kAnyData = abi::POLLIN | abi::POLLOUT | abi::POLLRDNORM | abi::POL
 bool readiness_of_socket_for(u64 index, u32 events, u32& ready) {
     const SocketReadiness now = readiness_of_socket(index);
     ready = now.events;
-    return (ready & (events | kAlwaysTold)) || (groups_of(events) & ~(now.ready_groups | now.watched)) == 0;
+    return (groups_of(events) & ~(now.ready_groups | now.watched)) == 0;
 }
 
 } // namespace
@@ -79,9 +79,9 @@ void add_questions(Handle handle, u32 events, bool exactly, SocketQuestion& ques
         return add_poll_set_questions(entry->extra, question);
     if (entry->kind != HandleKind::Socket)
         return;
-    u32 ready = 0;
-    const bool is_known = readiness_of_socket_for(entry->extra, events, ready);
-    if (!is_known || (exactly && !(ready & (events | kAlwaysTold))))
+    const SocketReadiness now = readiness_of_socket(entry->extra);
+    const u32 known = exactly ? now.ready_groups : now.ready_groups | now.watched;
+    if (groups_of(events) & ~known)
         question.add(entry->extra, groups_of(events));
 }
 

@@ -16,12 +16,6 @@ Result<i32> to_host_address(const ServedSocket& socket, const u8* address, u32 l
     if (length < sizeof(family))
         return Errno::EINVAL;
     __builtin_memcpy(&family, address, sizeof(family));
-    if (family == abi::AF_UNSPEC) {
-        // Linux: the end of a datagram socket's connection, which winsock takes the wildcard address for.
-        out = {};
-        out.ss_family = static_cast<ADDRESS_FAMILY>(socket.family);
-        return static_cast<i32>(whole);
-    }
     if (length < least)
         return Errno::EINVAL;
     if (family != (is_v6 ? abi::AF_INET6 : abi::AF_INET))

@@ -121,7 +121,27 @@ Errno take_pending_error(ServedSocket& socket) {
     return error;
 }
 
+// connect(2) with AF_UNSPEC: a datagram socket has no peer any more. Winsock takes the wildcard address for
+// that, and cannot do it with streams.
+Errno disconnect(ServedSocket& socket) {
+    if (socket.is_stream())
+        return Errno::EOPNOTSUPP;
+    sockaddr_storage address{};
+    address.ss_family = static_cast<ADDRESS_FAMILY>(socket.family);
+    const int length = socket.family == ws::kAfInet6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+    const Errno error =
+        checked(g_winsock.connect(socket.handle, reinterpret_cast<const sockaddr*>(&address), length));
+    if (error == Errno::OK)
+        socket.phase = Phase::Fresh;
+    return error;
+}
+
 Errno connect_socket(ServedSocket& socket, const SocketRequest& request) {
+    u16 family = 0;
+    if (request.address_length >= sizeof(family))
+        __builtin_memcpy(&family, request.address, sizeof(family));
+    if (request.address_length >= sizeof(family) && family == abi::AF_UNSPEC)
+        return disconnect(socket);
     sockaddr_storage address{};
     const Result<i32> length = to_host_address(socket, request.address, request.address_length, address);
     if (length.is_error())
@@ -258,6 +278,8 @@ Result<u64> send_data(ServedSocket& socket, const SocketRequest& request) {
             return Errno::EMSGSIZE;
         if (request.address_length != 0)
             length = TRY(to_host_address(socket, request.address, request.address_length, address));
+        else if (socket.phase != Phase::Connected)
+            return Errno::EDESTADDRREQ;
         if (const Errno error = take_pending_error(socket); error != Errno::OK)
             return error;
     }
@@ -272,8 +294,6 @@ Result<u64> send_data(ServedSocket& socket, const SocketRequest& request) {
     case Errno::OK:
         return static_cast<u64>(sent);
     case Errno::ENOTCONN:
-        if (!socket.is_stream())
-            return Errno::EDESTADDRREQ;
         return socket.phase == Phase::Connecting ? Errno::EAGAIN : Errno::EPIPE;
     case Errno::ECONNRESET:
     case Errno::ECONNABORTED:
