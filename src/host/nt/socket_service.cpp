@@ -67,6 +67,14 @@ Result<u64> serve_socket(SOCKET handle, i32 family, i32 type, i32 protocol, Phas
     return Errno::ENFILE;
 }
 
+// udp(7): ICMP errors are told to sockets with a peer alone; winsock tells all by default.
+void tell_of_unreachable_ports(SOCKET handle, bool tells) {
+    constexpr DWORD kUdpConnectionReset = 0x9800'000c; // SIO_UDP_CONNRESET
+    BOOL value = tells;
+    DWORD length = 0;
+    (void)g_winsock.WSAIoctl(handle, kUdpConnectionReset, &value, sizeof(value), nullptr, 0, &length, nullptr, nullptr);
+}
+
 Result<u64> create(const SocketRequest& request) {
     i32 family = request.arguments[0];
     const i32 type = request.arguments[1], protocol = request.arguments[2];
@@ -96,6 +104,8 @@ Result<u64> create(const SocketRequest& request) {
         g_winsock.setsockopt(handle, ws::kIpprotoIpv6, ws::kIpv6V6only, reinterpret_cast<const char*>(&off),
                              sizeof(off));
     }
+    if (type == ws::kSockDgram)
+        tell_of_unreachable_ports(handle, false);
     return serve_socket(handle, family, type, protocol, Phase::Fresh);
 }
 
@@ -131,8 +141,10 @@ Errno disconnect(ServedSocket& socket) {
     const int length = socket.family == ws::kAfInet6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
     const Errno error =
         checked(g_winsock.connect(socket.handle, reinterpret_cast<const sockaddr*>(&address), length));
-    if (error == Errno::OK)
+    if (error == Errno::OK) {
         socket.phase = Phase::Fresh;
+        tell_of_unreachable_ports(socket.handle, false);
+    }
     return error;
 }
 
@@ -164,6 +176,8 @@ Errno connect_socket(ServedSocket& socket, const SocketRequest& request) {
         g_winsock.connect(socket.handle, reinterpret_cast<const sockaddr*>(&address), length.value()));
     if (error == Errno::OK || error == Errno::EAGAIN) {
         socket.phase = error == Errno::OK ? Phase::Connected : Phase::Connecting;
+        if (!socket.is_stream())
+            tell_of_unreachable_ports(socket.handle, true);
         forget_readiness(socket, kAllGroups);
     }
     return error == Errno::EAGAIN ? Errno::EINPROGRESS : error;

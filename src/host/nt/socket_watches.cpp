@@ -89,16 +89,17 @@ void take_events(ServedSocket& socket, u32 events) {
     using Phase = ServedSocket::Phase;
     SocketReadiness readiness = load(socket);
     if (events & (kAfdAbort | kAfdConnectFail)) {
-        // A datagram socket has such events of what it has sent before, and goes on.
         int error = 0, length = sizeof(error);
-        if (g_winsock.getsockopt(socket.handle, ws::kSolSocket, ws::kSoError, reinterpret_cast<char*>(&error),
-                                 &length) == 0 &&
-            error != 0 && socket.pending_error == 0)
+        if (g_winsock.getsockopt(socket.handle, ws::kSolSocket, ws::kSoError, reinterpret_cast<char*>(&error), &length) != 0)
+            error = 0;
+        const bool is_new = socket.pending_error == 0 && !socket.is_broken;
+        if (is_new && error != 0)
             socket.pending_error = static_cast<i32>(errno_of_win32(static_cast<DWORD>(error)));
+        else if (is_new)
+            socket.pending_error =
+                static_cast<i32>(events & kAfdConnectFail ? Errno::ECONNREFUSED : Errno::ECONNRESET);
+        // A datagram socket goes on: something that it has sent has come back.
         if (socket.is_stream()) {
-            if (socket.pending_error == 0 && !socket.is_broken)
-                socket.pending_error =
-                    static_cast<i32>(events & kAfdConnectFail ? Errno::ECONNREFUSED : Errno::ECONNRESET);
             socket.phase = Phase::Failed;
             socket.is_broken = true;
         }

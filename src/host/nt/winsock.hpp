@@ -20,7 +20,7 @@ inline constexpr int kIpprotoIpv6 = IPPROTO_IPV6;
 inline constexpr int kMsgOob = MSG_OOB;
 inline constexpr int kMsgPeek = MSG_PEEK;
 inline constexpr int kMsgDontroute = MSG_DONTROUTE;
-inline constexpr int kSockStream = SOCK_STREAM, kSockRaw = SOCK_RAW;
+inline constexpr int kSockStream = SOCK_STREAM, kSockDgram = SOCK_DGRAM, kSockRaw = SOCK_RAW;
 inline constexpr int kSolSocket = SOL_SOCKET;
 inline constexpr int kSoReuseaddr = SO_REUSEADDR;
 inline constexpr int kSoError = SO_ERROR;
