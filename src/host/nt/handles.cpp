@@ -116,6 +116,7 @@ Result<Handle> adopt(HANDLE object, const NewHandle& what) {
         entry.kind = what.kind;
         entry.is_writable = what.is_writable;
         entry.has_write_access = what.has_write_access;
+        entry.is_on_drive = what.is_on_drive;
         entry.original = address_of(original);
         entry.file = what.file;
         entry.device = what.device;
@@ -217,7 +218,8 @@ Result<Handle> duplicate(Handle handle) {
         keep_stream(extra);
     else if (kind == HandleKind::Socket)
         keep_socket(extra);
-    Result<Handle> made = adopt(copy, {kind, entry->is_writable, entry->file, entry->device, extra, entry->has_write_access});
+    Result<Handle> made = adopt(copy, {kind, entry->is_writable, entry->file, entry->device, extra, entry->has_write_access,
+                                       entry->is_on_drive});
     if (made.is_error() && kind == HandleKind::Stream)
         end_stream(extra);
     else if (made.is_error() && kind == HandleKind::Socket)
