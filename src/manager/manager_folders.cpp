@@ -29,7 +29,8 @@ static std::string reason(int failure) {
     return failure == EBUSY ? "another lxss uses it" : std::strerror(failure);
 }
 
-void Manager::remove_entry(const std::string& name, std::function<void(const std::string&)> then) {
+void Manager::remove_entry(const std::string& name, bool resumes,
+                           std::function<void(const std::string&)> then) {
     const RegistryEntry* entry = registry_.find(name);
     if (!entry)
         return then("");
@@ -49,7 +50,8 @@ void Manager::remove_entry(const std::string& name, std::function<void(const std
             spdlog::error("instance {}: {}", name, problem);
         then(problem);
     };
-    const std::string error = start_helper(remove_words(entry->folder, entry->made_folder), finish);
+    const auto words = resumes ? resume_remove_words : remove_words;
+    const std::string error = start_helper(words(entry->folder, entry->made_folder), finish);
     if (!error.empty())
         then(error);
 }
@@ -158,7 +160,7 @@ void Manager::recover() {
             continue;
         if (entry.state != RegistryState::Converting) {
             spdlog::warn("instance {}: an interrupted import or removal is cleaned up", entry.name);
-            remove_entry(entry.name, [](const std::string&) {});
+            remove_entry(entry.name, true, [](const std::string&) {});
             continue;
         }
         // The helper of the move may have outlived its manager; it holds the lock until it is done.

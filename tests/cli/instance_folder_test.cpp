@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace lxss;
 
@@ -61,4 +63,28 @@ TEST(InstanceFolder, LockIsExclusive) {
     EXPECT_EQ(remove_instance_folder(folder.path, false, 0), EBUSY);
     first.reset();
     EXPECT_TRUE(lock_instance_folder(folder.path, held, error));
+}
+
+// A manager that was killed leaves the process that removes; its successor starts another.
+TEST(InstanceFolder, TwoRemovalsAtOnceBothSucceed) {
+    for (const bool has_lock : {true, false}) {
+        TestFolder folder;
+        const std::string path = folder / "one";
+        for (int part = 0; part < 20; ++part) {
+            const std::string inner = path + "/rootfs/" + std::to_string(part);
+            std::filesystem::create_directories(inner);
+            for (int file = 0; file < 100; ++file)
+                std::ofstream(inner + "/" + std::to_string(file)) << "x";
+        }
+        if (has_lock)
+            std::ofstream(path + "/lock").flush();
+        const pid_t other = ::fork();
+        if (other == 0)
+            ::_exit(remove_instance_folder(path, true, 60));
+        EXPECT_EQ(remove_instance_folder(path, true, 60), 0) << has_lock;
+        int wait_status = -1;
+        ASSERT_EQ(::waitpid(other, &wait_status, 0), other);
+        EXPECT_EQ(wait_status, 0) << has_lock;
+        EXPECT_FALSE(std::filesystem::exists(path));
+    }
 }

@@ -150,13 +150,14 @@ UniqueFd lock_instance_folder(const std::string& folder, bool& held, std::string
     return {};
 }
 
-// Guest folders may carry any mode; the owner can always give himself access again.
-static int remove_contents(int folder) {
+// Guest folders may carry any mode; the owner can always give himself access again. What is gone already is
+// no failure. `kept`, if not null, stays.
+static int remove_contents(int folder, const char* kept = nullptr) {
     std::vector<std::string> names;
     if (!list_folder(folder, names))
-        return errno;
+        return errno == ENOENT ? 0 : errno;
     for (const std::string& name : names) {
-        if (::unlinkat(folder, name.c_str(), 0) == 0)
+        if ((kept && name == kept) || ::unlinkat(folder, name.c_str(), 0) == 0 || errno == ENOENT)
             continue;
         if (errno == EACCES && ::fchmod(folder, 0700) == 0 && ::unlinkat(folder, name.c_str(), 0) == 0)
             continue;
@@ -167,11 +168,13 @@ static int remove_contents(int folder) {
             ::fchmodat(folder, name.c_str(), 0700, 0);
             inner.reset(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
         }
+        if (!inner && errno == ENOENT)
+            continue;
         if (!inner)
             return errno;
         if (const int failure = remove_contents(inner.get()))
             return failure;
-        if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) != 0)
+        if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
             return errno;
     }
     return 0;
@@ -187,9 +190,13 @@ int remove_instance_folder(const std::string& folder, bool made_folder, int lock
             return EBUSY;
         ::usleep(50'000);
     }
-    if (const int failure = remove_contents(descriptor.get()))
+    // The lock goes last: until then another removal of the same folder, which a killed manager has left,
+    // waits.
+    if (const int failure = remove_contents(descriptor.get(), "lock"))
         return failure;
-    return made_folder && ::rmdir(folder.c_str()) != 0 ? errno : 0;
+    if (::unlinkat(descriptor.get(), "lock", 0) != 0 && errno != ENOENT)
+        return errno;
+    return made_folder && ::rmdir(folder.c_str()) != 0 && errno != ENOENT ? errno : 0;
 }
 
 } // namespace lxss
