@@ -1,5 +1,6 @@
 // lxss-interop: starts programs of the host for one instance. See README.md in this folder.
 #include "interop/host_program.hpp"
+#include "interop/run_request.hpp"
 #include "manager/os/linux/connection.hpp"
 
 #include <cerrno>
@@ -58,34 +59,9 @@ void finish(Client& client, uint32_t type, uint32_t value, const std::string& te
     client.connection.reset();
 }
 
-bool take_string(std::string_view& strings, std::string& out) {
-    const size_t end = strings.find('\0');
-    if (end == strings.npos)
-        return false;
-    out = strings.substr(0, end);
-    strings.remove_prefix(end + 1);
-    return true;
-}
-
-bool parse_run(const interop_header& header, std::string_view strings, HostProgramStart& start) {
-    start.terminals = header.value & 7;
-    start.rows = header.rows;
-    start.columns = header.columns;
-    if (!take_string(strings, start.folder))
-        return false;
-    for (uint32_t i = 0; i < header.argument_count; ++i)
-        if (!take_string(strings, start.words.emplace_back()))
-            return false;
-    for (uint32_t i = 0; i < header.environment_count; ++i)
-        if (!take_string(strings, start.environment.emplace_back()) ||
-            start.environment.back().find('=') == std::string::npos)
-            return false;
-    return strings.empty();
-}
-
 void run(Client& client, const interop_header& header, std::string_view strings) {
     HostProgramStart start;
-    if (client.program.is_running() || !parse_run(header, strings, start))
+    if (client.program.is_running() || !parse_run_request(header, strings, start))
         return finish(client, kInteropFailed, 255, "the request is malformed");
     start.streams = std::move(client.streams);
     HostProgramEnds ends;
