@@ -2,7 +2,9 @@
 
 #include "test_folder.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,4 +89,27 @@ TEST(InstanceFolder, TwoRemovalsAtOnceBothSucceed) {
         EXPECT_EQ(wait_status, 0) << has_lock;
         EXPECT_FALSE(std::filesystem::exists(path));
     }
+}
+
+TEST(InstanceFolder, DeepTreesAreRemoved) {
+    TestFolder folder;
+    const std::string path = folder / "one";
+    std::filesystem::create_directories(path + "/rootfs");
+    UniqueFd place(::open((path + "/rootfs").c_str(), O_RDONLY | O_DIRECTORY));
+    for (int level = 0; level < 2'000; ++level) {
+        ASSERT_EQ(::mkdirat(place.get(), "d", 0700), 0);
+        ASSERT_EQ(::mknodat(place.get(), "file", 0600, 0), 0);
+        UniqueFd inner(::openat(place.get(), "d", O_RDONLY | O_DIRECTORY));
+        if (level % 100 == 0)
+            ::fchmod(place.get(), 0);
+        place = std::move(inner);
+        ASSERT_TRUE(place);
+    }
+    rlimit whole;
+    ::getrlimit(RLIMIT_NOFILE, &whole);
+    const rlimit few{200, whole.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    EXPECT_EQ(remove_instance_folder(path, true, 0), 0);
+    ::setrlimit(RLIMIT_NOFILE, &whole);
+    EXPECT_FALSE(std::filesystem::exists(path));
 }

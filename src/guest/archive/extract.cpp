@@ -50,18 +50,24 @@ static void extract(archive* reader, archive* writer, archive_entry* entry, cons
             throw ArchiveError("'" + shown + "': its hard link leads out of the tree");
         archive_entry_set_hardlink(entry, target.c_str());
     }
-    int result = archive_write_header(writer, entry);
-    if (result >= ARCHIVE_WARN && archive_entry_size(entry) > 0)
-        result = copy_data(reader, writer, shown);
-    result = std::min(result, archive_write_finish_entry(writer));
-    if (result >= ARCHIVE_OK)
-        return;
-    std::string problem = "'" + shown + "': " + reason_of(writer);
-    if (archive_errno(writer) > 0)
-        problem += std::string(" (") + std::strerror(archive_errno(writer)) + ")";
-    if (result < ARCHIVE_WARN)
-        throw ArchiveError(problem);
-    complain("import", "warning: " + problem);
+    // The reason is asked for at once: the next operation forgets it.
+    std::string problem;
+    auto take = [&](int result) {
+        if (result >= ARCHIVE_OK)
+            return true;
+        problem = "'" + shown + "': " + reason_of(writer);
+        if (archive_errno(writer) > 0)
+            problem += std::string(" (") + std::strerror(archive_errno(writer)) + ")";
+        if (result < ARCHIVE_WARN)
+            throw ArchiveError(problem);
+        return false;
+    };
+    bool good = take(archive_write_header(writer, entry));
+    if (archive_entry_size(entry) > 0)
+        good = take(copy_data(reader, writer, shown)) && good;
+    good = take(archive_write_finish_entry(writer)) && good;
+    if (!good)
+        complain("import", "warning: " + problem);
 }
 
 uint64_t extract_all(archive* reader, const ExtractOptions& options) {
