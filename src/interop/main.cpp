@@ -12,6 +12,7 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace lxss;
@@ -117,6 +118,18 @@ void serve(Client& client) {
     client.program.hang_up();
 }
 
+void tell_event(Client& client) {
+    const std::optional<HostProgramEvent> event = client.program.take_event();
+    if (!event || !client.connection)
+        return;
+    if (event->is_end)
+        return finish(client, kInteropExit, static_cast<uint32_t>(event->wait_status));
+    interop_header header{};
+    header.type = kInteropStopped;
+    header.value = static_cast<uint32_t>(WSTOPSIG(event->wait_status));
+    send(client, header);
+}
+
 void accept_clients(std::list<Client>& clients) {
     for (;;) {
         UniqueFd socket(::accept4(kListener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -160,9 +173,7 @@ int main() {
             if (polled[i].revents)
                 serve(client);
             if (polled[i + 1].revents)
-                if (const std::optional<int> wait_status = client.program.take_status())
-                    if (client.connection)
-                        finish(client, kInteropExit, static_cast<uint32_t>(*wait_status));
+                tell_event(client);
             i += 2;
         }
         clients.remove_if([](const Client& client) { return client.is_over(); });
