@@ -87,6 +87,9 @@ bool Manager::start_interop_of(const InstancePointer& instance) {
 // True while there is hope: it has started, or will be tried again.
 bool Manager::try_start(const InstancePointer& instance, std::string& error) {
     instance->lock_retry.reset();
+    error = missing_folder_problem(instance->name, instance->folder);
+    if (!error.empty())
+        return false;
     bool held = false;
     UniqueFd lock = lock_instance_folder(instance->folder, held, error);
     if (!lock) {
