@@ -16,6 +16,9 @@ VolfsInode::~VolfsInode() { m_volfs->inode_count.fetch_sub(1, std::memory_order_
 
 void VolfsInode::destroy() {
     m_volfs->forget(*this);
+    // While a handle keeps the host from giving the number to another file.
+    if (links == 0 && (m_read_slot.is_open() || m_write_slot.is_open()))
+        (void)m_volfs->attributes().forget(number);
     m_volfs->handles_closing(*this);
     m_volfs->keep_listing(*this, nullptr);
     if (m_staged_name.length() != 0) {
@@ -82,11 +85,15 @@ struct VolfsCreation {
             if (TRY(host::write_at(handle, &vector, 1, 0)) != content.size())
                 return Errno::ENOSPC;
         }
+        host::FileInfo info = TRY(host::file_info(handle));
+        VolfsAttributes& attributes = volfs().attributes();
+        TRY(attributes.forget(info.inode)); // whatever had that number before
         if (needs_lxattrb(metadata)) {
             const abi::lxattrb stored = encode_lxattrb(metadata);
-            TRY(host::set_attribute(handle, kLxattrbName, &stored, sizeof(stored), 0));
+            TRY(attributes.set(handle, info.inode, kLxattrbName, &stored, sizeof(stored)));
+            if (!attributes.is_beside_files())
+                info = TRY(host::file_info(handle)); // it has moved the times
         }
-        host::FileInfo info = TRY(host::file_info(handle));
         const u32 permissions = host_permissions_for(metadata.mode);
         if (info.permissions != permissions) { // a umask, a default ACL or a set-group-id folder of the host
             TRY(host::set_permissions(handle, permissions));

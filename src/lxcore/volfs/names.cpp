@@ -14,8 +14,9 @@ Result<HandlePin> VolfsInode::prepare_to_lose(const VolfsInode& directory, std::
             return HandlePin();
     }
     const bool is_last = links <= 1 || is_directory();
+    // The side store forgets a file before the host may use its number again, which a handle prevents.
     if (is_last && open_files.load(std::memory_order_acquire) == 0 && !m_read_slot.is_open() &&
-        !m_write_slot.is_open())
+        !m_write_slot.is_open() && !m_volfs->attributes().is_beside_files())
         return HandlePin();
     return pin(false);
 }

@@ -8,6 +8,7 @@
 #include "lxcore/fs/file.hpp"
 #include "lxcore/fs/handle_slot.hpp"
 #include "lxcore/fs/maybe_lock.hpp"
+#include "lxcore/volfs/attributes.hpp"
 #include "lxcore/volfs/format.hpp"
 #include "lxcore/volfs/storage.hpp"
 #include "lxcore/volfs/volfs.hpp"
@@ -197,6 +198,7 @@ public:
     u64 move_count() const { return m_move_count.load(); }
     NameRule name_rule() const { return m_storage.names; }
     const VolfsStorage& storage() const { return m_storage; }
+    VolfsAttributes& attributes() { return m_attributes; }
 
     // The hidden folder in which files are prepared that must appear whole.
     Result<host::Handle> staging();
@@ -217,6 +219,7 @@ private:
     u32 m_budget;
     bool m_is_read_only;
     VolfsStorage m_storage;
+    VolfsAttributes m_attributes;
     u64 m_root_number = 0;
     Bucket* m_buckets = nullptr;
     Mutex m_open_lock; // guards m_open
