@@ -34,6 +34,8 @@ Result<RefPtr<Inode>> VolfsInode::lookup(std::string_view linux_name) {
         return Errno::ENOENT;
     const HostName host_name(m_volfs->name_rule(), linux_name);
     const std::string_view name = TRY(host_name.view());
+    if (!m_names.may_have(name))
+        return Errno::ENOENT;
     HandlePin directory = TRY(pin(false));
     // Opening tells apart what exists, and the handle will be wanted anyway.
     Result<host::Handle> opened = m_volfs->open_host(directory.handle(), name, host::kOpenRead, 0);
@@ -102,8 +104,25 @@ struct VolfsCreation {
         return info;
     }
 
+    // A directory is opened when something is done in it, which often enough is never.
+    Result<RefPtr<VolfsInode>> directory_in_place(host::Handle folder) {
+        const u32 permissions = host_permissions_for(metadata.mode);
+        TRY(host::make_directory_at(folder, name, permissions));
+        Result<host::FileInfo> info = host::file_info_at(folder, name);
+        if (info.is_ok() && info.value().permissions == permissions) {
+            TRY(volfs().attributes().forget(info.value().inode));
+            return volfs().inode_of(&directory, name, info.value(), host::kNoHandle, false, &metadata);
+        }
+        return adopt(folder, volfs().open_host(folder, name, host::kOpenRead | host::kOpenDirectory, 0));
+    }
+
     Result<RefPtr<VolfsInode>> in_place(host::Handle folder) {
-        const host::Handle handle = TRY(make(folder, name));
+        return is_directory() ? directory_in_place(folder) : adopt(folder, make(folder, name));
+    }
+
+    // The file that has just got its name in `folder`.
+    Result<RefPtr<VolfsInode>> adopt(host::Handle folder, Result<host::Handle> made) {
+        const host::Handle handle = TRY(made);
         Result<host::FileInfo> info = finish(handle);
         if (info.is_error()) {
             host::close(handle);
@@ -185,8 +204,8 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
     const VolfsMetadata metadata{new_mode, new_uid, new_gid, new_device};
     const HostName host_name(m_volfs->name_rule(), name);
     HandlePin folder = TRY(pin(false));
-    names_changing();
     VolfsCreation creation{*this, TRY(host_name.view()), metadata, {}};
+    names_changing(creation.name);
     RefPtr<VolfsInode> inode;
     if (!needs_lxattrb(metadata)) {
         inode = TRY(creation.in_place(folder.handle()));
@@ -195,8 +214,10 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
             TRY(mark_has_specials());
         inode = TRY(creation.staged(folder.handle(), false));
     }
-    if (inode->is_directory())
+    if (inode->is_directory()) {
         inode->links = 2;
+        inode->m_names.start();
+    }
     names_changed();
     return RefPtr<Inode>(std::move(inode));
 }
@@ -212,7 +233,7 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view linux_name, std:
     const HostName host_name(m_volfs->name_rule(), linux_name);
     const std::string_view name = TRY(host_name.view());
     HandlePin folder = TRY(pin(false));
-    names_changing();
+    names_changing(name);
     RefPtr<VolfsInode> inode;
     // A host without symbolic links, and one whose links cannot tell an owner: a file with the target as its data.
     bool is_native = false;

@@ -80,14 +80,18 @@ Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
         VolfsInode& directory;
         DirectoryListing& listing;
         HandlePin& pin;
+        NameFilter names;
         Errno error;
-    } context{*this, *fresh, pinned, Errno::OK};
+    } context{*this, *fresh, pinned, {}, Errno::OK};
+    if (!m_names.is_known())
+        context.names.start();
     host::rewind_directory(pinned.handle());
     TRY(host::read_directory(
         pinned.handle(),
         [](void* opaque, const host::DirectoryEntry& entry) {
             auto& into = *static_cast<Context*>(opaque);
             VolfsInode& directory = into.directory;
+            into.names.add(entry.name);
             if (directory.m_volfs->is_reserved(directory, entry.name))
                 return true;
             // Above the root of the tree there is nothing.
@@ -106,6 +110,8 @@ Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
         &context));
     if (context.error != Errno::OK)
         return context.error;
+    if (context.names.is_known())
+        m_names.take(context.names);
     m_volfs->keep_listing(*this, fresh);
     return fresh;
 }

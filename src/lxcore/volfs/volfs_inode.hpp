@@ -10,6 +10,7 @@
 #include "lxcore/fs/maybe_lock.hpp"
 #include "lxcore/volfs/attributes.hpp"
 #include "lxcore/volfs/format.hpp"
+#include "lxcore/volfs/name_filter.hpp"
 #include "lxcore/volfs/storage.hpp"
 #include "lxcore/volfs/volfs.hpp"
 
@@ -105,8 +106,12 @@ private:
     // Before a name goes: what is in use keeps the handle that it could not open again.
     Result<HandlePin> prepare_to_lose(const VolfsInode& directory, std::string_view name);
     void lost_name(const VolfsInode& directory, std::string_view name);
-    // Before and after a change on the host: its author may be killed in between.
-    void names_changing() { m_is_listing_old.store(true, std::memory_order_release); }
+    // Before and after a change on the host: its author may be killed in between. `added` is a name that comes.
+    void names_changing(std::string_view added = {}) {
+        m_is_listing_old.store(true, std::memory_order_release);
+        if (!added.empty())
+            m_names.add(added);
+    }
     void names_changed();
     u8 entry_type(HandlePin& pin, const host::DirectoryEntry& entry);
 
@@ -136,6 +141,7 @@ private:
     RefPtr<DirectoryListing> m_listing; // of a directory; guarded by VolfsSuperBlock::m_listing_lock
     base::ListNode m_listing_node;      // in VolfsSuperBlock::m_listings, while there is one
     std::atomic<bool> m_is_listing_old{false};
+    NameFilter m_names; // of a directory: in the host's spelling
 
 protected:
     void destroy() override;
