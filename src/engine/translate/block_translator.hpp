@@ -21,6 +21,8 @@ public:
           m_rewrite_fs(rewrite_fs), m_bias(static_cast<i32>(bias)) {}
 
     void run();
+    // translate_entry()
+    void run_entry(u64 direct);
 
 private:
     u32 here() const { return static_cast<u32>(m_emit.at() - m_code); }
@@ -97,11 +99,20 @@ private:
     void push_return(u8 used);
     void ret(const Instruction& in);
     void indirect(const Instruction& in, bool is_call);
-    // Indirect branches come in here, with the target and rcx in their slots. See lookup.hpp. The halves of the target are compared one
-    // by one: without another register, and with loads that the processor can feed from the store before.
-    void indirect_entry();
+    // Indirect branches to `guest`, the address of the source's byte `at`, come in here, with the target and rcx in their slots. See
+    // lookup.hpp. The halves of a long target are compared one by one: without another register, and with loads that the processor
+    // can feed from the store before.
+    void compare_target(u64 guest, u32 at);
+    // Where the return of the call comes in that is the current instruction.
+    void landing();
+    // No cache line border cuts the displacements of the host call that follows, and of the landing behind it.
+    void align_call();
+    void emit_indirect_calls();
     // Goes to the guest address in rcx; the guest's rcx is in its slot.
     void lookup();
+    // Its first part: rcx becomes the index in the lookup table; and the second.
+    void find_head();
+    void jump_to_head();
     void software_interrupt(u8 number);
     // An exception with rip at the instruction, or behind it.
     void raise(u32 trap, u32 error);
@@ -117,11 +128,12 @@ private:
     // ---- exits ----
     // Keeps the displacement of a branch whose opcode has `opcode_bytes` within one cache line: it is changed in one write.
     void align_branch(u32 opcode_bytes);
-    void exit_displacement(u64 target);
+    void exit_displacement(u64 target, Exit::Kind kind = Exit::Jump);
     void exit_jump(u64 target);
     // The block ends before the current instruction, or behind it.
     void leave();
     void leave_after();
+    void leave_to(u32 at); // an offset in the source
     void emit_stubs();
     void emit_literals();
 
@@ -145,10 +157,13 @@ private:
     bool m_rewrite_fs;
     i32 m_bias;
     u32 m_at = 0, m_next = 0; // offsets in the source
+    u32 m_instruction_start = 0; // of the current one's translation
     bool m_ended = false;
     u32 m_check_jump = 0;
-    Literal m_literals[2];
+    Literal m_literals[kMaxLandings + 1];
     u32 m_literal_count = 0;
+    u32 m_indirect_calls[kMaxLandings]; // displacements of host calls whose code is still to come
+    u32 m_indirect_call_count = 0;
 };
 
 } // namespace engine::translate

@@ -5,10 +5,10 @@ namespace engine::translate {
 
 namespace {
 
-// The first block with the low bits of `guest`.
+// The first entry with the low bits of `guest`.
 u32 first_of(u64 guest) { return g_cache.buckets[guest % kHeads]; }
 
-void set_first(u64 guest, u32 block) { __atomic_store_n(&g_cache.buckets[guest % kHeads], block, __ATOMIC_RELEASE); }
+void set_first(u64 guest, u32 entry) { __atomic_store_n(&g_cache.buckets[guest % kHeads], entry, __ATOMIC_RELEASE); }
 
 u64 last_page(const Block& block) { return base::page_floor(block.guest + block.source_bytes - 1); }
 
@@ -27,6 +27,25 @@ void put_on_page(u32 number, u64 address, u32 which) {
     g_cache.blocks[number].next_on_page[which] = page->first;
     page->first = number;
 }
+void drop_entry(u32 number) {
+    EntryRecord& entry = g_cache.entries[number];
+    if (entry.is_target)
+        remove_target(number);
+    // Out of its bucket.
+    const u32 first = first_of(entry.guest);
+    if (first == number) {
+        set_first(entry.guest, entry.next_in_bucket);
+        return;
+    }
+    for (u32 at = first; at; at = g_cache.entries[at].next_in_bucket) {
+        EntryRecord& before = g_cache.entries[at];
+        if (before.next_in_bucket == number) {
+            before.next_in_bucket = entry.next_in_bucket;
+            return;
+        }
+    }
+}
+
 } // namespace
 
 Page* find_page(u64 address, bool make) {
@@ -58,21 +77,8 @@ void drop_block(u32 number) {
         (void)set_branch(exit, exit.stub);
     }
     block.incoming = 0;
-    if (block.is_target)
-        remove_target(number);
-    // Out of its bucket.
-    const u32 first = first_of(block.guest);
-    if (first == number) {
-        set_first(block.guest, block.next_in_bucket);
-        return;
-    }
-    for (u32 at = first; at; at = g_cache.blocks[at].next_in_bucket) {
-        Block& before = g_cache.blocks[at];
-        if (before.next_in_bucket == number) {
-            before.next_in_bucket = block.next_in_bucket;
-            return;
-        }
-    }
+    for (u32 i = 0; i < block.entry_count; ++i)
+        drop_entry(block.first_entry + i);
 }
 
 void drop_page(Page& page) {
@@ -86,16 +92,16 @@ void drop_page(Page& page) {
     }
 }
 
-u32 find_block(u64 guest) {
+u32 find_entry(u64 guest, u32 wanted) {
     const u32 first = first_of(guest);
     u32 before = 0;
-    for (u32 at = first; at; before = at, at = g_cache.blocks[at].next_in_bucket) {
-        Block& block = g_cache.blocks[at];
-        if (block.guest != guest)
+    for (u32 at = first; at; before = at, at = g_cache.entries[at].next_in_bucket) {
+        EntryRecord& entry = g_cache.entries[at];
+        if (entry.guest != guest || !(wanted >> entry.kind & 1))
             continue;
         if (before) {
-            g_cache.blocks[before].next_in_bucket = block.next_in_bucket;
-            block.next_in_bucket = first;
+            g_cache.entries[before].next_in_bucket = entry.next_in_bucket;
+            entry.next_in_bucket = first;
             set_first(guest, at);
         }
         return at;
@@ -103,44 +109,54 @@ u32 find_block(u64 guest) {
     return 0;
 }
 
-void add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {
+void add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code) {
+    const u32 number = g_cache.entry_count++;
+    ++g_cache.blocks[block].entry_count;
+    g_cache.entries[number] = {guest, direct, code, block, first_of(guest), 0, kind, false};
+    set_first(guest, number);
+}
+
+u32 add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {
     const u32 number = g_cache.block_count++;
     Block& block = g_cache.blocks[number];
     block.guest = guest;
     block.code = reinterpret_cast<u64>(code);
     block.source_bytes = static_cast<u16>(made.source_bytes);
+    block.first_entry = g_cache.entry_count;
+    block.entry_count = 0;
     block.first_exit = g_cache.exit_count;
     block.exit_count = static_cast<u8>(made.exit_count);
     block.first_point = g_cache.point_count;
     block.point_count = static_cast<u16>(made.point_count);
     block.incoming = 0;
     block.is_live = true;
-    block.is_target = false;
-    block.next_target = 0;
+    block.step = made.step;
     const u64 stubs_end = zone_end(zone) - zone.stubs;
     for (u32 i = 0; i < made.exit_count; ++i) {
         const Exit& exit = made.exits[i];
         g_cache.exits[g_cache.exit_count++] = {exit.target, block.code + exit.branch, stubs_end - (i + 1) * kStubBytes, number, 0,
-                                               false, exit.is_check};
+                                               false, exit.kind};
     }
     zone.stubs += made.exit_count * kStubBytes;
     for (u32 i = 0; i < made.point_count; ++i)
         g_cache.points[g_cache.point_count++] = made.points[i];
     zone.used = static_cast<u64>(code - zone.memory->code) + made.code_bytes;
     zone.numbers[zone.count++] = number;
-    put_on_page(number, base::page_floor(guest), 0);
-    if (last_page(block) != base::page_floor(guest))
-        put_on_page(number, last_page(block), 1);
-    block.next_in_bucket = first_of(guest);
-    set_first(guest, number);
+    if (made.source_bytes) {
+        put_on_page(number, base::page_floor(guest), 0);
+        if (last_page(block) != base::page_floor(guest))
+            put_on_page(number, last_page(block), 1);
+    }
+    return number;
 }
 
-void link_number(u32 number, u32 target) {
+void link_number(u32 number, u32 entry_number) {
     ExitRecord& exit = g_cache.exits[number];
-    if (exit.is_linked || exit.is_check)
+    const EntryRecord& entry = g_cache.entries[entry_number];
+    if (exit.is_linked || exit.kind == Exit::Check)
         return;
-    Block& block = g_cache.blocks[target];
-    if (!set_branch(exit, block.code + kIndirectEntryBytes))
+    Block& block = g_cache.blocks[entry.block];
+    if (!set_branch(exit, exit.kind == Exit::Call ? entry.direct - kCallEntryBytes : entry.direct))
         return;
     exit.is_linked = true;
     exit.next_incoming = block.incoming;
@@ -148,16 +164,17 @@ void link_number(u32 number, u32 target) {
 }
 
 void forget_everything() {
-    for (u32 number = 1; number < g_cache.block_count; ++number) {
-        set_first(g_cache.blocks[number].guest, 0);
-        forget_first_target(g_cache.blocks[number].guest);
+    for (u32 number = 1; number < g_cache.entry_count; ++number) {
+        set_first(g_cache.entries[number].guest, 0);
+        forget_first_target(g_cache.entries[number].guest);
     }
     for (Page& page : g_cache.pages)
         page = {};
     for (u32 i = 0; i < g_cache.zone_count; ++i)
         g_cache.zones[i].used = g_cache.zones[i].stubs = g_cache.zones[i].count = 0;
     g_cache.exit_count = g_cache.point_count = g_cache.page_count = 0;
-    g_cache.block_count = 1;
+    g_cache.block_count = g_cache.entry_count = 1;
     ++g_cache.generation;
 }
+
 } // namespace engine::translate

@@ -21,7 +21,8 @@ void lock_even_in_flush() {
 namespace {
 
 bool is_full(const Zone& zone) {
-    return zone.used + zone.stubs + kMaxCodeBytes + kMaxExits * kStubBytes + 64 > sizeof(zone.memory->code) || g_cache.block_count + 1 >= kMaxBlocks ||
+    return zone.used + zone.stubs + kMaxCodeBytes + kMaxExits * kStubBytes + 64 > sizeof(zone.memory->code) ||
+           g_cache.block_count + 1 >= kMaxBlocks || g_cache.entry_count + 2 * kMaxLandings + 1 > kMaxTotalEntries ||
            g_cache.exit_count + kMaxExits > kMaxTotalExits || g_cache.point_count + kMaxPoints > kMaxTotalPoints ||
            g_cache.page_count + 2 > kMaxPages;
 }
@@ -51,10 +52,22 @@ void flush() {
     g_cache.is_flushing.store(0, std::memory_order_release);
 }
 
-Glue glue(const ZoneMemory& memory) {
-    return {thunk(memory, kExit),  thunk(memory, kSystemCall),  thunk(memory, kInterrupt80),
-            thunk(memory, kRaise), thunk(memory, kOtherTarget), reinterpret_cast<u64>(g_memory->heads)};
+Glue glue(const ZoneMemory& memory, bool is_step) {
+    return {thunk(memory, kExit),
+            thunk(memory, is_step ? kStepSystemCall : kSystemCall),
+            thunk(memory, is_step ? kStepInterrupt80 : kInterrupt80),
+            thunk(memory, kRaise),
+            thunk(memory, kOtherTarget),
+            reinterpret_cast<u64>(g_memory->heads)};
 }
+
+constexpr u32 wanted_by(Entering how) {
+    return how == Entering::Step ? kSteps : how == Entering::ByCall ? kStarts : kEnterable;
+}
+
+bool is_translated_call(u64 guest) { return find_entry(guest, 1u << EntryRecord::CallSite) != 0; }
+
+u8* next_code(const Zone& zone) { return zone.memory->code + base::align_up(zone.used, u64{16}); }
 
 // Finds out what may be executed around `guest`. False: nothing.
 bool find_range(u64 guest, u64 changes, CodeRange& range) {
@@ -71,6 +84,7 @@ bool find_range(u64 guest, u64 changes, CodeRange& range) {
     g_cache.range_changes = changes;
     return true;
 }
+
 } // namespace
 
 void set_options(const Options& options) {
@@ -80,10 +94,10 @@ void set_options(const Options& options) {
 
 const Options& options() { return g_options; }
 
-u64 find_quickly(u64 guest) {
+u64 find_quickly(u64 guest, Entering how) {
     const u32 number = __atomic_load_n(&g_cache.buckets[guest % kHeads], __ATOMIC_ACQUIRE);
-    const Block& block = g_cache.blocks[number];
-    return number && block.guest == guest ? block.code + kIndirectEntryBytes : 0;
+    const EntryRecord& entry = g_cache.entries[number];
+    return number && entry.guest == guest && (wanted_by(how) >> entry.kind & 1) ? entry.direct : 0;
 }
 
 bool is_flushing() { return g_cache.is_flushing.load(std::memory_order_acquire) != 0; }
@@ -103,7 +117,8 @@ void lock_cache() {
 
 void unlock_cache() { g_cache.lock.store(0, std::memory_order_release); }
 
-Place find(u64 guest) {
+Place find(u64 guest, Entering how) {
+    const u32 wanted = wanted_by(how);
     for (;;) {
         // Starts at 1, so that no range counts as found before.
         const u64 changes = g_cache.changes.load(std::memory_order_acquire) + 1;
@@ -113,7 +128,7 @@ Place find(u64 guest) {
         bool needs_zone;
         {
             Guard guard;
-            if (find_block(guest))
+            if (find_entry(guest, wanted))
                 return {Found::Yes, 0};
             needs_zone = wants_zone(guest);
         }
@@ -121,7 +136,7 @@ Place find(u64 guest) {
         Guard guard;
         if (zone_address && g_cache.zone_count < kMaxZones)
             add_zone(reinterpret_cast<ZoneMemory*>(zone_address));
-        if (find_block(guest))
+        if (find_entry(guest, wanted))
             return {Found::Yes, 0};
         Zone& zone = zone_for(guest);
         if (is_full(zone)) {
@@ -130,37 +145,65 @@ Place find(u64 guest) {
         }
         if (g_cache.changes.load(std::memory_order_acquire) + 1 != changes)
             continue;
-        const u32 wanted = static_cast<u32>(base::min<u64>(kMaxSourceBytes, range.end - guest));
+        const u32 length = static_cast<u32>(base::min<u64>(kMaxSourceBytes, range.end - guest));
         const u32 missing =
-            static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), wanted));
-        const Source source{guest, g_cache.source, wanted - missing, range.may_change};
-        u8* code = zone.memory->code + base::align_up(zone.used, u64{16});
+            static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), length));
+        const bool is_step = how == Entering::Step;
+        const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated_call, is_step};
+        u8* code = next_code(zone);
         Translation& made = g_cache.translation;
-        translate(source, glue(*zone.memory), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count, g_options.rewrite_fs, g_options.stack_bias, made);
+        translate(source, glue(*zone.memory, is_step), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count,
+                  g_options.rewrite_fs, g_options.stack_bias, made);
         if (made.source_bytes == 0)
             return {missing ? Found::Unreadable : Found::NotExecutable, guest + source.available};
-        add_block(zone, guest, made, code);
+        const u32 block = add_block(zone, guest, made, code);
+        const u64 start = reinterpret_cast<u64>(code);
+        for (u32 i = 0; i < made.landing_count; ++i) {
+            const Landing& landing = made.landings[i];
+            add_entry(block, landing.is_passage ? EntryRecord::Passage : EntryRecord::Landing, guest + landing.guest,
+                      start + landing.direct, start + landing.code);
+            if (!range.may_change)
+                add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, start + landing.call, 0);
+        }
+        add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, start + kCallEntryBytes, 0);
         return {Found::Yes, 0};
     }
 }
 
 void make_target(u64 guest) {
     Guard guard;
-    if (const u32 number = find_block(guest))
+    if (const u32 number = find_entry(guest, kLandings)) {
         add_target(number);
+        return;
+    }
+    const u32 number = find_entry(guest, kEnterable);
+    if (!number)
+        return;
+    EntryRecord& entry = g_cache.entries[number];
+    if (!entry.code) {
+        Zone& zone = zone_for(guest);
+        if (is_full(zone)) // the next translation makes room
+            return;
+        u8* code = next_code(zone);
+        translate_entry(guest, entry.direct, glue(*zone.memory, false), code, g_options.stack_bias, g_cache.translation);
+        (void)add_block(zone, guest, g_cache.translation, code);
+        entry.code = reinterpret_cast<u64>(code);
+    }
+    add_target(number);
 }
 
 TakenExit taken_exit(u32 number) {
     const ExitRecord& exit = g_cache.exits[number];
-    return {exit.target, g_cache.generation, exit.is_check};
+    return {exit.target, g_cache.generation, exit.kind, g_cache.blocks[exit.block].step};
 }
 
 void link(u32 number, u32 generation) {
     Guard guard;
     if (generation != g_cache.generation || !g_cache.blocks[g_cache.exits[number].block].is_live)
         return;
-    if (const u32 target = find_block(g_cache.exits[number].target))
-        link_number(number, target);
+    const ExitRecord& exit = g_cache.exits[number];
+    if (const u32 entry = find_entry(exit.target, exit.kind == Exit::Call ? kStarts : kEnterable))
+        link_number(number, entry);
 }
 
 void drop_source_of(u32 number, u32 generation) {
@@ -209,8 +252,10 @@ State state_under_lock(u64 host) {
         const u64 stub = end - ((end - 1 - host) / kStubBytes + 1) * kStubBytes;
         u32 number;
         __builtin_memcpy(&number, reinterpret_cast<const u8*>(stub) + kStubNumberOffset, 4);
-        const Point point{0, 0, Point::Exit, 0, static_cast<i16>(g_options.stack_bias)};
-        return {point, g_cache.exits[number].target};
+        const ExitRecord& exit = g_cache.exits[number];
+        const bool has_return = exit.kind == Exit::Call && host - stub <= kStubDropOffset;
+        const Point point{0, 0, Point::Exit, 0, static_cast<i16>(g_options.stack_bias + (has_return ? 8 : 0))};
+        return {point, exit.target, g_cache.blocks[exit.block].step, true};
     }
     u32 low = 0, high = zone->count;
     while (high - low > 1) {
@@ -222,11 +267,13 @@ State state_under_lock(u64 host) {
     const Point* point = &g_cache.points[block.first_point];
     for (u32 i = 1; i < block.point_count && point[1].host <= at; ++i)
         ++point;
-    State state{*point, block.guest + point->guest};
+    State state{*point, block.guest + point->guest, block.step, false};
     if (point->kind == Point::Run)
         state.rip += at - point->host;
     else if (point->kind == Point::Exit)
         state.rip = g_cache.exits[block.first_exit + point->guest].target;
+    const bool is_on_the_way = point->kind == Point::Exit || point->kind == Point::BranchedRcx || point->kind == Point::BranchedSlot;
+    state.is_done = is_on_the_way || state.rip != block.guest;
     return state;
 }
 } // namespace

@@ -140,8 +140,15 @@ void Translator::call(const Instruction& in) {
     sequence();
     push_return(0);
     point(Point::Exit, m_out.exit_count);
-    exit_jump(target);
-    m_ended = true;
+    if (m_source.is_step) {
+        exit_jump(target);
+        m_ended = true;
+        return;
+    }
+    align_call();
+    m_emit.byte(0xe8);
+    exit_displacement(target, Exit::Call);
+    landing();
 }
 
 void Translator::push_return(u8 used) {
@@ -189,7 +196,18 @@ void Translator::ret(const Instruction& in) {
         m_emit.load_stack(kRcx, 0);
         m_emit.adjust_stack(drop);
     }
-    lookup();
+    if (m_source.is_step) {
+        lookup();
+        return;
+    }
+    // A host return, for which the processor expects the landing behind the host call.
+    find_head();
+    static constexpr u8 kPushHead[] = {0xff, 0x34, 0xcd}; // push heads(,%rcx,8)
+    m_emit.bytes(kPushHead, sizeof(kPushHead));
+    m_emit.word(static_cast<u32>(m_glue.heads));
+    point(Point::BranchedSlot, m_at, bit_of(kRcx), 8);
+    m_emit.byte(0xc3);
+    m_ended = true;
 }
 
 void Translator::indirect(const Instruction& in, bool is_call) {
@@ -217,42 +235,107 @@ void Translator::indirect(const Instruction& in, bool is_call) {
         load_saved(used & static_cast<u8>(~bit_of(kRcx)));
         sequence(bit_of(kRcx));
     }
-    if (is_call)
-        push_return(bit_of(kRcx));
-    lookup();
+    if (!is_call) {
+        lookup();
+        return;
+    }
+    push_return(bit_of(kRcx));
+    if (m_source.is_step) {
+        lookup();
+        return;
+    }
+    find_head();
+    align_call();
+    m_emit.byte(0xe8);
+    m_indirect_calls[m_indirect_call_count++] = here();
+    m_emit.word(0);
+    landing();
 }
 
-void Translator::indirect_entry() {
+void Translator::emit_indirect_calls() {
+    for (u32 i = 0; i < m_indirect_call_count; ++i) {
+        const u32 displacement = here() - m_indirect_calls[i] - 4;
+        __builtin_memcpy(m_code + m_indirect_calls[i], &displacement, 4);
+        point(Point::BranchedSlot, 0, bit_of(kRcx), 8);
+        m_emit.adjust_stack(8);
+        point(Point::BranchedSlot, 0, bit_of(kRcx));
+        jump_to_head();
+    }
+}
+
+void Translator::align_call() {
+    const auto is_cut = [&](u32 offset) { return ((reinterpret_cast<u64>(m_emit.at()) + offset) & 63) > 60; };
+    constexpr u32 kCallBytes = 5;
+    while (is_cut(1) || is_cut(kCallBytes + kOtherTargetOffset))
+        m_emit.pad(1);
+}
+
+void Translator::landing() {
+    Landing& made = m_out.landings[m_out.landing_count++];
+    made = {here(), 0, m_next, m_instruction_start, m_at, false};
+    compare_target(next_rip(), m_next);
+    made.direct = here();
+    if (m_source.may_change) // by now, perhaps
+        leave_after();
+}
+
+void Translator::compare_target(u64 guest, u32 at) {
     point(Point::BranchedSlot, 0, bit_of(kRcx));
-    const auto subtract = [&](u64 half) { // lea -half(%rcx), %ecx; jecxz over ...
-        m_emit.byte(0x8d);
-        m_emit.byte(0x89);
-        m_emit.word(static_cast<u32>(-half));
-        m_emit.byte(0x67);
-        m_emit.byte(0xe3);
-    };
-    m_emit.load_slot(kRcx, LX_SLOT_TARGET, false);
-    subtract(m_source.address & 0xffff'ffff);
-    m_emit.byte(5);
-    m_emit.jump_to(m_glue.other_target);
-    m_emit.load_slot(kRcx, LX_SLOT_TARGET + 4, false);
-    subtract(m_source.address >> 32);
-    m_emit.byte(2);
-    m_emit.byte(0xeb); // to the jump above
-    m_emit.byte(static_cast<u8>(-25));
-    point(Point::Sequence, 0, bit_of(kRcx));
+    const u32 start = here();
+    if (guest >= 0x1000 && guest < 0x8000'0000) { // the displacement has 32 bits
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET);
+        m_emit.load_address(kRcx, kRcx, -static_cast<i32>(guest));
+        m_emit.byte(0xe3); // jrcxz over the jump
+        m_emit.byte(5);
+        m_emit.jump_to(m_glue.other_target);
+    } else {
+        const auto subtract = [&](u64 half) { // lea -half(%rcx), %ecx; jecxz over ...
+            m_emit.byte(0x8d);
+            m_emit.byte(0x89);
+            m_emit.word(static_cast<u32>(-half));
+            m_emit.byte(0x67);
+            m_emit.byte(0xe3);
+        };
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET, false);
+        subtract(guest & 0xffff'ffff);
+        m_emit.byte(5);
+        m_emit.jump_to(m_glue.other_target);
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET + 4, false);
+        subtract(guest >> 32);
+        m_emit.byte(2);
+        m_emit.byte(0xeb); // to the jump above
+        m_emit.byte(static_cast<u8>(start + kOtherTargetOffset - 1 - (here() + 1)));
+    }
+    point(Point::Sequence, at, bit_of(kRcx));
     m_emit.load_slot(kRcx, LX_SLOT_REGISTER(kRcx));
+    point(Point::Sequence, at);
 }
 
-void Translator::lookup() {
+void Translator::find_head() {
     point(Point::BranchedRcx, m_at, bit_of(kRcx));
     m_emit.store_slot(kRcx, LX_SLOT_TARGET);
     point(Point::BranchedSlot, m_at, bit_of(kRcx));
-    static constexpr u8 kFind[] = {0x0f, 0xb7, 0xc9,  // movzwl %cx, %ecx
-                                   0xff, 0x24, 0xcd}; // jmp *heads(,%rcx,8)
-    m_emit.bytes(kFind, sizeof(kFind));
+    static constexpr u8 kLowBits[] = {0x0f, 0xb7, 0xc9}; // movzwl %cx, %ecx
+    m_emit.bytes(kLowBits, sizeof(kLowBits));
+}
+
+void Translator::jump_to_head() {
+    static constexpr u8 kJump[] = {0xff, 0x24, 0xcd}; // jmp *heads(,%rcx,8)
+    m_emit.bytes(kJump, sizeof(kJump));
     m_emit.word(static_cast<u32>(m_glue.heads));
+}
+
+void Translator::lookup() {
     m_ended = true;
+    if (m_source.is_step) {
+        point(Point::BranchedRcx, m_at, bit_of(kRcx));
+        m_emit.store_slot(kRcx, LX_SLOT_TARGET);
+        point(Point::BranchedSlot, m_at, bit_of(kRcx));
+        m_emit.jump_to(m_glue.other_target);
+        return;
+    }
+    find_head();
+    jump_to_head();
 }
 
 } // namespace engine::translate

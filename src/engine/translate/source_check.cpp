@@ -50,7 +50,7 @@ void Translator::fill_check() {
         m_emit.load_slot(number, LX_SLOT_REGISTER(number));
     point(Point::Check, 0);
     exit_jump(m_source.address);
-    m_out.exits[m_out.exit_count - 1].is_check = true;
+    m_out.exits[m_out.exit_count - 1].kind = Exit::Check;
 }
 
 } // namespace engine::translate

@@ -6,8 +6,8 @@ namespace engine::translate {
 namespace {
 
 constexpr u32 kMaxInstructions = 64;
-constexpr u32 kMaxSequenceBytes = 160; // of one guest instruction
-constexpr u32 kMaxSequencePoints = 12;
+constexpr u32 kMaxSequenceBytes = 256; // of one guest instruction
+constexpr u32 kMaxSequencePoints = 40; // with what follows at the block's end
 
 // Instructions that use memory at rsi or rdi, or at an address in the instruction, without ModRM.
 bool has_implicit_memory(const Instruction& in) {
@@ -19,18 +19,26 @@ bool has_implicit_memory(const Instruction& in) {
                            in.opcode == 0x6e || in.opcode == 0x6f || in.opcode == 0xd7);
 }
 
+bool is_call(const Instruction& in) {
+    return (in.flags & kControl) && in.encoding == Encoding::Legacy && in.map == 0 &&
+           (in.opcode == 0xe8 || (in.opcode == 0xff && in.group() == 2));
+}
+
 } // namespace
 
 void Translator::run() {
-    m_out.exit_count = m_out.point_count = 0;
+    m_out.exit_count = m_out.point_count = m_out.landing_count = 0;
     m_out.source_bytes = 0;
-    indirect_entry();
+    m_out.step = m_source.is_step ? Step::Plain : Step::None;
+    sequence(0, 8);
+    m_emit.adjust_stack(8); // the call entry
+    sequence();
     if (m_source.may_change)
         reserve_check();
     u32 count = 0;
     for (m_ended = false; !m_ended;) {
         Instruction in;
-        if (count++ >= kMaxInstructions || !has_room()) {
+        if (count++ >= (m_source.is_step ? 1 : kMaxInstructions) || !has_room()) {
             leave();
             break;
         }
@@ -48,6 +56,11 @@ void Translator::run() {
         } else if (result == Decoded::Invalid) {
             invalid();
         } else {
+            if (m_at && is_call(in) && m_source.is_translated_call && m_source.is_translated_call(rip())) {
+                leave();
+                break;
+            }
+            m_instruction_start = here();
             instruction(in);
         }
         m_at = m_next;
@@ -55,13 +68,14 @@ void Translator::run() {
     m_out.source_bytes = m_at;
     if (m_source.may_change)
         fill_check();
+    emit_indirect_calls();
     emit_stubs();
     emit_literals();
     m_out.code_bytes = here();
 }
 
 bool Translator::has_room() const {
-    return m_out.exit_count + 2 < kMaxExits && m_out.point_count + kMaxSequencePoints < kMaxPoints &&
+    return m_out.exit_count + 2 < kMaxExits && m_out.landing_count < kMaxLandings && m_out.point_count + kMaxSequencePoints < kMaxPoints &&
            here() + kMaxSequenceBytes + kMaxSourceBytes * 4 < kMaxCodeBytes;
 }
 
@@ -78,11 +92,15 @@ void Translator::point(Point::Kind kind, u32 guest, u8 restore, i32 rsp_less_bia
 }
 
 void Translator::instruction(const Instruction& in) {
-    if (in.flags & kControl) {
-        if (control(in))
-            return;
-    }
+    if ((in.flags & kControl) && control(in))
+        return;
     plain(in);
+    if (in.encoding != Encoding::Legacy || in.map != 0 || (in.opcode != 0x9c && in.opcode != 0x9d))
+        return;
+    if (m_source.is_step)
+        m_out.step = in.opcode == 0x9c ? Step::PushFlags : Step::PopFlags;
+    if (in.opcode == 0x9d) // what follows is to be stepped through, if it has set TF
+        leave_after();
 }
 
 void Translator::copy(const Instruction& in) {
@@ -172,9 +190,9 @@ void Translator::align_branch(u32 opcode_bytes) {
         m_emit.pad(64 - in_line);
 }
 
-void Translator::exit_displacement(u64 target) {
+void Translator::exit_displacement(u64 target, Exit::Kind kind) {
     Exit& exit = m_out.exits[m_out.exit_count++];
-    exit = {target, here(), false};
+    exit = {target, here(), kind};
     m_emit.word(0);
 }
 
@@ -184,15 +202,15 @@ void Translator::exit_jump(u64 target) {
     exit_displacement(target);
 }
 
-void Translator::leave() {
-    point(Point::Sequence, m_at);
-    exit_jump(rip());
-    m_ended = true;
-}
+void Translator::leave() { leave_to(m_at); }
 
-void Translator::leave_after() {
-    point(Point::Sequence, m_next);
-    exit_jump(next_rip());
+void Translator::leave_after() { leave_to(m_next); }
+
+void Translator::leave_to(u32 at) {
+    if (m_out.landing_count && m_out.landings[m_out.landing_count - 1].direct == here())
+        m_out.landings[m_out.landing_count - 1].is_passage = true;
+    point(Point::Sequence, at);
+    exit_jump(m_source.address + at);
     m_ended = true;
 }
 
@@ -203,8 +221,11 @@ void Translator::emit_stubs() {
         __builtin_memcpy(m_code + m_out.exits[i].branch, &displacement, 4);
         Emitter stub(at);
         stub.store_slot_immediate(LX_SLOT_EXIT, m_first_exit + i);
+        if (m_out.exits[i].kind == Exit::Call)
+            stub.adjust_stack(8);
         stub.jump_to(m_glue.exit);
-        stub.half(0xcccc);
+        while (stub.at() < at + kStubBytes)
+            stub.byte(0xcc);
     }
 }
 
@@ -216,6 +237,19 @@ void Translator::emit_literals() {
         __builtin_memcpy(m_code + m_literals[i].at, &displacement, 4);
         m_emit.quad(m_literals[i].value);
     }
+}
+
+void Translator::run_entry(u64 direct) {
+    m_out.source_bytes = m_out.exit_count = m_out.point_count = m_out.landing_count = 0;
+    m_out.step = Step::None;
+    compare_target(m_source.address, 0);
+    m_emit.jump_to(direct);
+    m_out.code_bytes = here();
+}
+
+void translate_entry(u64 guest, u64 direct, const Glue& glue, u8* code, u32 stack_bias, Translation& out) {
+    const Source source{guest, nullptr, 0, false};
+    Translator(source, glue, code, nullptr, 0, false, stack_bias, out).run_entry(direct);
 }
 
 void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out) {

@@ -12,7 +12,7 @@ u64 no_entry() { return thunk(g_memory->zone, kOtherTarget); }
 
 void add_zone(ZoneMemory* memory) {
     const char* const targets[kThunks] = {lx_translate_exit, lx_entry_syscall, lx_translate_interrupt_80, lx_translate_raise,
-                                          lx_translate_other_target};
+                                          lx_translate_other_target, lx_translate_step_syscall, lx_translate_step_interrupt_80};
     for (u32 i = 0; i < kThunks; ++i)
         memory->thunks[i] = {{0xff, 0x25, 2, 0, 0, 0, 0xcc, 0xcc}, reinterpret_cast<u64>(targets[i])};
     Zone& zone = g_cache.zones[g_cache.zone_count++];
@@ -68,6 +68,6 @@ void use_code_memory(u64 address) {
     add_zone(&g_memory->zone);
     for (u64& head : g_memory->heads)
         head = no_entry();
-    g_cache.block_count = 1;
+    g_cache.block_count = g_cache.entry_count = 1;
 }
 } // namespace engine
