@@ -99,6 +99,8 @@ private:
     void push_return(u8 used);
     void ret(const Instruction& in);
     void indirect(const Instruction& in, bool is_call);
+    // What an indirect branch does whose target is in rcx, and rcx in its slot.
+    void goto_loaded(bool is_call);
     // Indirect branches to `guest`, the address of the source's byte `at`, come in here, with the target and rcx in their slots. See
     // lookup.hpp. The halves of a long target are compared one by one: without another register, and with loads that the processor
     // can feed from the store before.

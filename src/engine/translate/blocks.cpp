@@ -156,7 +156,7 @@ void link_number(u32 number, u32 entry_number) {
     if (exit.is_linked || exit.kind == Exit::Check)
         return;
     Block& block = g_cache.blocks[entry.block];
-    if (!set_branch(exit, exit.kind == Exit::Call ? entry.direct - kCallEntryBytes : entry.direct))
+    if (!set_branch(exit, exit.kind == Exit::Call ? block.code : entry.direct))
         return;
     exit.is_linked = true;
     exit.next_incoming = block.incoming;

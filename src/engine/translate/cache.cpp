@@ -149,7 +149,7 @@ Place find(u64 guest, Entering how) {
         const u32 missing =
             static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), length));
         const bool is_step = how == Entering::Step;
-        const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated_call, is_step};
+        const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated_call, how == Entering::Indirectly, is_step};
         u8* code = next_code(zone);
         Translation& made = g_cache.translation;
         translate(source, glue(*zone.memory, is_step), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count,
@@ -165,7 +165,7 @@ Place find(u64 guest, Entering how) {
             if (!range.may_change)
                 add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, start + landing.call, 0);
         }
-        add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, start + kCallEntryBytes, 0);
+        add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, start + made.direct, made.entry ? start + made.entry : 0);
         return {Found::Yes, 0};
     }
 }

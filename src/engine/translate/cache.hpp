@@ -19,6 +19,7 @@ namespace engine::translate {
 enum class Entering : u8 {
     Any,
     ByCall, // a host call leads there: a block that begins there
+    Indirectly, // as Any, and what is to be made gets an entry for indirect branches
     Step,   // a thread with TF set: a block of that one instruction
 };
 

@@ -223,6 +223,12 @@ void Translator::indirect(const Instruction& in, bool is_call) {
         const bool segment = needs_segment(in);
         Operand operand = original(in);
         u8 used = bit_of(kRcx);
+        if (in.base == kRip && !segment && !in.address_32 && can_reach(in)) {
+            m_emit.load_relative(kRcx, rip_target(in));
+            sequence(bit_of(kRcx));
+            goto_loaded(is_call);
+            return;
+        }
         if (in.base == kRip && !segment) {
             m_emit.move_immediate(kRcx, rip_target(in));
             operand = {kRcx, kNoRegister, 0, 0, false, false, false};
@@ -235,6 +241,10 @@ void Translator::indirect(const Instruction& in, bool is_call) {
         load_saved(used & static_cast<u8>(~bit_of(kRcx)));
         sequence(bit_of(kRcx));
     }
+    goto_loaded(is_call);
+}
+
+void Translator::goto_loaded(bool is_call) {
     if (!is_call) {
         lookup();
         return;

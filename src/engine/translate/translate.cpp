@@ -190,7 +190,7 @@ void translate_indirect(host::Frame* frame) {
     frame->original_rax = ~u64{0};
     if (was_step)
         finish_step(*frame, Step::Plain);
-    else if (find(frame->rip, Entering::Any).found == Found::Yes)
+    else if (find(frame->rip, Entering::Indirectly).found == Found::Yes)
         make_target(frame->rip);
 }
 

@@ -33,6 +33,15 @@ void Translator::run() {
     sequence(0, 8);
     m_emit.adjust_stack(8); // the call entry
     sequence();
+    m_out.entry = 0;
+    if (m_source.is_target) {
+        static constexpr u8 kOver[] = {0xeb, 0};
+        m_emit.bytes(kOver, sizeof(kOver));
+        m_out.entry = here();
+        compare_target(m_source.address, 0);
+        m_code[m_out.entry - 1] = static_cast<u8>(here() - m_out.entry);
+    }
+    m_out.direct = here();
     if (m_source.may_change)
         reserve_check();
     u32 count = 0;
@@ -242,6 +251,7 @@ void Translator::emit_literals() {
 void Translator::run_entry(u64 direct) {
     m_out.source_bytes = m_out.exit_count = m_out.point_count = m_out.landing_count = 0;
     m_out.step = Step::None;
+    m_out.direct = m_out.entry = 0;
     compare_target(m_source.address, 0);
     m_emit.jump_to(direct);
     m_out.code_bytes = here();

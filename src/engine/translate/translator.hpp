@@ -67,7 +67,6 @@ inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation
 inline constexpr u32 kStubBytes = 24;
 inline constexpr u32 kStubNumberOffset = 9;  // where a stub holds its exit's number
 inline constexpr u32 kStubDropOffset = 13;   // and, that of a call, drops the host's return address
-inline constexpr u32 kCallEntryBytes = 5;    // code that does so before the direct entry
 inline constexpr u32 kOtherTargetOffset = 19; // in an entry's code: the displacement of the jump taken for another target
 inline constexpr u32 kMaxEntryBytes = 64;
 
@@ -79,6 +78,7 @@ struct Source {
     // Whether the call at a guest address has been translated already: the block ends before it then, because the processor foretells
     // a return rightly where all translations of a call share one host call.
     bool (*is_translated_call)(u64 guest) = nullptr;
+    bool is_target = false; // an indirect branch leads there: the block has an entry for such
     bool is_step = false; // one instruction alone, behind which every way leads through Glue::exit or other_target
 };
 
@@ -89,6 +89,8 @@ struct Translation {
     u32 code_bytes;
     u32 source_bytes; // 0: not even one instruction is there
     Step step; // None, unless Source::is_step
+    u32 direct; // offset of the direct entry
+    u32 entry;  // of the entry for indirect branches; 0: there is none
     u32 exit_count, point_count, landing_count;
     Exit exits[kMaxExits];
     Landing landings[kMaxLandings];
@@ -96,10 +98,10 @@ struct Translation {
 };
 
 // `code`: where the translation will run, with kMaxCodeBytes of room. Exits get numbers from `first_exit` on. The call entry is at
-// `code`, the direct one kCallEntryBytes behind it. The stub of exit number n of the block ends n * kStubBytes below `stubs_end`.
+// `code`. The stub of exit number n of the block ends n * kStubBytes below `stubs_end`.
 void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out);
 
-// Makes at `code`, 16-aligned, an entry for indirect branches to `guest`, whose translation is at `direct`: a translation without
+// Makes at `code` an entry for indirect branches to `guest`, whose translation is at `direct`: a translation without
 // source.
 void translate_entry(u64 guest, u64 direct, const Glue& glue, u8* code, u32 stack_bias, Translation& out);
 
