@@ -109,11 +109,12 @@ u32 find_entry(u64 guest, u32 wanted) {
     return 0;
 }
 
-void add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code) {
+u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code) {
     const u32 number = g_cache.entry_count++;
     ++g_cache.blocks[block].entry_count;
     g_cache.entries[number] = {guest, direct, code, block, first_of(guest), 0, kind, false};
     set_first(guest, number);
+    return number;
 }
 
 u32 add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {

@@ -69,20 +69,31 @@ bool is_translated_call(u64 guest) { return find_entry(guest, 1u << EntryRecord:
 
 u8* next_code(const Zone& zone) { return zone.memory->code + base::align_up(zone.used, u64{16}); }
 
-// Finds out what may be executed around `guest`. False: nothing.
-bool find_range(u64 guest, u64 changes, CodeRange& range) {
-    {
-        Guard guard;
-        range = g_cache.range;
-        if (g_cache.range_changes == changes && guest >= range.start && guest < range.end)
-            return true;
+// Translates what begins at `guest` into `zone`, which has room for it. Lock held.
+Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
+    const u32 length = static_cast<u32>(base::min<u64>(kMaxSourceBytes, range.end - guest));
+    const u32 missing = static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), length));
+    const bool is_step = how == Entering::Step;
+    const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated_call,
+                        how == Entering::Indirectly, is_step};
+    u8* code = next_code(zone);
+    Translation& made = g_cache.translation;
+    translate(source, glue(*zone.memory, is_step), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count,
+              g_options.rewrite_fs, g_options.stack_bias, made);
+    if (made.source_bytes == 0)
+        return {missing ? Found::Unreadable : Found::NotExecutable, guest + source.available, 0};
+    const u32 block = add_block(zone, guest, made, code);
+    const u64 start = reinterpret_cast<u64>(code);
+    for (u32 i = 0; i < made.landing_count; ++i) {
+        const Landing& landing = made.landings[i];
+        add_entry(block, landing.is_passage ? EntryRecord::Passage : EntryRecord::Landing, guest + landing.guest, start + landing.direct,
+                  start + landing.code);
+        if (!range.may_change)
+            add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, start + landing.call, 0);
     }
-    if (!lxcore_find_code(guest, &range))
-        return false;
-    Guard guard;
-    g_cache.range = range;
-    g_cache.range_changes = changes;
-    return true;
+    const u32 entry = add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, start + made.direct,
+                                made.entry ? start + made.entry : 0);
+    return {Found::Yes, 0, entry};
 }
 
 } // namespace
@@ -118,55 +129,44 @@ void lock_cache() {
 void unlock_cache() { g_cache.lock.store(0, std::memory_order_release); }
 
 Place find(u64 guest, Entering how) {
-    const u32 wanted = wanted_by(how);
+    CodeRange range{};
+    u64 range_changes = 0; // when `range` was found
     for (;;) {
         // Starts at 1, so that no range counts as found before.
         const u64 changes = g_cache.changes.load(std::memory_order_acquire) + 1;
-        CodeRange range{};
-        if (!find_range(guest, changes, range))
-            return {Found::NotExecutable, guest};
-        bool needs_zone;
+        bool needs_range, needs_zone;
         {
             Guard guard;
-            if (find_entry(guest, wanted))
-                return {Found::Yes, 0};
-            needs_zone = wants_zone(guest);
+            if (const u32 entry = find_entry(guest, wanted_by(how)))
+                return {Found::Yes, 0, entry};
+            if (range_changes != changes) {
+                range = g_cache.range;
+                range_changes = g_cache.range_changes;
+            }
+            needs_range = range_changes != changes || guest < range.start || guest >= range.end;
+            needs_zone = !needs_range && wants_zone(guest);
+            if (!needs_range && !needs_zone) {
+                Zone& zone = zone_for(guest);
+                if (is_full(zone))
+                    flush();
+                else if (g_cache.changes.load(std::memory_order_acquire) + 1 == changes)
+                    return make(zone, guest, range, how);
+                continue;
+            }
         }
+        // What lxcore knows is asked for without the lock.
+        if (needs_range && !lxcore_find_code(guest, &range))
+            return {Found::NotExecutable, guest, 0};
+        if (needs_range)
+            range_changes = changes;
         const u64 zone_address = needs_zone ? lxcore_reserve_code_space(guest, kZoneBytes, kReach) : 0;
         Guard guard;
+        if (needs_range) {
+            g_cache.range = range;
+            g_cache.range_changes = changes;
+        }
         if (zone_address && g_cache.zone_count < kMaxZones)
             add_zone(reinterpret_cast<ZoneMemory*>(zone_address));
-        if (find_entry(guest, wanted))
-            return {Found::Yes, 0};
-        Zone& zone = zone_for(guest);
-        if (is_full(zone)) {
-            flush();
-            continue;
-        }
-        if (g_cache.changes.load(std::memory_order_acquire) + 1 != changes)
-            continue;
-        const u32 length = static_cast<u32>(base::min<u64>(kMaxSourceBytes, range.end - guest));
-        const u32 missing =
-            static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), length));
-        const bool is_step = how == Entering::Step;
-        const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated_call, how == Entering::Indirectly, is_step};
-        u8* code = next_code(zone);
-        Translation& made = g_cache.translation;
-        translate(source, glue(*zone.memory, is_step), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count,
-                  g_options.rewrite_fs, g_options.stack_bias, made);
-        if (made.source_bytes == 0)
-            return {missing ? Found::Unreadable : Found::NotExecutable, guest + source.available};
-        const u32 block = add_block(zone, guest, made, code);
-        const u64 start = reinterpret_cast<u64>(code);
-        for (u32 i = 0; i < made.landing_count; ++i) {
-            const Landing& landing = made.landings[i];
-            add_entry(block, landing.is_passage ? EntryRecord::Passage : EntryRecord::Landing, guest + landing.guest,
-                      start + landing.direct, start + landing.code);
-            if (!range.may_change)
-                add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, start + landing.call, 0);
-        }
-        add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, start + made.direct, made.entry ? start + made.entry : 0);
-        return {Found::Yes, 0};
     }
 }
 
@@ -197,13 +197,12 @@ TakenExit taken_exit(u32 number) {
     return {exit.target, g_cache.generation, exit.kind, g_cache.blocks[exit.block].step};
 }
 
-void link(u32 number, u32 generation) {
+void link(u32 number, u32 generation, u32 entry) {
     Guard guard;
-    if (generation != g_cache.generation || !g_cache.blocks[g_cache.exits[number].block].is_live)
+    if (generation != g_cache.generation || !g_cache.blocks[g_cache.exits[number].block].is_live ||
+        !g_cache.blocks[g_cache.entries[entry].block].is_live)
         return;
-    const ExitRecord& exit = g_cache.exits[number];
-    if (const u32 entry = find_entry(exit.target, exit.kind == Exit::Call ? kStarts : kEnterable))
-        link_number(number, entry);
+    link_number(number, entry);
 }
 
 void drop_source_of(u32 number, u32 generation) {

@@ -34,6 +34,7 @@ enum class Found : u8 {
 struct Place {
     Found found;
     u64 fault;
+    u32 entry; // for link(), until the next flush
 };
 // Translates what is not there yet. Not called from translated code, nor with a lock held.
 Place find(u64 guest, Entering how);
@@ -50,7 +51,7 @@ struct TakenExit {
 };
 TakenExit taken_exit(u32 number);
 // Makes the exit's branch lead straight to its target's translation, if both are still there.
-void link(u32 number, u32 generation);
+void link(u32 number, u32 generation, u32 entry);
 // Drops the translation to which the exit belongs: its source is no longer the same.
 void drop_source_of(u32 number, u32 generation);
 

@@ -163,7 +163,7 @@ inline constexpr u32 kSteps = 1u << EntryRecord::Step;
 
 // `code` of the block lies at the zone's end.
 u32 add_block(Zone& zone, u64 guest, const Translation& made, u8* code);
-void add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code);
+u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code);
 void drop_block(u32 number);
 void drop_page(Page& page);
 // The page that holds `address`; null when it has no blocks and is not to be made.

@@ -179,8 +179,10 @@ void translate_exit(host::Frame* frame) {
         drop_source_of(number, exit.generation);
     } else if (was_step) {
         finish_step(*frame, exit.step);
-    } else if (find(exit.target, exit.kind == Exit::Call ? Entering::ByCall : Entering::Any).found == Found::Yes) {
-        link(number, exit.generation);
+    } else {
+        const Place place = find(exit.target, exit.kind == Exit::Call ? Entering::ByCall : Entering::Any);
+        if (place.found == Found::Yes)
+            link(number, exit.generation, place.entry);
     }
 }
 

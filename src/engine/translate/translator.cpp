@@ -5,7 +5,7 @@ namespace engine::translate {
 
 namespace {
 
-constexpr u32 kMaxInstructions = 64;
+constexpr u32 kMaxInstructions = 32;
 constexpr u32 kMaxSequenceBytes = 256; // of one guest instruction
 constexpr u32 kMaxSequencePoints = 40; // with what follows at the block's end
 
