@@ -1,5 +1,7 @@
 #include "host/nt/drive_files.hpp"
 
+#include <winioctl.h>
+
 #include "abi/fcntl.hpp"
 
 namespace host::nt {
@@ -29,6 +31,18 @@ bool is_link_tag(ULONG tag) {
     return tag == IO_REPARSE_TAG_SYMLINK || tag == IO_REPARSE_TAG_MOUNT_POINT || tag == kLinuxSymlink;
 }
 
+// Wine calls mount points of its host reparse points, and has no data for them.
+bool is_link(HANDLE object) {
+    struct {
+        ULONG tag;
+        u8 rest[60];
+    } data{};
+    IO_STATUS_BLOCK io{};
+    const NTSTATUS status = NtFsControlFile(object, nullptr, nullptr, nullptr, &io, FSCTL_GET_REPARSE_POINT,
+                                            nullptr, 0, &data, sizeof(data));
+    return (status >= 0 || status == STATUS_BUFFER_OVERFLOW) && is_link_tag(data.tag);
+}
+
 NTSTATUS learn(HANDLE object, Facts& facts) {
     alignas(8) u8 buffer[sizeof(FILE_ALL_INFORMATION) + 32];
     IO_STATUS_BLOCK io{};
@@ -39,13 +53,7 @@ NTSTATUS learn(HANDLE object, Facts& facts) {
     facts.basic = all.BasicInformation;
     facts.standard = all.StandardInformation;
     facts.file = static_cast<u64>(all.InternalInformation.IndexNumber.QuadPart);
-    facts.is_link = false;
-    if (facts.basic.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) {
-        FILE_ATTRIBUTE_TAG_INFORMATION tag{};
-        facts.is_link =
-            NtQueryInformationFile(object, &io, &tag, sizeof(tag), FileAttributeTagInformation) < 0 ||
-            is_link_tag(tag.ReparseTag);
-    }
+    facts.is_link = (facts.basic.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) && is_link(object);
     return STATUS_SUCCESS;
 }
 
@@ -274,7 +282,7 @@ Result<void> read_directory(Handle directory, bool (*visit)(void* context, const
                 FileType type =
                     found.FileAttributes & FILE_ATTRIBUTE_DIRECTORY ? FileType::Directory : FileType::Regular;
                 if (found.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)
-                    type = is_link_tag(found.EaSize) ? FileType::Symlink : type; // the tag stands there
+                    type = FileType::Unknown; // a link, or a file that says something to a driver
                 if (bytes > 0 && !visit(context, {static_cast<u64>(found.FileId.QuadPart), type,
                                                   std::string_view(name, static_cast<usize>(bytes))}))
                     return {};
