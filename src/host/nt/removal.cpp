@@ -300,7 +300,9 @@ Result<void> exchange(Place& from, Place& to) {
 
 } // namespace
 
-Result<void> make_symlink_at(Handle, std::string_view, std::string_view) {
+Result<void> make_symlink_at(Handle directory, std::string_view, std::string_view) {
+    if (is_on_drive(directory))
+        return Errno::EPERM; // symlink(2): the file system has none
     return Errno::EOPNOTSUPP; // VolFs keeps the target as a file's data, as WSL 1 does
 }
 
