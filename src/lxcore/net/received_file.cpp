@@ -22,6 +22,8 @@ Result<RefPtr<File>> make_received_file(host::Handle handle) {
             return make_stream_file(handle, mode.value());
         case host::FileType::Socket:
             return make_connected_file(handle);
+        case host::FileType::Unknown: // an eventfd: PulseAudio's semaphores
+            return make_nameless_stream_file(handle, mode.value());
         default:
             break;
         }
