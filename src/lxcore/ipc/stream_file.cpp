@@ -119,7 +119,9 @@ private:
     const u32 m_access_mode;
 };
 
-Result<RefPtr<File>> make_file(host::Handle handle, u32 access_mode, std::string_view name, u32 mode) {
+} // namespace
+
+Result<RefPtr<File>> make_stream_file(host::Handle handle, u32 access_mode) {
     auto made = make_ref<HostStream>(handle);
     if (made.is_error()) {
         host::close(handle);
@@ -129,19 +131,9 @@ Result<RefPtr<File>> make_file(host::Handle handle, u32 access_mode, std::string
     auto file = TRY(make_ref<HostStreamFile>(stream));
     RefPtr<Inode> inode = TRY(make_ref<HostStreamInode>(stream, access_mode));
     file->flags.store(access_mode & abi::O_ACCMODE, std::memory_order_relaxed);
-    TRY(attach_anonymous_inode(*file, name, mode, std::move(inode)));
+    // To the guest it is a pipe: something that is read in order and cannot be mapped.
+    TRY(attach_anonymous_inode(*file, "pipe", abi::S_IFIFO | 0600, std::move(inode)));
     return RefPtr<File>(std::move(file));
-}
-
-} // namespace
-
-Result<RefPtr<File>> make_stream_file(host::Handle handle, u32 access_mode) {
-    // Something that is read in order and cannot be mapped.
-    return make_file(handle, access_mode, "pipe", abi::S_IFIFO | 0600);
-}
-
-Result<RefPtr<File>> make_nameless_stream_file(host::Handle handle, u32 access_mode) {
-    return make_file(handle, access_mode, "[host]", 0600);
 }
 
 } // namespace lxcore

@@ -5,10 +5,8 @@
 
 namespace lxcore {
 
-// Takes over `handle` (a pipe, file, socket or terminal of the host) and closes it with the file's last reference, also on
-// failure. access_mode: abi::O_RDONLY, O_WRONLY or O_RDWR. To the guest it is a pipe.
+// Takes over `handle` (a pipe, file, socket or terminal of the host) and closes it with the file's last reference.
+// access_mode: abi::O_RDONLY, O_WRONLY or O_RDWR.
 Result<RefPtr<File>> make_stream_file(host::Handle handle, u32 access_mode);
-// The same for what has no name on the host either: an eventfd(2) or the like.
-Result<RefPtr<File>> make_nameless_stream_file(host::Handle handle, u32 access_mode);
 
 } // namespace lxcore
