@@ -1,6 +1,8 @@
 // truncate, ftruncate, fallocate, SEEK_HOLE; sendfile, copy_file_range, splice, tee.
 #include "harness.h"
 
+#include <linux/falloc.h>
+
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
