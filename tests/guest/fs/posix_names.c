@@ -147,6 +147,19 @@ TEST(whiteout) {
     });
 }
 
+TEST(anybody_may_make_a_whiteout) {
+    NEED_ROOT();
+    SCRATCH();
+    AS(OTHER_UID, OTHER_GID, 0, {
+        EXPECT_OK(mknod("whiteout", S_IFCHR | 0644, makedev(0, 0)));
+        EXPECT_TRUE(S_ISCHR(info_of("whiteout").st_mode) && info_of("whiteout").st_rdev == 0);
+        EXPECT_ERRNO(open("whiteout", O_RDONLY), ENXIO);
+        EXPECT_ERRNO(mknod("null", S_IFCHR | 0644, makedev(1, 3)), EPERM);
+        EXPECT_ERRNO(mknod("block", S_IFBLK | 0644, makedev(0, 0)), EPERM);
+        EXPECT_OK(unlink("whiteout"));
+    });
+}
+
 // ---- open files whose names go
 
 TEST(unnamed_files_keep_everything) {
