@@ -5,8 +5,9 @@
 
 namespace lxcore {
 
-// write(2) and pwrite(2) of a regular file: calls write(from) -> Result<usize> under the inode's lock, at `offset` or at the file's
-// position, which moves on; with O_APPEND, as a whole at the end as it is under the lock, pwrite(2) included.
+// write(2) and pwrite(2) of a regular file: calls write(from) -> Result<usize> under the inode's lock, at
+// `offset` or at the file's position, which moves on; with O_APPEND, as a whole at the end as it is under the
+// lock, pwrite(2) included.
 template <typename Write>
 Result<usize> write_locked(File& file, Inode& inode, i64 offset, Write&& write) {
     if (!(file.flags.load(std::memory_order_relaxed) & abi::O_APPEND))
