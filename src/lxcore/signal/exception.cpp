@@ -8,6 +8,7 @@ namespace lxcore {
 
 namespace {
 
+constexpr u64 kTrapFlag = 0x100; // TF
 constexpr u32 kDivide = 0, kDebug = 1, kBreakpoint = 3, kInvalidOpcode = 6, kSegmentNotPresent = 11,
               kStackSegment = 12, kPageFault = 14, kX87 = 16, kAlignment = 17, kSimd = 19;
 
@@ -84,7 +85,11 @@ extern "C" void lxcore_exception(host::Frame* frame, const engine::Exception* ex
         info.si_code = abi::FPE_INTDIV;
         break;
     case kDebug:
-        (void)ptrace_step_done(task);
+        if (!ptrace_step_done(task) && (frame->rflags & kTrapFlag) && task.mm && !task.mm->shows_plain_text) {
+            // The guest has set TF by itself: it takes its files' own instructions, one by one.
+            lxcore_abandon_texts();
+            frame->rip = engine::canonical_rip(frame->rip);
+        }
         info.si_signo = abi::SIGTRAP;
         info.si_code = abi::TRAP_TRACE;
         break;
