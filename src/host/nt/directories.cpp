@@ -17,6 +17,7 @@ Result<void> read_directory(Handle directory, bool (*visit)(void* context, const
     // handle, and a handle may move between processes. Small enough for a kernel stack.
     HANDLE object = TRY(directory_object(directory));
     HandleEntry& state = *entry_of(directory);
+    Object own;
     const bool is_root = state.file == entry_of(files().root)->file;
     alignas(8) u8 buffer[2048];
     char name[kMaxNameBytes];
@@ -24,8 +25,18 @@ Result<void> read_directory(Handle directory, bool (*visit)(void* context, const
     u64 index = 0;
     for (bool restart = true;; restart = false) {
         IO_STATUS_BLOCK io{};
-        const NTSTATUS status = NtQueryDirectoryFile(object, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer),
-                                                     kIdFullDirectory, FALSE, nullptr, restart);
+        NTSTATUS status = NtQueryDirectoryFile(object, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer),
+                                               kIdFullDirectory, FALSE, nullptr, restart);
+        // Wine lists a Windows handle in the first process alone that asks for it, however many have duplicates.
+        if (status == STATUS_SHARING_VIOLATION && restart) {
+            HostName itself(std::string_view(), nullptr);
+            status = open_object(object, itself, kReadAccess, FILE_OPEN, FILE_DIRECTORY_FILE, own.receive());
+            if (status < 0)
+                return errno_of(status);
+            object = own.get();
+            status = NtQueryDirectoryFile(object, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer), kIdFullDirectory,
+                                          FALSE, nullptr, TRUE);
+        }
         if (status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE)
             return {};
         if (status < 0)

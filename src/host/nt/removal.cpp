@@ -7,6 +7,7 @@
 #include "abi/fcntl.hpp"
 #include "host/nt/files.hpp"
 #include "host/nt/journal.hpp"
+#include "host/nt/tree_paths.hpp"
 
 namespace host::nt {
 
@@ -95,6 +96,7 @@ Result<void> rename_object(HANDLE object, HANDLE directory, HostName& name, bool
     __builtin_memcpy(request.name, name.units(), request.name_bytes);
     IO_STATUS_BLOCK io{};
     NTSTATUS status;
+    NameKeeper keeper(object);
     if (files().has_posix_removal) {
         request.flags = kRenamePosix | kRenameIgnoreReadOnly | (replace ? kRenameReplace : 0);
         status = NtSetInformationFile(object, &io, &request, sizeof(request), kRenameEx);
@@ -104,6 +106,7 @@ Result<void> rename_object(HANDLE object, HANDLE directory, HostName& name, bool
     }
     if (status < 0)
         return name_error(status, name);
+    keeper.renamed();
     return {};
 }
 

@@ -23,11 +23,8 @@ void set_event(u64 event, bool is_set) {
         ResetEvent(reinterpret_cast<HANDLE>(event));
 }
 
-void drop_user(Relay& relay) {
-    if (relay.users.fetch_sub(1) != 1)
-        return;
-    relay.object = relay.event = 0;
-}
+// With the last user, the relay is anybody's: start_relay() may take it at once.
+void drop_user(Relay& relay) { relay.users.fetch_sub(1); }
 
 // The ring's next part in one piece.
 struct Piece {
