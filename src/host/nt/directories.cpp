@@ -14,10 +14,15 @@ void rewind_directory(Handle directory) {
 Result<void> read_directory(Handle directory, bool (*visit)(void* context, const DirectoryEntry& entry),
                             void* context) {
     // Each call scans from the start and passes over what was taken before: the host's own position is one per Windows
-    // handle, and a handle may move between processes. Small enough for a kernel stack.
-    HANDLE object = TRY(directory_object(directory));
-    HandleEntry& state = *entry_of(directory);
+    // handle, and a handle may move between processes. With a handle of its own: Wine lists one in the first process alone that asks
+    // for it, and shows for ever what was there then. Small enough for a kernel stack.
     Object own;
+    HostName itself(std::string_view(), nullptr);
+    const NTSTATUS opened =
+        open_object(TRY(directory_object(directory)), itself, kReadAccess, FILE_OPEN, FILE_DIRECTORY_FILE, own.receive());
+    if (opened < 0)
+        return errno_of(opened);
+    HandleEntry& state = *entry_of(directory);
     const bool is_root = state.file == entry_of(files().root)->file;
     alignas(8) u8 buffer[2048];
     char name[kMaxNameBytes];
@@ -25,18 +30,8 @@ Result<void> read_directory(Handle directory, bool (*visit)(void* context, const
     u64 index = 0;
     for (bool restart = true;; restart = false) {
         IO_STATUS_BLOCK io{};
-        NTSTATUS status = NtQueryDirectoryFile(object, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer),
-                                               kIdFullDirectory, FALSE, nullptr, restart);
-        // Wine lists a Windows handle in the first process alone that asks for it, however many have duplicates.
-        if (status == STATUS_SHARING_VIOLATION && restart) {
-            HostName itself(std::string_view(), nullptr);
-            status = open_object(object, itself, kReadAccess, FILE_OPEN, FILE_DIRECTORY_FILE, own.receive());
-            if (status < 0)
-                return errno_of(status);
-            object = own.get();
-            status = NtQueryDirectoryFile(object, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer), kIdFullDirectory,
-                                          FALSE, nullptr, TRUE);
-        }
+        const NTSTATUS status = NtQueryDirectoryFile(own.get(), nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer),
+                                                     kIdFullDirectory, FALSE, nullptr, restart);
         if (status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE)
             return {};
         if (status < 0)
