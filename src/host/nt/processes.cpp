@@ -60,6 +60,10 @@ bool start_one(ProcessRecord& record) {
             command[i] = i < text.length() ? static_cast<wchar_t>(text.data()[i]) : 0;
         STARTUPINFOW startup{};
         startup.cb = sizeof(startup);
+        startup.dwFlags = STARTF_USESTDHANDLES; // a detached process gets none by itself
+        startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+        startup.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
+        startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
         PROCESS_INFORMATION info{};
         // Without a console of its own: Windows would open a window for each, and Wine starts a program for each.
         if (!CreateProcessW(image, command, nullptr, nullptr, TRUE, CREATE_SUSPENDED | DETACHED_PROCESS, nullptr, nullptr, &startup,

@@ -13,7 +13,7 @@ namespace nt {
 namespace {
 
 static_assert(LX_SLOT_BLOCK == 0x1480 && LX_SLOT_COUNT <= kTlsThreadSlot);
-constexpr u32 kTlsBlock = 0, kTlsFrame = 1, kTlsGuestFs = 4;
+constexpr u32 kTlsBlock = 0, kTlsFrame = 1, kTlsGuestGs = 3, kTlsGuestFs = 4;
 
 std::atomic<u32> g_kick_lock; // who holds it may suspend threads of this process
 
@@ -111,6 +111,7 @@ void use_block(ThreadBlock& block) {
     block.host_process = this_record().number;
     set_tls_slot<kTlsBlock>(reinterpret_cast<u64>(&block));
     set_tls_slot<kTlsFrame>(block.frame);
+    set_tls_slot<kTlsGuestGs>(block.guest_gs_base);
     shared().slots[current_slot()].block = &block;
 }
 
