@@ -42,7 +42,7 @@ add_library(engine_translate STATIC ${LXSS_TRANSLATE_SOURCES} engine/translate/e
 target_link_libraries(engine_translate PUBLIC lxss_freestanding)
 
 if(WIN32)
-  file(GLOB LXSS_HOST_SOURCES CONFIGURE_DEPENDS host/nt/*.cpp host/nt/*.S host/side_store/*.cpp host/control/*.cpp)
+  file(GLOB LXSS_HOST_SOURCES CONFIGURE_DEPENDS host/nt/*.cpp host/nt/*.S host/control/*.cpp)
   add_executable(lxkernel ${LXSS_HOST_SOURCES})
   target_link_libraries(lxkernel PRIVATE -Wl,--start-group lxcore lxbase engine_translate -Wl,--end-group)
   lxss_nt_image(lxkernel)

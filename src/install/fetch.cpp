@@ -1,37 +1,20 @@
 // lxss-fetch URL SHA256 FILE: loads a file and checks it. What an earlier call has left in FILE.partial is
 // gone on with. Progress is shown on a terminal. Exits with 0 when FILE is there and has the checksum.
+#include "install/checksum.hpp"
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <curl/curl.h>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <nettle/sha2.h>
 #include <string>
 #include <unistd.h>
-#include <vector>
 
 namespace fs = std::filesystem;
+using lxss::sha256_of;
 
 static constexpr long kStalledSeconds = 60;
-
-static std::string sha256_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    sha256_ctx context;
-    sha256_init(&context);
-    std::vector<char> block(256 * 1024);
-    while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
-        sha256_update(&context, static_cast<size_t>(file.gcount()),
-                      reinterpret_cast<const uint8_t*>(block.data()));
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    sha256_digest(&context, sizeof digest, digest);
-    std::string text;
-    for (const uint8_t byte : digest)
-        for (const int half : {byte >> 4, byte & 15})
-            text += "0123456789abcdef"[half];
-    return text;
-}
 
 struct Transfer {
     CURL* handle;

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -77,16 +76,37 @@ void open_folder(Plan& plan, const HostProgramStart& start) {
         plan.folder.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-// In the child. Writes errno to `report` when the program cannot be run.
-[[noreturn]] void become(Plan& plan, HostProgramStart& start, char** words, int report) {
-    ::setsid();
+// What the leader of the session writes, each in one piece.
+struct Report {
+    enum Kind { Started, Failed, Status } kind;
+    int value; // pid; errno; wait status
+};
+
+void send_report(int events, Report::Kind kind, int value) {
+    const Report report{kind, value};
+    [[maybe_unused]] const ssize_t written = ::write(events, &report, sizeof report);
+}
+
+void set_default_signals() {
     for (int number = 1; number < NSIG; ++number)
         ::signal(number, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// A process group of its own, in the foreground. Called on both sides of the fork: whoever comes first.
+void take_foreground(const Plan& plan, pid_t pid) {
+    ::setpgid(pid, pid);
     if (plan.slave)
-        ::ioctl(plan.slave.get(), TIOCSCTTY, 0);
+        ::tcsetpgrp(plan.slave.get(), pid);
+}
+
+// Writes errno to `failed`, which exec closes, when the program cannot be run.
+[[noreturn]] void become_program(Plan& plan, HostProgramStart& start, char** words, int failed) {
+    ::signal(SIGTTOU, SIG_IGN);
+    take_foreground(plan, ::getpid());
+    set_default_signals();
     for (std::string& variable : start.environment)
         ::putenv(variable.data());
     int failure = 0;
@@ -95,7 +115,7 @@ void open_folder(Plan& plan, const HostProgramStart& start) {
     if (const char* folder = ::getcwd(nullptr, 0))
         ::setenv("PWD", folder, 1);
     // First above the numbers that are about to be filled, then into place.
-    report = ::fcntl(report, F_DUPFD_CLOEXEC, 16);
+    failed = ::fcntl(failed, F_DUPFD_CLOEXEC, 16);
     int lifted[3];
     for (int i = 0; i < 3; ++i)
         lifted[i] = ::fcntl(plan.streams[i].get(), F_DUPFD_CLOEXEC, 16);
@@ -106,8 +126,59 @@ void open_folder(Plan& plan, const HostProgramStart& start) {
         ::execvp(words[0], words);
         failure = errno;
     }
-    [[maybe_unused]] const ssize_t written = ::write(report, &failure, sizeof failure);
+    [[maybe_unused]] const ssize_t written = ::write(failed, &failure, sizeof failure);
     ::_exit(kNotFound);
+}
+
+// The leader of the session: starts the program and tells of its stops and its end. A terminal that is closed
+// is told to the program by HostProgram::hang_up().
+[[noreturn]] void lead(Plan& plan, HostProgramStart& start, char** words, int events) {
+    ::setsid();
+    ::signal(SIGHUP, SIG_IGN);
+    ::signal(SIGTTOU, SIG_IGN);
+    if (plan.slave)
+        ::ioctl(plan.slave.get(), TIOCSCTTY, 0);
+    int failed[2];
+    pid_t program = ::pipe2(failed, O_CLOEXEC) == 0 ? ::fork() : -1;
+    if (program == 0)
+        become_program(plan, start, words, failed[1]);
+    if (program < 0) {
+        send_report(events, Report::Failed, errno);
+        ::_exit(0);
+    }
+    take_foreground(plan, program);
+    ::close(failed[1]);
+    int failure = 0;
+    ssize_t count;
+    do
+        count = ::read(failed[0], &failure, sizeof failure);
+    while (count < 0 && errno == EINTR);
+    if (count == sizeof failure) {
+        ::waitpid(program, nullptr, 0);
+        send_report(events, Report::Failed, failure);
+        ::_exit(0);
+    }
+    // Nothing is held open here that others wait for the end of.
+    events = ::dup2(events, 0);
+    ::close_range(1, ~0u, 0);
+    send_report(events, Report::Started, program);
+    for (int status = 0;;) {
+        if (::waitpid(program, &status, WUNTRACED) != program)
+            continue;
+        send_report(events, Report::Status, status);
+        if (!WIFSTOPPED(status))
+            ::_exit(0);
+    }
+}
+
+bool read_report(int events, Report& report) {
+    ssize_t count;
+    do
+        count = ::read(events, &report, sizeof report);
+    while (count < 0 && errno == EINTR);
+    if (count >= 0 && count != sizeof report)
+        errno = EPIPE; // nobody writes any more
+    return count == sizeof report;
 }
 
 } // namespace
@@ -115,36 +186,34 @@ void open_folder(Plan& plan, const HostProgramStart& start) {
 bool HostProgram::start(HostProgramStart start, HostProgramEnds& ends, int& exit_code, std::string& error) {
     Plan plan;
     exit_code = kFailed;
-    int report[2];
+    int events[2];
     if (start.words.empty() || start.words[0].empty()) {
         error = "no command was given";
         return false;
     }
-    if (!open_streams(plan, start) || ::pipe2(report, O_CLOEXEC) != 0) {
+    if (!open_streams(plan, start) || ::pipe2(events, O_CLOEXEC) != 0) {
         error = std::string("cannot make pipes on the host: ") + std::strerror(errno);
         return false;
     }
-    UniqueFd report_read(report[0]), report_write(report[1]);
+    UniqueFd reader(events[0]), writer(events[1]);
     open_folder(plan, start);
     std::vector<char*> words;
     for (std::string& word : start.words)
         words.push_back(word.data());
     words.push_back(nullptr);
-    const pid_t pid = ::fork();
-    if (pid == 0)
-        become(plan, start, words.data(), report_write.get());
-    if (pid < 0) {
+    const pid_t leader = ::fork();
+    if (leader == 0)
+        lead(plan, start, words.data(), writer.get());
+    if (leader < 0) {
         error = std::string("cannot start a process on the host: ") + std::strerror(errno);
         return false;
     }
-    report_write.reset();
-    int failure = 0;
-    ssize_t count;
-    do
-        count = ::read(report_read.get(), &failure, sizeof failure);
-    while (count < 0 && errno == EINTR);
-    if (count == sizeof failure) {
-        ::waitpid(pid, nullptr, 0);
+    writer.reset();
+    Report report{Report::Failed, EINTR};
+    read_report(reader.get(), report);
+    if (report.kind != Report::Started) {
+        ::waitpid(leader, nullptr, 0);
+        const int failure = report.value;
         const bool missing = failure == ENOENT || failure == ENOTDIR;
         exit_code = missing ? kNotFound : kNotExecutable;
         error = start.words[0] + ": " +
@@ -153,26 +222,31 @@ bool HostProgram::start(HostProgramStart start, HostProgramEnds& ends, int& exit
                      : std::string(std::strerror(failure)) + " (on the host)");
         return false;
     }
-    pid_ = pid;
-    handle_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    leader_ = leader;
+    program_ = report.value;
+    ::fcntl(reader.get(), F_SETFL, O_NONBLOCK);
+    events_ = std::move(reader);
     terminal_ = std::move(plan.slave);
     ends = std::move(plan.ends);
     return true;
 }
 
-std::optional<int> HostProgram::take_status() {
-    int status = 0;
-    if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) != pid_)
+std::optional<HostProgramEvent> HostProgram::take_event() {
+    Report report{Report::Status, SIGKILL}; // of a leader that was killed
+    if (program_ <= 0 || (!read_report(events_.get(), report) && errno == EAGAIN))
         return std::nullopt;
-    pid_ = -1;
-    handle_.reset();
+    if (WIFSTOPPED(report.value))
+        return HostProgramEvent{false, report.value};
+    ::waitpid(leader_, nullptr, 0);
+    leader_ = program_ = -1;
+    events_.reset();
     terminal_.reset();
-    return status;
+    return HostProgramEvent{true, report.value};
 }
 
 void HostProgram::signal(int number) const {
-    if (pid_ > 0 && number > 0 && number < NSIG)
-        ::kill(-pid_, number);
+    if (program_ > 0 && number > 0 && number < NSIG)
+        ::kill(-program_, number);
 }
 
 void HostProgram::resize(uint16_t rows, uint16_t columns) const {

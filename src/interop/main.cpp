@@ -1,5 +1,6 @@
 // lxss-interop: starts programs of the host for one instance. See README.md in this folder.
 #include "interop/host_program.hpp"
+#include "interop/run_request.hpp"
 #include "manager/os/linux/connection.hpp"
 
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace lxss;
@@ -58,34 +60,9 @@ void finish(Client& client, uint32_t type, uint32_t value, const std::string& te
     client.connection.reset();
 }
 
-bool take_string(std::string_view& strings, std::string& out) {
-    const size_t end = strings.find('\0');
-    if (end == strings.npos)
-        return false;
-    out = strings.substr(0, end);
-    strings.remove_prefix(end + 1);
-    return true;
-}
-
-bool parse_run(const interop_header& header, std::string_view strings, HostProgramStart& start) {
-    start.terminals = header.value & 7;
-    start.rows = header.rows;
-    start.columns = header.columns;
-    if (!take_string(strings, start.folder))
-        return false;
-    for (uint32_t i = 0; i < header.argument_count; ++i)
-        if (!take_string(strings, start.words.emplace_back()))
-            return false;
-    for (uint32_t i = 0; i < header.environment_count; ++i)
-        if (!take_string(strings, start.environment.emplace_back()) ||
-            start.environment.back().find('=') == std::string::npos)
-            return false;
-    return strings.empty();
-}
-
 void run(Client& client, const interop_header& header, std::string_view strings) {
     HostProgramStart start;
-    if (client.program.is_running() || !parse_run(header, strings, start))
+    if (client.program.is_running() || !parse_run_request(header, strings, start))
         return finish(client, kInteropFailed, 255, "the request is malformed");
     start.streams = std::move(client.streams);
     HostProgramEnds ends;
@@ -141,6 +118,18 @@ void serve(Client& client) {
     client.program.hang_up();
 }
 
+void tell_event(Client& client) {
+    const std::optional<HostProgramEvent> event = client.program.take_event();
+    if (!event || !client.connection)
+        return;
+    if (event->is_end)
+        return finish(client, kInteropExit, static_cast<uint32_t>(event->wait_status));
+    interop_header header{};
+    header.type = kInteropStopped;
+    header.value = static_cast<uint32_t>(WSTOPSIG(event->wait_status));
+    send(client, header);
+}
+
 void accept_clients(std::list<Client>& clients) {
     for (;;) {
         UniqueFd socket(::accept4(kListener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -184,9 +173,7 @@ int main() {
             if (polled[i].revents)
                 serve(client);
             if (polled[i + 1].revents)
-                if (const std::optional<int> wait_status = client.program.take_status())
-                    if (client.connection)
-                        finish(client, kInteropExit, static_cast<uint32_t>(*wait_status));
+                tell_event(client);
             i += 2;
         }
         clients.remove_if([](const Client& client) { return client.is_over(); });

@@ -10,6 +10,7 @@
  * over Run                             ->
  *                                   <- Started, descriptors  the other ends of the pipes, the pty's master
  *   Signal, Size                    ->
+ *                                   <- Stopped
  *                                   <- Exit
  *
  * The end of the connection hangs the program up. The data itself goes through no protocol at all.
@@ -19,7 +20,7 @@
 
 #include <stdint.h>
 
-enum { kInteropVersion = 1 };
+enum { kInteropVersion = 2 };
 
 enum interop_type {
     kInteropStream = 1, /* value: 0, 1 or 2; one descriptor, which is to be that stream of the program */
@@ -29,6 +30,7 @@ enum interop_type {
     kInteropStarted =
         8, /* value: kInteropEnd* bits of the descriptors that come along, in the order of the bits */
     kInteropExit = 9,    /* value: wait status; the last packet */
+    kInteropStopped = 11, /* value: signal; until a Signal of SIGCONT */
     kInteropFailed = 10, /* value: exit code for lxss-host; strings: text for the user; the last packet */
 };
 

@@ -12,10 +12,15 @@ namespace lxss {
 using namespace std::chrono_literals;
 
 static constexpr int kLockSeconds = 10;
-static constexpr std::chrono::seconds kMoveMayTake = 3600s;
+// What the helper of a killed manager may take for a large tree on a slow disk.
+static constexpr std::chrono::seconds kOtherHelperMayTake = 3600s;
 
 std::vector<std::string> remove_words(const std::string& folder, bool made_folder) {
     return {"--remove", folder, made_folder ? "--with-folder" : "--contents"};
+}
+
+std::vector<std::string> resume_remove_words(const std::string& folder, bool made_folder) {
+    return {"--resume-remove", folder, made_folder ? "--with-folder" : "--contents"};
 }
 
 std::vector<std::string> move_words(const std::string& folder, const std::string& target) {
@@ -38,7 +43,7 @@ static int move(const std::string& folder, const std::string& target) {
 }
 
 static int resume_move(const std::string& folder, const std::string& target, bool target_made) {
-    const auto deadline = std::chrono::steady_clock::now() + kMoveMayTake;
+    const auto deadline = std::chrono::steady_clock::now() + kOtherHelperMayTake;
     bool held = false;
     std::string error;
     // While the helper of the move goes on, it holds the lock.
@@ -56,6 +61,9 @@ static int resume_move(const std::string& folder, const std::string& target, boo
 std::optional<int> run_folder_helper(const std::vector<std::string>& words) {
     if (words.size() == 3 && words[0] == "--remove")
         return remove_instance_folder(words[1], words[2] == "--with-folder", kLockSeconds);
+    if (words.size() == 3 && words[0] == "--resume-remove")
+        return remove_instance_folder(words[1], words[2] == "--with-folder",
+                                      static_cast<int>(kOtherHelperMayTake.count()));
     if (words.size() == 3 && words[0] == "--move")
         return move(words[1], words[2]);
     if (words.size() == 4 && words[0] == "--resume-move")

@@ -14,6 +14,9 @@ inline constexpr int kUndone = 251;
 
 // Command lines for run_folder_helper().
 std::vector<std::string> remove_words(const std::string& folder, bool made_folder);
+// After a manager's death: the helper that it had started may still be at work on the folder, and is waited
+// for.
+std::vector<std::string> resume_remove_words(const std::string& folder, bool made_folder);
 std::vector<std::string> move_words(const std::string& folder, const std::string& target);
 // After a manager's death in the middle: ends as the move itself does when it had gone through, else removes
 // what is in the target.

@@ -23,6 +23,10 @@ int move_instance_folder(const std::string& folder, const std::string& target, b
 // Whether `folder` could become an instance's: it does not exist, or is empty.
 bool is_free_folder(const std::string& folder);
 
+// "" if the instance's tree is there, else a message that says what can be done: its file system may not be
+// mounted.
+std::string missing_folder_problem(const std::string& name, const std::string& folder);
+
 // Takes the exclusive lock of the folder. Whoever holds a copy of the descriptor holds the lock: lxkernel
 // inherits it, and with its death the lock is free. Fails with a message; `held` tells that another kernel
 // has it, which may be about to end.

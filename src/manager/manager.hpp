@@ -142,8 +142,10 @@ private:
     // Work on folders (manager_folders.cpp), which may take long: in a helper process, whose exit status
     // `then` gets: lxssd itself, with `words`. Returns "" or a message.
     std::string start_helper(const std::vector<std::string>& words, std::function<void(int failure)> then);
-    // Removal of an instance's folder, then of its registry entry.
-    void remove_entry(const std::string& name, std::function<void(const std::string& problem)> then);
+    // Removal of an instance's folder, then of its registry entry. `resumes`: a manager that was killed has
+    // begun it.
+    void remove_entry(const std::string& name, bool resumes,
+                      std::function<void(const std::string& problem)> then);
     void remove_leftover(const std::string& name);
     void finish_move(const std::string& name, bool copied,
                      std::function<void(const std::string& problem)> then);

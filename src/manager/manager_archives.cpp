@@ -33,7 +33,7 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     spdlog::info("instance {}: import into {}", entry.name, entry.folder);
     auto undo = [this, client, name = entry.name](const std::string& reason) {
         spdlog::info("instance {}: import undone: {}", name, reason);
-        remove_entry(name, [this, client, reason](const std::string& problem) {
+        remove_entry(name, false, [this, client, reason](const std::string& problem) {
             fail(client,
                  "import failed: " + reason + (problem.empty() ? "; nothing was kept" : "\n" + problem));
         });

@@ -25,11 +25,24 @@ std::string Manager::start_helper(const std::vector<std::string>& words, std::fu
     return "";
 }
 
+std::string missing_folder_problem(const std::string& name, const std::string& folder) {
+    std::error_code failure;
+    if (std::filesystem::is_directory(folder + "/rootfs", failure))
+        return "";
+    return "the files of the instance '" + name + "' are not in " + folder +
+           (failure && failure != std::errc::no_such_file_or_directory ? " (" + failure.message() + ")"
+                                                                       : "") +
+           "; bring the folder back (is its file system mounted?), or have lxss forget the instance with "
+           "'lxss --unregister " +
+           name + "'; if the folder has moved, 'lxss --import-in-place' registers it where it is now";
+}
+
 static std::string reason(int failure) {
     return failure == EBUSY ? "another lxss uses it" : std::strerror(failure);
 }
 
-void Manager::remove_entry(const std::string& name, std::function<void(const std::string&)> then) {
+void Manager::remove_entry(const std::string& name, bool resumes,
+                           std::function<void(const std::string&)> then) {
     const RegistryEntry* entry = registry_.find(name);
     if (!entry)
         return then("");
@@ -49,7 +62,8 @@ void Manager::remove_entry(const std::string& name, std::function<void(const std
             spdlog::error("instance {}: {}", name, problem);
         then(problem);
     };
-    const std::string error = start_helper(remove_words(entry->folder, entry->made_folder), finish);
+    const auto words = resumes ? resume_remove_words : remove_words;
+    const std::string error = start_helper(words(entry->folder, entry->made_folder), finish);
     if (!error.empty())
         then(error);
 }
@@ -120,6 +134,8 @@ void Manager::request_move(const ClientPointer& client, const std::string& name,
         require_stopped(client, name, [this, client, name, folder] { request_move(client, name, folder); });
     if (!entry || !check_new_folder(client, folder))
         return;
+    if (const std::string problem = missing_folder_problem(entry->name, entry->folder); !problem.empty())
+        return fail(client, problem);
     if (!is_free_folder(folder))
         return fail(client, folder + " is not empty; name a folder that is empty or does not exist");
     RegistryEntry moving = *entry;
@@ -158,7 +174,7 @@ void Manager::recover() {
             continue;
         if (entry.state != RegistryState::Converting) {
             spdlog::warn("instance {}: an interrupted import or removal is cleaned up", entry.name);
-            remove_entry(entry.name, [](const std::string&) {});
+            remove_entry(entry.name, true, [](const std::string&) {});
             continue;
         }
         // The helper of the move may have outlived its manager; it holds the lock until it is done.

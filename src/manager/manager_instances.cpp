@@ -71,7 +71,15 @@ bool Manager::start_interop_of(const InstancePointer& instance) {
         spdlog::error("instance {}: no interop: {}", instance->name, error);
         return false;
     }
-    host_side->then = [](const ExitStatus&) {};
+    // Its socket is removed when nobody holds it any more: a removed one that is held keeps the disk busy. By
+    // then another kernel may have made a new one.
+    host_side->then = [this, folder = instance->folder](const ExitStatus&) {
+        const bool is_used = std::any_of(instances_.begin(), instances_.end(),
+                                         [&](const auto& other) { return other->folder == folder; });
+        std::error_code ignored;
+        if (!is_used)
+            std::filesystem::remove(interop_name(folder), ignored);
+    };
     helpers_.push_back(std::move(host_side));
     return true;
 }
@@ -79,6 +87,9 @@ bool Manager::start_interop_of(const InstancePointer& instance) {
 // True while there is hope: it has started, or will be tried again.
 bool Manager::try_start(const InstancePointer& instance, std::string& error) {
     instance->lock_retry.reset();
+    error = missing_folder_problem(instance->name, instance->folder);
+    if (!error.empty())
+        return false;
     bool held = false;
     UniqueFd lock = lock_instance_folder(instance->folder, held, error);
     if (!lock) {
@@ -219,11 +230,7 @@ void Manager::instance_died(const InstancePointer& instance, const ExitStatus& s
 
 void Manager::instance_gone(const InstancePointer& instance, const std::string& problem) {
     std::erase(instances_, instance);
-    if (instance->interop) {
-        instance->interop.reset();
-        std::error_code ignored;
-        std::filesystem::remove(interop_name(instance->folder), ignored);
-    }
+    instance->interop.reset();
     auto sessions = std::move(instance->sessions);
     instance->sessions.clear();
     const bool ended_by_itself = instance->phase == Phase::Running && instance->kernel.ready();

@@ -223,7 +223,7 @@ void Manager::request_unregister(const ClientPointer& client, const std::string&
             return fail(client, error.what());
         }
         spdlog::info("instance {}: unregistered", entry.name);
-        remove_entry(entry.name, [this, client](const std::string& problem) {
+        remove_entry(entry.name, false, [this, client](const std::string& problem) {
             problem.empty() ? reply(client, ClientMessage::Done) : fail(client, problem);
         });
     };

@@ -71,7 +71,8 @@ void Registry::load() {
         default_name_ = document.value("default", "");
     } catch (const std::exception& problem) {
         throw RegistryError("the registry " + path_ + " is damaged (" + problem.what() +
-                            "); correct it, or move it away to start with an empty one");
+                            "); correct it, or move it away to start with an empty one, in which 'lxss "
+                            "--import-in-place' registers instances by their folders");
     }
 }
 

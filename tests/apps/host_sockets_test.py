@@ -115,11 +115,12 @@ class HostSockets(unittest.TestCase):
         os.write(pipe[1], b"through a pipe")
         ours, theirs = socket.socketpair()
         ours.sendall(b"through a socket")
+        event = os.eventfd(ord("A"))
         seen = []
 
         def handler(connection):
             folder = os.open("/", os.O_RDONLY)
-            send_fds(connection, [memory, pipe[0], second[1], theirs.fileno(), folder])
+            send_fds(connection, [memory, pipe[0], second[1], theirs.fileno(), event, folder])
             time.sleep(0.1)
             send_fds(connection, [pipe[0], pipe[0], pipe[0]])
             connection.recv(1)
@@ -130,6 +131,7 @@ class HostSockets(unittest.TestCase):
                                  "p 0 1 read through a pipe\n"
                                  "p 1 1 wrote 7\n"
                                  "s 2 1 read through a socket\n"
+                                 "p 2 1 read A\n"
                                  "1, cut short\n")
         self.assertEqual(seen, [b"from inside"])
         self.assertEqual(os.read(second[0], 100), b"written")

@@ -1,8 +1,10 @@
-"""lxssd killed at any moment of an import, an export and a removal: each instance is whole or gone, and nothing is left."""
+"""lxssd killed at any moment of an import, an export, a removal and a move: each instance is whole or gone, and nothing is left."""
 import json
 import os
 import random
+import shutil
 import signal
+import tempfile
 import time
 
 import support
@@ -26,6 +28,10 @@ class Crash(support.TestCase):
             return not any(word in listing for word in (b"Installing", b"Uninstalling", b"Converting", b"Exporting"))
         self.assertTrue(support.wait_until(settled, 30))
         return self.home.run("--list", "--all", "--quiet").stdout.decode().split()
+
+    def registry_folder(self, name):
+        with open(os.path.join(self.home.path, "registry.json")) as file:
+            return next(item["folder"] for item in json.load(file)["instances"] if item["name"] == name)
 
     def folders(self):
         folder = os.path.join(self.home.folder, "instances")
@@ -77,6 +83,25 @@ class Crash(support.TestCase):
             self.assertFalse(os.path.exists(archive + ".partial"))
             self.assertEqual(self.states(), ["one"])
             self.assertWhole("one")
+
+    def test_move(self):
+        """To and fro, within a file system and, where there is another one, between two."""
+        self.assertSuccess(self.home.import_instance("one"))
+        other = tempfile.mkdtemp(prefix="lxss-test-", dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, other, True)
+        for number in range(10):
+            self.assertSuccess(self.home.run("--terminate", "one"))
+            source = self.registry_folder("one")
+            target = os.path.join(other if number % 3 else self.home.folder, f"place-{number}")
+            process = self.home.start("--manage", "one", "--move", target)
+            self.kill_manager_within(0.15)
+            process.communicate(timeout=60)
+            self.assertEqual(self.states(), ["one"])
+            self.assertWhole("one")
+            place = self.registry_folder("one")
+            self.assertIn(place, (source, target))
+            gone = source if place == target else target
+            self.assertTrue(support.wait_until(lambda: not os.path.exists(gone), 30), gone)
 
     def test_the_registry_is_always_readable(self):
         """What a reader finds at any time, also in the midst of changes, is one whole state."""

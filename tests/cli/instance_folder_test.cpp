@@ -2,8 +2,12 @@
 
 #include "test_folder.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace lxss;
 
@@ -61,4 +65,51 @@ TEST(InstanceFolder, LockIsExclusive) {
     EXPECT_EQ(remove_instance_folder(folder.path, false, 0), EBUSY);
     first.reset();
     EXPECT_TRUE(lock_instance_folder(folder.path, held, error));
+}
+
+// A manager that was killed leaves the process that removes; its successor starts another.
+TEST(InstanceFolder, TwoRemovalsAtOnceBothSucceed) {
+    for (const bool has_lock : {true, false}) {
+        TestFolder folder;
+        const std::string path = folder / "one";
+        for (int part = 0; part < 20; ++part) {
+            const std::string inner = path + "/rootfs/" + std::to_string(part);
+            std::filesystem::create_directories(inner);
+            for (int file = 0; file < 100; ++file)
+                std::ofstream(inner + "/" + std::to_string(file)) << "x";
+        }
+        if (has_lock)
+            std::ofstream(path + "/lock").flush();
+        const pid_t other = ::fork();
+        if (other == 0)
+            ::_exit(remove_instance_folder(path, true, 60));
+        EXPECT_EQ(remove_instance_folder(path, true, 60), 0) << has_lock;
+        int wait_status = -1;
+        ASSERT_EQ(::waitpid(other, &wait_status, 0), other);
+        EXPECT_EQ(wait_status, 0) << has_lock;
+        EXPECT_FALSE(std::filesystem::exists(path));
+    }
+}
+
+TEST(InstanceFolder, DeepTreesAreRemoved) {
+    TestFolder folder;
+    const std::string path = folder / "one";
+    std::filesystem::create_directories(path + "/rootfs");
+    UniqueFd place(::open((path + "/rootfs").c_str(), O_RDONLY | O_DIRECTORY));
+    for (int level = 0; level < 2'000; ++level) {
+        ASSERT_EQ(::mkdirat(place.get(), "d", 0700), 0);
+        ASSERT_EQ(::mknodat(place.get(), "file", 0600, 0), 0);
+        UniqueFd inner(::openat(place.get(), "d", O_RDONLY | O_DIRECTORY));
+        if (level % 100 == 0)
+            ::fchmod(place.get(), 0);
+        place = std::move(inner);
+        ASSERT_TRUE(place);
+    }
+    rlimit whole;
+    ::getrlimit(RLIMIT_NOFILE, &whole);
+    const rlimit few{200, whole.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    EXPECT_EQ(remove_instance_folder(path, true, 0), 0);
+    ::setrlimit(RLIMIT_NOFILE, &whole);
+    EXPECT_FALSE(std::filesystem::exists(path));
 }

@@ -154,6 +154,75 @@ class Interop(support.InstanceTestCase):
         terminal.write(b"exit 9\n")
         self.assertEqual(terminal.wait(), 9)
 
+    def host_states(self, marker):
+        """States of the host's processes whose command line has the marker, but for lxss itself."""
+        found = []
+        for name in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+                if name.isdigit() and words[0] == b"sleep" and marker in words:
+                    found.append(support.process_state(name))
+            except (FileNotFoundError, NotADirectoryError, ProcessLookupError, PermissionError):
+                pass
+        return found
+
+    def test_job_control(self):
+        """Ctrl-Z, bg and fg of a shell inside stop and continue the program of the host."""
+        marker = b"3%08d" % os.getpid()
+        terminal = support.Terminal(self.home.command("-e", "bash", "--norc", "-i"), self.home.environment)
+        self.addCleanup(terminal.close)
+        def state_is(letters):
+            self.assertTrue(support.wait_until(lambda: self.host_states(marker) in [[letter] for letter in letters]),
+                            self.host_states(marker))
+        terminal.write(b"PS1='pro''mpt> '\n")
+        terminal.expect(b"prompt> ")
+        terminal.write(HOST.encode() + b" sleep " + marker + b"\n")
+        state_is("SR")
+        time.sleep(0.3)
+        terminal.write(b"\x1a")
+        terminal.expect(b"Stopped")
+        terminal.expect(b"prompt> ")
+        state_is("T")
+        terminal.write(b"bg\n")
+        terminal.expect(b"prompt> ")
+        state_is("SR")
+        # In the background it takes nothing of what is typed.
+        terminal.write(b"echo ty''ped\n")
+        terminal.expect(b"\ntyped")
+        terminal.expect(b"prompt> ")
+        terminal.write(b"jobs\n")
+        terminal.expect(b"Running")
+        terminal.expect(b"prompt> ")
+        terminal.write(b"fg\n")
+        terminal.expect(b"sleep")
+        time.sleep(1)
+        terminal.write(b"\x1a")
+        terminal.expect(b"Stopped")
+        terminal.expect(b"prompt> ")
+        state_is("T")
+        terminal.write(b"fg\n")
+        terminal.expect(b"sleep")
+        state_is("SR")
+        time.sleep(1)
+        terminal.write(b"\x03")
+        terminal.expect(b"prompt> ")
+        terminal.write(b"echo co''de $?\n")
+        terminal.expect(b"code 130")
+        self.assertEqual(self.host_states(marker), [])
+
+    def test_a_stop_where_no_shell_could_continue_it(self):
+        """Natively the stop of an orphaned process group is left out, too."""
+        terminal = support.Terminal(self.home.command("-e", HOST, "sh", "-c", "echo ready; read line; echo got $line"),
+                                    self.home.environment)
+        self.addCleanup(terminal.close)
+        terminal.expect(b"ready")
+        terminal.write(b"\x1a")
+        time.sleep(0.3)
+        terminal.write(b"more\n")
+        terminal.expect(b"got more")
+        self.assertEqual(terminal.wait(), 0)
+
     def test_many_at_once(self):
         processes = [self.home.start("-e", HOST, "sh", "-c", f"cat; exit {i}") for i in range(20)]
         for i, process in enumerate(processes):

@@ -3,9 +3,9 @@
 #include "kernel_test.hpp"
 
 #include "abi/xattr.hpp"
-#include "host/side_store/side_store.hpp"
+#include "base/side_store.hpp"
 
-using namespace host;
+using namespace base;
 
 namespace {
 

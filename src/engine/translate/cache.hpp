@@ -15,8 +15,16 @@
 
 namespace engine::translate {
 
+// For whom a translation is looked for.
+enum class Entering : u8 {
+    Any,
+    ByCall, // a host call leads there: a block that begins there
+    Indirectly, // as Any, and what is to be made gets an entry for indirect branches
+    Step,   // a thread with TF set: a block of that one instruction
+};
+
 // The translation's direct entry; 0 when it is not the first that would be looked at. Takes no lock.
-u64 find_quickly(u64 guest);
+u64 find_quickly(u64 guest, Entering how);
 
 enum class Found : u8 {
     Yes,
@@ -26,22 +34,24 @@ enum class Found : u8 {
 struct Place {
     Found found;
     u64 fault;
+    u32 entry; // for link(), until the next flush
 };
 // Translates what is not there yet. Not called from translated code, nor with a lock held.
-Place find(u64 guest);
+Place find(u64 guest, Entering how);
 
-// Lets indirect branches in translated code find the block at `guest`, if it is there still.
+// Lets indirect branches in translated code find the translation at `guest`, if it is there still.
 void make_target(u64 guest);
 
 // Number and state of an exit that was taken, by the number in its stub. Only while the thread counts as in translated code.
 struct TakenExit {
     u64 target;
     u32 generation;
-    bool is_check;
+    Exit::Kind kind;
+    Step step; // of the block
 };
 TakenExit taken_exit(u32 number);
 // Makes the exit's branch lead straight to its target's translation, if both are still there.
-void link(u32 number, u32 generation);
+void link(u32 number, u32 generation, u32 entry);
 // Drops the translation to which the exit belongs: its source is no longer the same.
 void drop_source_of(u32 number, u32 generation);
 
@@ -52,6 +62,8 @@ void drop(u64 address, u64 length);
 struct State {
     Point point;
     u64 rip; // unless the point says that it is in a register or slot
+    Step step;    // of the block
+    bool is_done; // of a step: the instruction has been executed
 };
 State state_at(u64 host);
 

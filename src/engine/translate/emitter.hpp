@@ -98,6 +98,14 @@ public:
         }
     }
 
+    // From an address within reach; below r8.
+    void load_relative(u8 to, u64 address) {
+        byte(0x48);
+        byte(0x8b);
+        byte(static_cast<u8>(0x05 | (to << 3)));
+        relative(address);
+    }
+
     void store_stack(u8 number, i32 displacement) { memory(0x89, number, kRsp, displacement, true); }
     void load_stack(u8 number, i32 displacement) { memory(0x8b, number, kRsp, displacement, true); }
     void store_stack_immediate(i32 value, i32 displacement) {

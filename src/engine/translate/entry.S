@@ -31,6 +31,8 @@
 #define F_RSP 152
 #define F_SS  160
 
+#define TRAP_FLAG 0x100 // kept from the processor: translate_resolve() gives threads that have it set one instruction
+
 #define WORK_FULL_RETURN 8
 #define WORK_PENDING 0x33 // everything but kWorkTrace, kWorkFullReturn and kWorkWake
 
@@ -106,6 +108,7 @@
         .globl lx_entry_syscall
 lx_entry_syscall:
         save_registers
+.Lsystem_call:
         movq    %rcx, F_RIP(%rsp)
         movq    F_RAX(%rsp), %rax
         movq    %rax, F_ORIGINAL_RAX(%rsp)
@@ -134,6 +137,7 @@ lx_exit_fast_begin:
         movq    F_RIP(%rsp), %rcx
         movq    F_RFLAGS(%rsp), %r11
         pushq   %r11
+        andq    $~TRAP_FLAG, (%rsp)
         popfq
         movq    %gs:LX_SLOT_GUEST_RSP, %rsp
         jmp     *%gs:LX_SLOT_TARGET
@@ -175,6 +179,7 @@ lx_exit_full_begin:
         movq    F_RSI(%rsp), %rsi
         movq    F_RDI(%rsp), %rdi
         pushq   F_RFLAGS(%rsp)
+        andq    $~TRAP_FLAG, (%rsp)
         popfq
         movq    %gs:LX_SLOT_GUEST_RSP, %rsp
         jmp     *%gs:LX_SLOT_TARGET
@@ -205,6 +210,7 @@ lx_translate_other_target:
         .globl lx_translate_interrupt_80
 lx_translate_interrupt_80:
         save_registers
+.Linterrupt_80:
         movq    %rcx, F_RIP(%rsp)
         movq    %gs:LX_SLOT_REGISTER(1), %rax
         movq    %rax, F_RCX(%rsp)
@@ -213,6 +219,17 @@ lx_translate_interrupt_80:
         leave_translation
         call_with_frame lxcore_system_call
         jmp     lx_exit_full
+
+// The same two from a single step.
+        .globl lx_translate_step_syscall, lx_translate_step_interrupt_80
+lx_translate_step_syscall:
+        save_registers
+        orq     $TRAP_FLAG, F_RFLAGS(%rsp)
+        jmp     .Lsystem_call
+lx_translate_step_interrupt_80:
+        save_registers
+        orq     $TRAP_FLAG, F_RFLAGS(%rsp)
+        jmp     .Linterrupt_80
 
 // An exception: LX_SLOT_EXIT, LX_SLOT_TARGET; the guest's rcx is in its slot.
         .globl lx_translate_raise

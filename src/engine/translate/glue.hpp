@@ -7,7 +7,7 @@
 extern "C" {
 // Entered from translated code; see translator.hpp, Glue.
 extern const char lx_entry_syscall[], lx_translate_exit[], lx_translate_interrupt_80[], lx_translate_raise[],
-    lx_translate_other_target[];
+    lx_translate_other_target[], lx_translate_step_syscall[], lx_translate_step_interrupt_80[];
 extern u64 lx_translate_stack_bias;
 
 // Each is called on the kernel stack with the guest's registers in the frame.

@@ -21,6 +21,8 @@ namespace {
 
 constexpr u64 kFetchFault = 0x14; // page-fault error code: user, instruction fetch
 constexpr u64 kPresent = 1;
+constexpr u64 kTrapFlag = 0x100;
+constexpr u32 kDebugTrap = 1, kPageFault = 14;
 
 u64 read_slot(u64 number) {
     u64 value;
@@ -37,7 +39,7 @@ void raise_fetch_fault(host::Frame& frame, const Place& place) {
     if (!is_canonical(frame.rip)) {
         exception.trap = 13;
     } else {
-        exception.trap = 14;
+        exception.trap = kPageFault;
         exception.error = kFetchFault | (place.found == Found::Unreadable ? kPresent : 0);
         exception.address = place.fault;
         exception.bus_error = place.found == Found::Unreadable;
@@ -46,7 +48,7 @@ void raise_fetch_fault(host::Frame& frame, const Place& place) {
 }
 
 // Registers of the guest from those of the processor in translated code.
-Point::Kind recover(host::Frame& frame) {
+State recover(host::Frame& frame) {
     const State state = state_at(frame.rip);
     switch (state.point.kind) {
     case Point::BranchedRcx: frame.rip = frame.rcx; break;
@@ -58,10 +60,37 @@ Point::Kind recover(host::Frame& frame) {
     for (u32 number = 0; number < 8; ++number)
         if ((state.point.restore & (1u << number)) && registers[number])
             *registers[number] = read_slot(number);
-    return static_cast<Point::Kind>(state.point.kind);
+    return state;
 }
 
-void leave_translation() { host::current_block()->in_translation.store(0, std::memory_order_release); }
+// What ThreadBlock::in_translation says. While a step is taken, TF is kept from the processor, which would trap between the instructions
+// of a translation, and the frame has to get it back.
+enum : u32 { kOutside, kInside, kInStep };
+
+// Whether a step was being taken.
+bool leave_translation() {
+    auto& state = host::current_block()->in_translation;
+    const bool was_step = state.load(std::memory_order_relaxed) == kInStep;
+    state.store(kOutside, std::memory_order_release);
+    return was_step;
+}
+
+// An instruction with TF set has been executed, and the frame is as it left it but for TF.
+void finish_step(host::Frame& frame, Step step) {
+    if (step != Step::PopFlags)
+        frame.rflags |= kTrapFlag;
+    if (step == Step::PushFlags) {
+        u64 flags = 0;
+        auto* const place = reinterpret_cast<void*>(frame.rsp);
+        if (host::copy_guarded(&flags, place, sizeof(flags)) == 0) {
+            flags |= kTrapFlag;
+            (void)host::copy_guarded(place, &flags, sizeof(flags));
+        }
+    }
+    Exception exception{};
+    exception.trap = kDebugTrap;
+    lxcore_exception(&frame, &exception);
+}
 
 } // namespace
 
@@ -126,14 +155,16 @@ using namespace engine;
 u64 translate_resolve(host::Frame* frame) {
     host::ThreadBlock& block = *host::current_block();
     for (;;) {
-        block.in_translation.store(1, std::memory_order_relaxed);
+        const bool steps = frame->rflags & kTrapFlag;
+        const Entering how = steps ? Entering::Step : Entering::Any;
+        block.in_translation.store(steps ? kInStep : kInside, std::memory_order_relaxed);
         std::atomic_signal_fence(std::memory_order_seq_cst); // a flush makes it a fence for all: cache.cpp
         if (!is_flushing()) {
-            if (const u64 host = find_quickly(frame->rip)) [[likely]]
+            if (const u64 host = find_quickly(frame->rip, how)) [[likely]]
                 return host;
         }
-        block.in_translation.store(0, std::memory_order_release);
-        const Place place = find(frame->rip);
+        block.in_translation.store(kOutside, std::memory_order_release);
+        const Place place = find(frame->rip, how);
         if (place.found != Found::Yes)
             raise_fetch_fault(*frame, place);
     }
@@ -142,27 +173,35 @@ u64 translate_resolve(host::Frame* frame) {
 void translate_exit(host::Frame* frame) {
     const u32 number = static_cast<u32>(read_slot(kExitNumber));
     const TakenExit exit = taken_exit(number);
-    leave_translation();
+    const bool was_step = leave_translation();
     frame->rip = exit.target;
     frame->original_rax = ~u64{0};
-    if (exit.is_check) {
+    if (exit.kind == Exit::Check) {
+        if (was_step)
+            frame->rflags |= kTrapFlag;
         drop_source_of(number, exit.generation);
-        return;
+    } else if (was_step) {
+        finish_step(*frame, exit.step);
+    } else {
+        const Place place = find(exit.target, exit.kind == Exit::Call ? Entering::ByCall : Entering::Any);
+        if (place.found == Found::Yes)
+            link(number, exit.generation, place.entry);
     }
-    if (find(exit.target).found == Found::Yes)
-        link(number, exit.generation);
 }
 
 void translate_indirect(host::Frame* frame) {
-    leave_translation();
+    const bool was_step = leave_translation();
     frame->rip = read_slot(kTargetNumber);
     frame->original_rax = ~u64{0};
-    if (find(frame->rip).found == Found::Yes)
+    if (was_step)
+        finish_step(*frame, Step::Plain);
+    else if (find(frame->rip, Entering::Indirectly).found == Found::Yes)
         make_target(frame->rip);
 }
 
 void translate_raise(host::Frame* frame) {
-    leave_translation();
+    if (leave_translation())
+        frame->rflags |= kTrapFlag;
     const u32 code = static_cast<u32>(read_slot(kExitNumber));
     frame->rip = read_slot(kTargetNumber);
     frame->original_rax = ~u64{0};
@@ -174,17 +213,40 @@ void translate_raise(host::Frame* frame) {
 
 void translate_exception(host::Frame* frame, const Exception* exception) {
     LXSS_ASSERT(holds(frame->rip));
-    const Point::Kind kind = recover(*frame);
-    leave_translation();
-    // The source of a block that checks it cannot be read any more: resolving it tells what that means.
-    if (kind == Point::Check && exception->trap == 14)
+    const State state = recover(*frame);
+    const bool was_step = leave_translation();
+    // The guest has set TF by popf, which ends its block: the instruction behind it is still to be executed, as a step.
+    const bool is_own_trap = exception->trap == kDebugTrap && (frame->rflags & kTrapFlag);
+    if (was_step && (is_own_trap || state.is_done) && exception->trap == kDebugTrap) {
+        finish_step(*frame, state.step);
         return;
+    }
+    if (was_step)
+        frame->rflags |= kTrapFlag;
+    if (is_own_trap)
+        return;
+    if (exception->trap == kPageFault) {
+        switch (state.point.kind) {
+        // The source of a block that checks it cannot be read any more: resolving it tells what that means.
+        case Point::Check:
+        // The host's return address cannot be written where the guest, which has executed its branch, writes nothing.
+        case Point::Exit:
+        case Point::BranchedSlot: return;
+        default: break;
+        }
+    }
     lxcore_exception(frame, exception);
 }
 
 void translate_interrupt(host::Frame* frame) {
     LXSS_ASSERT(holds(frame->rip));
-    (void)recover(*frame);
-    leave_translation();
+    const State state = recover(*frame);
+    if (leave_translation()) {
+        if (state.is_done) {
+            finish_step(*frame, state.step);
+            return; // work is looked at on the way out
+        }
+        frame->rflags |= kTrapFlag;
+    }
     lxcore_interrupt(frame);
 }

@@ -30,9 +30,23 @@ struct Point {
 // A way out of a block to an address known at translation. It starts as a branch to its stub, and can be linked. Stubs lie apart
 // from the blocks, which are denser without them.
 struct Exit {
+    enum Kind : u8 {
+        Jump,
+        Call,  // a host call, whose return address is to be dropped: by the stub, or by the target's call entry
+        Check, // taken when the source has changed
+    };
     u64 target;
-    u32 branch;    // offset in the translation of the branch's 32-bit displacement, which no cache line border cuts
-    bool is_check; // taken when the source has changed
+    u32 branch; // offset in the translation of the branch's 32-bit displacement, which no cache line border cuts
+    Kind kind;
+};
+
+// A place behind a call in the block, where its return comes in: by the lookup table, with the target in its slot (lookup.hpp).
+struct Landing {
+    u32 code;   // offset in the translation of what compares the target, laid out as translate_entry() does
+    u32 direct; // and of what follows, with the guest's registers
+    u32 guest;  // offset in the source
+    u32 call, call_guest; // the same two of the call
+    bool is_passage; // what follows is only an exit to that address
 };
 
 // Code that translations jump to, within reach of them; see entry.S.
@@ -47,31 +61,48 @@ struct Glue {
 
 inline constexpr u32 kMaxSourceBytes = 256;
 inline constexpr u32 kMaxExits = 18;
+inline constexpr u32 kMaxLandings = 8;
 inline constexpr u32 kMaxPoints = 400;
 inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation
-inline constexpr u32 kStubBytes = 20;
-inline constexpr u32 kStubNumberOffset = 9; // where a stub holds its exit's number
-inline constexpr u32 kIndirectEntryBytes = 52;  // code before the direct entry
-inline constexpr u32 kOtherTargetOffset = 19;   // in it: the displacement of the jump taken for another target; `code` is 16-aligned
+inline constexpr u32 kStubBytes = 24;
+inline constexpr u32 kStubNumberOffset = 9;  // where a stub holds its exit's number
+inline constexpr u32 kStubDropOffset = 13;   // and, that of a call, drops the host's return address
+inline constexpr u32 kOtherTargetOffset = 19; // in an entry's code: the displacement of the jump taken for another target
+inline constexpr u32 kMaxEntryBytes = 64;
 
 struct Source {
     u64 address;
     const u8* bytes;
     u32 available; // at most kMaxSourceBytes
     bool may_change; // the translation verifies at each entry that its source is the same still
+    // Whether the call at a guest address has been translated already: the block ends before it then, because the processor foretells
+    // a return rightly where all translations of a call share one host call.
+    bool (*is_translated_call)(u64 guest) = nullptr;
+    bool is_target = false; // an indirect branch leads there: the block has an entry for such
+    bool is_step = false; // one instruction alone, behind which every way leads through Glue::exit or other_target
 };
+
+// What a block of one instruction does to TF's place in the flags, which the engine keeps from the processor.
+enum class Step : u8 { None, Plain, PushFlags, PopFlags };
 
 struct Translation {
     u32 code_bytes;
     u32 source_bytes; // 0: not even one instruction is there
-    u32 exit_count, point_count;
+    Step step; // None, unless Source::is_step
+    u32 direct; // offset of the direct entry
+    u32 entry;  // of the entry for indirect branches; 0: there is none
+    u32 exit_count, point_count, landing_count;
     Exit exits[kMaxExits];
+    Landing landings[kMaxLandings];
     Point points[kMaxPoints];
 };
 
-// `code`: where the translation will run, with kMaxCodeBytes of room. Exits get numbers from `first_exit` on. The indirect entry is
-// at `code`, the direct one kIndirectEntryBytes behind it. The stub of exit number n of the block ends n * kStubBytes below
-// `stubs_end`.
+// `code`: where the translation will run, with kMaxCodeBytes of room. Exits get numbers from `first_exit` on. The call entry is at
+// `code`. The stub of exit number n of the block ends n * kStubBytes below `stubs_end`.
 void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out);
+
+// Makes at `code` an entry for indirect branches to `guest`, whose translation is at `direct`: a translation without
+// source.
+void translate_entry(u64 guest, u64 direct, const Glue& glue, u8* code, u32 stack_bias, Translation& out);
 
 } // namespace engine::translate

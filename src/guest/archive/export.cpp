@@ -72,8 +72,7 @@ static bool write_entry(archive* writer, archive_entry* entry, std::string& prob
     if (file >= 0)
         ::close(file);
     if (!good) {
-        const char* text = archive_error_string(writer);
-        problem = "cannot write " + name + ": " + (text ? text : "unknown reason");
+        problem = "cannot write " + name + ": " + reason_of(writer);
     }
     return good;
 }
@@ -101,7 +100,7 @@ int main(int argc, char** argv) {
     }
     archive_write_set_bytes_in_last_block(writer.get(), 1);
     if (archive_write_open_fd(writer.get(), STDOUT_FILENO) != ARCHIVE_OK) {
-        complain(kProgram, archive_error_string(writer.get()));
+        complain(kProgram, reason_of(writer.get()));
         return 1;
     }
     Archive disk(archive_read_disk_new());
@@ -112,7 +111,7 @@ int main(int argc, char** argv) {
         archive_entry_linkresolver_new(), archive_entry_linkresolver_free);
     archive_entry_linkresolver_set_strategy(links.get(), archive_format(writer.get()));
     if (archive_read_disk_open(disk.get(), ".") != ARCHIVE_OK) {
-        complain(kProgram, archive_error_string(disk.get()));
+        complain(kProgram, reason_of(disk.get()));
         return 1;
     }
 
@@ -125,7 +124,7 @@ int main(int argc, char** argv) {
             break;
         if (result < ARCHIVE_WARN) {
             // FAILED: this entry alone (gone, unreadable); FATAL: the walk cannot go on.
-            complain(kProgram, archive_error_string(disk.get()));
+            complain(kProgram, reason_of(disk.get()));
             if (result == ARCHIVE_FAILED && archive_errno(disk.get()) == ENOENT)
                 continue;
             return 1;
@@ -152,7 +151,7 @@ int main(int argc, char** argv) {
         progress.show(++files, bytes, 0);
     }
     if (archive_write_close(writer.get()) != ARCHIVE_OK) {
-        complain(kProgram, archive_error_string(writer.get()));
+        complain(kProgram, reason_of(writer.get()));
         return 1;
     }
     return 0;

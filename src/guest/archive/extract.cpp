@@ -36,7 +36,7 @@ static int copy_data(archive* reader, archive* writer, const std::string& shown)
         if (archive_write_data_block(writer, block, size, offset) < ARCHIVE_OK)
             return ARCHIVE_FATAL;
     if (result != ARCHIVE_EOF && archive_errno(reader))
-        throw ArchiveError("'" + shown + "': " + archive_error_string(reader));
+        throw ArchiveError("'" + shown + "': " + reason_of(reader));
     return result == ARCHIVE_EOF ? ARCHIVE_OK : result;
 }
 
@@ -50,19 +50,24 @@ static void extract(archive* reader, archive* writer, archive_entry* entry, cons
             throw ArchiveError("'" + shown + "': its hard link leads out of the tree");
         archive_entry_set_hardlink(entry, target.c_str());
     }
-    int result = archive_write_header(writer, entry);
-    if (result >= ARCHIVE_WARN && archive_entry_size(entry) > 0)
-        result = copy_data(reader, writer, shown);
-    result = std::min(result, archive_write_finish_entry(writer));
-    if (result >= ARCHIVE_OK)
-        return;
-    const char* text = archive_error_string(writer);
-    std::string problem = "'" + shown + "': " + (text ? text : "cannot be made");
-    if (archive_errno(writer) > 0)
-        problem += std::string(" (") + std::strerror(archive_errno(writer)) + ")";
-    if (result < ARCHIVE_WARN)
-        throw ArchiveError(problem);
-    complain("import", "warning: " + problem);
+    // The reason is asked for at once: the next operation forgets it.
+    std::string problem;
+    auto take = [&](int result) {
+        if (result >= ARCHIVE_OK)
+            return true;
+        problem = "'" + shown + "': " + reason_of(writer);
+        if (archive_errno(writer) > 0)
+            problem += std::string(" (") + std::strerror(archive_errno(writer)) + ")";
+        if (result < ARCHIVE_WARN)
+            throw ArchiveError(problem);
+        return false;
+    };
+    bool good = take(archive_write_header(writer, entry));
+    if (archive_entry_size(entry) > 0)
+        good = take(copy_data(reader, writer, shown)) && good;
+    good = take(archive_write_finish_entry(writer)) && good;
+    if (!good)
+        complain("import", "warning: " + problem);
 }
 
 uint64_t extract_all(archive* reader, const ExtractOptions& options) {
@@ -89,25 +94,48 @@ uint64_t extract_all(archive* reader, const ExtractOptions& options) {
             options.after_entry();
     }
     if (result != ARCHIVE_EOF)
-        throw ArchiveError(std::string("the archive is damaged: ") + archive_error_string(reader));
+        throw ArchiveError("the archive is damaged: " + reason_of(reader));
     // Folder modes and times are set at the end.
     if (archive_write_close(writer.get()) < ARCHIVE_WARN)
-        throw ArchiveError(archive_error_string(writer.get()));
+        throw ArchiveError(reason_of(writer.get()));
     return count;
 }
 
+// The compressions that are built in. libarchive would start programs for others, which the archive would
+// choose.
 static Archive new_reader() {
     Archive reader(archive_read_new());
-    archive_read_support_filter_all(reader.get());
+    for (const auto support :
+         {archive_read_support_filter_bzip2, archive_read_support_filter_compress,
+          archive_read_support_filter_gzip, archive_read_support_filter_lz4, archive_read_support_filter_lzip,
+          archive_read_support_filter_lzma, archive_read_support_filter_xz, archive_read_support_filter_zstd})
+        support(reader.get());
     archive_read_support_format_tar(reader.get());
+    return reader;
+}
+
+static Archive opened(Archive reader, int result, const std::string& what) {
+    if (result != ARCHIVE_OK)
+        throw ArchiveError(what + " is not a tar archive: " + reason_of(reader.get()));
     return reader;
 }
 
 Archive open_tar(const std::string& path) {
     Archive reader = new_reader();
-    if (archive_read_open_filename(reader.get(), path.c_str(), kBlock) != ARCHIVE_OK)
-        throw ArchiveError(path + " is not a tar archive: " + archive_error_string(reader.get()));
-    return reader;
+    const int result = archive_read_open_filename(reader.get(), path.c_str(), kBlock);
+    return opened(std::move(reader), result, path);
+}
+
+Archive open_tar(int descriptor) {
+    Archive reader = new_reader();
+    const int result = archive_read_open_fd(reader.get(), descriptor, kBlock);
+    return opened(std::move(reader), result, "this");
+}
+
+Archive open_tar_in_memory(const void* data, size_t size) {
+    Archive reader = new_reader();
+    const int result = archive_read_open_memory(reader.get(), data, size);
+    return opened(std::move(reader), result, "this");
 }
 
 static la_ssize_t read_within(archive*, void* outer, const void** buffer) {
@@ -118,9 +146,8 @@ static la_ssize_t read_within(archive*, void* outer, const void** buffer) {
 
 Archive open_tar_within(archive* outer) {
     Archive reader = new_reader();
-    if (archive_read_open(reader.get(), outer, nullptr, read_within, nullptr) != ARCHIVE_OK)
-        throw ArchiveError(std::string("this is not a tar archive: ") + archive_error_string(reader.get()));
-    return reader;
+    const int result = archive_read_open(reader.get(), outer, nullptr, read_within, nullptr);
+    return opened(std::move(reader), result, "this");
 }
 
 } // namespace lxss

@@ -32,8 +32,11 @@ struct ExtractOptions {
 // number. Returns how many there were; throws ArchiveError at the first that cannot be kept whole.
 uint64_t extract_all(archive* reader, const ExtractOptions& options);
 
-// An archive in a file, or behind another archive's current entry.
+// A tar archive, plain or compressed: in a file, behind a descriptor, in memory that outlives it, or behind
+// another archive's current entry. Throw ArchiveError.
 Archive open_tar(const std::string& path);
+Archive open_tar(int descriptor);
+Archive open_tar_in_memory(const void* data, size_t size);
 Archive open_tar_within(archive* outer);
 
 } // namespace lxss

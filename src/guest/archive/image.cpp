@@ -1,18 +1,18 @@
 #include "image.hpp"
 
 #include "extract.hpp"
+#include "image_manifest.hpp"
+#include "install/checksum.hpp"
 
 #include <archive_entry.h>
 #include <filesystem>
 #include <fstream>
-#include <nettle/sha2.h>
-#include <nlohmann/json.hpp>
+#include <iterator>
 #include <vector>
 
 namespace lxss {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 static const fs::path kRoot = "/";
 static constexpr const char* kImageFolder = ".lxss-image"; // the image's own files meanwhile
@@ -45,23 +45,6 @@ static fs::path image_file(const std::string& name) {
     return target;
 }
 
-static std::string sha256_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    sha256_ctx context;
-    sha256_init(&context);
-    std::vector<char> block(256 * 1024);
-    while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
-        sha256_update(&context, static_cast<size_t>(file.gcount()),
-                      reinterpret_cast<const uint8_t*>(block.data()));
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    sha256_digest(&context, sizeof digest, digest);
-    std::string text;
-    for (const uint8_t byte : digest)
-        for (const int half : {byte >> 4, byte & 15})
-            text += "0123456789abcdef"[half];
-    return text;
-}
-
 // "blobs/sha256/..." is checked against its name.
 static fs::path checked_file(const std::string& name) {
     const fs::path path = image_file(name);
@@ -73,53 +56,12 @@ static fs::path checked_file(const std::string& name) {
     return path;
 }
 
-static json read_json(const std::string& name) {
+static std::string read_file(const std::string& name) {
     const fs::path path = checked_file(name);
     if (fs::file_size(path) > kMaxJson)
         throw ArchiveError("the image's '" + name + "' is too large");
-    std::ifstream file(path);
-    return json::parse(file);
-}
-
-static std::string blob_name(const json& descriptor) {
-    const std::string digest = descriptor.at("digest");
-    const size_t colon = digest.find(':');
-    if (!digest.starts_with("sha256:") ||
-        digest.find_first_not_of("0123456789abcdef", colon + 1) != digest.npos)
-        throw ArchiveError("the image has a checksum of an unknown kind: " + digest);
-    return "blobs/sha256/" + digest.substr(colon + 1);
-}
-
-// The manifest of the image for this platform; an index may list indexes.
-static json find_manifest(const json& index, int depth) {
-    const json* chosen = nullptr;
-    for (const json& descriptor : index.at("manifests")) {
-        const json platform = descriptor.value("platform", json::object());
-        const bool fits =
-            platform.value("architecture", "amd64") == "amd64" && platform.value("os", "linux") == "linux";
-        if (fits && !chosen)
-            chosen = &descriptor;
-    }
-    if (!chosen || depth > 4)
-        throw ArchiveError("the image holds nothing for linux/amd64");
-    json document = read_json(blob_name(*chosen));
-    return document.contains("manifests") ? find_manifest(document, depth + 1) : document;
-}
-
-static std::vector<std::string> layer_names() {
-    std::vector<std::string> names;
-    if (fs::exists(kRoot / kImageFolder / "index.json")) {
-        const json manifest = find_manifest(read_json("index.json"), 0);
-        for (const json& layer : manifest.at("layers"))
-            names.push_back(blob_name(layer));
-    } else {
-        const json manifest = read_json("manifest.json");
-        for (const json& layer : manifest.at(0).at("Layers"))
-            names.push_back(layer);
-    }
-    if (names.empty())
-        throw ArchiveError("the image has no layers");
-    return names;
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 static bool is_own(const std::string& name) {
@@ -130,7 +72,9 @@ static bool is_own(const std::string& name) {
 static void apply_whiteouts(const fs::path& layer) {
     const Archive reader = open_tar(layer);
     archive_entry* entry;
-    while (archive_read_next_header(reader.get(), &entry) >= ARCHIVE_WARN) {
+    int result;
+    while ((result = archive_read_next_header(reader.get(), &entry)) == ARCHIVE_OK ||
+           result == ARCHIVE_WARN) {
         std::string name;
         if (!archive_entry_pathname(entry) || !root_relative(archive_entry_pathname(entry), name) ||
             is_own(name))
@@ -145,8 +89,14 @@ static void apply_whiteouts(const fs::path& layer) {
             for (const fs::path& child : children)
                 if (child != kRoot / kImageFolder)
                     fs::remove_all(child);
-        } else if (last.starts_with(kWhiteout) && last.size() > kWhiteout.size()) {
-            fs::remove_all(path.parent_path() / last.substr(kWhiteout.size()));
+        } else if (last.starts_with(kWhiteout)) {
+            const std::string hidden = last.substr(kWhiteout.size());
+            if (hidden.empty() || hidden == "." || hidden == "..")
+                throw ArchiveError("the image takes away '" + name + "', which is no name of a file");
+            const fs::path target = path.parent_path() / hidden;
+            if (target == kRoot / kImageFolder)
+                throw ArchiveError("the image names '" + name + "', which is lxss's own");
+            fs::remove_all(target);
         }
     }
 }
@@ -175,11 +125,10 @@ void unpack_container_image() {
                 parts.push_back(part.path());
         for (const fs::path& part : parts)
             fs::rename(part, kRoot / kImageFolder / part.filename());
-        for (const std::string& name : layer_names())
+        const bool is_oci = fs::exists(kRoot / kImageFolder / "index.json");
+        for (const std::string& name : is_oci ? oci_layers(read_file) : docker_layers(read_file))
             apply_layer(checked_file(name));
         fs::remove_all(kRoot / kImageFolder);
-    } catch (const json::exception& problem) {
-        throw ArchiveError(std::string("the image is damaged: ") + problem.what());
     } catch (const fs::filesystem_error& problem) {
         throw ArchiveError(problem.what());
     }

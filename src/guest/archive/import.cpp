@@ -3,7 +3,7 @@
 //   import [--size=BYTES] [--set-up]
 //
 // The archive is a tar of a root file system, or of a container image (docker save, OCI image layout), with
-// any compression that libarchive knows. With --set-up it brings packages, see set_up.hpp. Owners are taken
+// any compression that open_tar() knows. With --set-up it brings packages, see set_up.hpp. Owners are taken
 // by number: the names of another system mean nothing here. The instance is empty before and is thrown away
 // after a failure, so the first entry that cannot be kept whole ends the work.
 #include "extract.hpp"
@@ -25,11 +25,7 @@ static constexpr const char* kProgram = "import";
 static void import(uint64_t total, bool set_up) {
     if (::chdir("/") != 0)
         throw ArchiveError(std::string("cannot enter /: ") + std::strerror(errno));
-    const Archive reader(archive_read_new());
-    archive_read_support_filter_all(reader.get());
-    archive_read_support_format_tar(reader.get());
-    if (archive_read_open_fd(reader.get(), STDIN_FILENO, 256 * 1024) != ARCHIVE_OK)
-        throw ArchiveError(std::string("this is not a tar archive: ") + archive_error_string(reader.get()));
+    const Archive reader = open_tar(STDIN_FILENO);
     {
         Progress progress("Importing");
         uint64_t files = 0;

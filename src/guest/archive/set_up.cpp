@@ -25,10 +25,11 @@ static void unpack_package(const fs::path& path) {
     const Archive package(archive_read_new());
     archive_read_support_format_ar(package.get());
     if (archive_read_open_filename(package.get(), path.c_str(), 256 * 1024) != ARCHIVE_OK)
-        throw ArchiveError(path.string() + " is no package: " + archive_error_string(package.get()));
+        throw ArchiveError(path.string() + " is no package: " + reason_of(package.get()));
     archive_entry* entry;
     while (archive_read_next_header(package.get(), &entry) == ARCHIVE_OK) {
-        if (!std::string_view(archive_entry_pathname(entry)).starts_with("data.tar"))
+        const char* name = archive_entry_pathname(entry);
+        if (!name || !std::string_view(name).starts_with("data.tar"))
             continue;
         ExtractOptions options;
         options.follow_links = true; // bin -> usr/bin

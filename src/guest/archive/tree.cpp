@@ -6,6 +6,11 @@
 
 namespace lxss {
 
+std::string reason_of(archive* handle) {
+    const char* text = archive_error_string(handle);
+    return text ? text : "no reason is known";
+}
+
 void complain(const char* program, const std::string& text) {
     ::dprintf(2, "%s: %s\n", program, text.c_str());
 }

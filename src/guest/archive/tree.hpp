@@ -13,6 +13,9 @@ struct ArchiveDeleter {
 };
 using Archive = std::unique_ptr<archive, ArchiveDeleter>;
 
+// Why the last operation failed; libarchive does not always know.
+std::string reason_of(archive* handle);
+
 // "name: problem" on standard error.
 void complain(const char* program, const std::string& text);
 

@@ -62,7 +62,11 @@ int become_account(const struct account* account) {
                 groups[count++] = entry->gr_gid;
     if (file)
         fclose(file);
-    if (setgroups(count, groups) != 0 || setgid(account->gid) != 0 || setuid(account->uid) != 0)
+    // In an ordinary user's user namespace groups are what they are (user_namespaces(7)), and so is the user.
+    const bool is_already = getuid() == account->uid && getgid() == account->gid;
+    if (setgroups(count, groups) != 0 && !(is_already && errno == EPERM))
+        return errno;
+    if (setgid(account->gid) != 0 || setuid(account->uid) != 0)
         return errno;
     return 0;
 }

@@ -28,11 +28,21 @@
 static int g_terminal = -1; // the one in raw mode
 static struct termios g_saved;
 
+static int first_terminal(uint32_t terminals) {
+    return terminals & 1 ? 0 : terminals & 2 ? 1 : terminals & 4 ? 2 : -1;
+}
+
+// What is in the background leaves the terminal's settings alone, and does not read it.
+static bool is_in_background(uint32_t terminals) {
+    const int terminal = first_terminal(terminals);
+    return terminal >= 0 && tcgetpgrp(terminal) != getpgrp();
+}
+
 static void enter_raw_mode(uint32_t terminals) {
-    for (int i = 0; i < 3 && g_terminal < 0; ++i)
-        if (terminals & 1u << i)
-            g_terminal = i;
-    if (g_terminal < 0 || tcgetpgrp(g_terminal) != getpgrp() || tcgetattr(g_terminal, &g_saved) != 0) {
+    if (g_terminal >= 0 || is_in_background(terminals))
+        return;
+    g_terminal = first_terminal(terminals);
+    if (g_terminal < 0 || tcgetattr(g_terminal, &g_saved) != 0) {
         g_terminal = -1;
         return;
     }
@@ -47,7 +57,7 @@ static void enter_raw_mode(uint32_t terminals) {
 }
 
 static void leave_raw_mode(void) {
-    if (g_terminal >= 0)
+    if (g_terminal >= 0 && tcgetpgrp(g_terminal) == getpgrp())
         tcsetattr(g_terminal, TCSADRAIN, &g_saved);
     g_terminal = -1;
 }
@@ -214,6 +224,7 @@ static void hand_over_streams(int connection, uint32_t terminals) {
 
 // ---- copying
 
+enum { kForegroundCheckMilliseconds = 200 };
 enum { kBufferBytes = 64 * 1024, kPipeAtom = 4096 /* PIPE_BUF: goes at once when there is room */ };
 
 struct relay {
@@ -337,21 +348,52 @@ static int end_as(int wait_status) {
     return 128 + number;
 }
 
-static void forward_signal(int connection, int signals) {
+static void send_signal(int connection, uint32_t number) {
+    send_packet(connection, (struct interop_header){.type = kInteropSignal, .value = number}, "", 0, -1);
+}
+
+static void send_size(int connection) {
+    struct winsize size;
+    get_size(&size);
+    send_packet(connection,
+                (struct interop_header){.type = kInteropSize, .rows = size.ws_row, .columns = size.ws_col},
+                "", 0, -1);
+}
+
+// Stops this process's group, as the program of the host has been stopped, and lets that go on once the shell
+// has this one go on: at once where nobody could (an orphaned process group does not stop).
+static void stop_with_program(int connection, uint32_t terminals) {
+    leave_raw_mode();
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTSTP);
+    kill(0, SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &set, NULL); // here
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    enter_raw_mode(terminals);
+    send_size(connection);
+    send_signal(connection, SIGCONT);
+}
+
+static void handle_signal(int connection, int signals, uint32_t terminals) {
     struct signalfd_siginfo information;
     if (read(signals, &information, sizeof information) != sizeof information)
         return;
-    struct interop_header header = {.type = kInteropSignal, .value = information.ssi_signo};
-    if (information.ssi_signo == SIGWINCH) {
-        struct winsize size;
-        get_size(&size);
-        header = (struct interop_header){.type = kInteropSize, .rows = size.ws_row, .columns = size.ws_col};
+    switch (information.ssi_signo) {
+    case SIGWINCH:
+        return send_size(connection);
+    case SIGCONT:
+        // The shell has changed the terminal's settings meanwhile.
+        leave_raw_mode();
+        enter_raw_mode(terminals);
+        break;
     }
-    send_packet(connection, header, "", 0, -1);
+    send_signal(connection, information.ssi_signo); // SIGTSTP: what comes back is Stopped
 }
 
 static int watch_signals(void) {
-    static const int kSignals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
+    static const int kSignals[] = {SIGINT,  SIGQUIT, SIGTERM,  SIGHUP,  SIGUSR1,
+                                   SIGUSR2, SIGALRM, SIGWINCH, SIGTSTP, SIGCONT};
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof kSignals / sizeof *kSignals; ++i) {
@@ -366,14 +408,20 @@ static int watch_signals(void) {
 }
 
 // Copies until the program has ended; its wait status, or -1 when the host has gone.
-static int converse(int connection, int signals, struct relay* relays, size_t count, struct reply* reply) {
+static int converse(int connection, int signals, uint32_t terminals, struct relay* relays, size_t count,
+                    struct reply* reply) {
     for (;;) {
+        // No signal tells that a job that was running has come to the foreground.
+        const bool in_background = is_in_background(terminals);
+        enter_raw_mode(terminals);
         struct pollfd polled[6] = {{connection, POLLIN, 0}, {signals, POLLIN, 0}};
         for (size_t i = 0; i < count; ++i) {
             const bool full = left(&relays[i]) > 0;
             polled[2 + i] = (struct pollfd){full ? relays[i].to : relays[i].from, full ? POLLOUT : POLLIN, 0};
+            if (!full && relays[i].from == 0 && (terminals & 1) && in_background)
+                polled[2 + i].fd = -1;
         }
-        if (poll(polled, 2 + count, -1) < 0) {
+        if (poll(polled, 2 + count, in_background ? kForegroundCheckMilliseconds : -1) < 0) {
             if (errno != EINTR)
                 return -1;
             continue;
@@ -387,12 +435,18 @@ static int converse(int connection, int signals, struct relay* relays, size_t co
                 read_some(&relays[i]);
         }
         if (polled[1].revents)
-            forward_signal(connection, signals);
-        if (polled[0].revents) {
-            if (!receive_reply(connection, reply) || reply->header.type != kInteropExit)
-                return -1;
+            handle_signal(connection, signals, terminals);
+        if (!polled[0].revents)
+            continue;
+        if (!receive_reply(connection, reply))
+            return -1;
+        if (reply->header.type == kInteropStopped) {
+            stop_with_program(connection, terminals);
+        } else if (reply->header.type == kInteropExit) {
             drain(relays, count);
             return (int)reply->header.value;
+        } else {
+            return -1;
         }
     }
 }
@@ -441,9 +495,7 @@ int run_on_host(char** words) {
     size_t count = 0;
     int wait_status = -1;
     if (set_up_relays(relays, &count, &reply, terminals)) {
-        if (reply.header.value & kInteropEndTerminal)
-            enter_raw_mode(terminals);
-        wait_status = converse(connection, signals, relays, count, &reply);
+        wait_status = converse(connection, signals, terminals, relays, count, &reply);
         leave_raw_mode();
     }
     if (wait_status >= 0)

@@ -1,6 +1,8 @@
 // Control packets over a SOCK_SEQPACKET UNIX socket; descriptors come as SCM_RIGHTS.
 #include "host/linux/control.hpp"
 
+#include "abi/sched.hpp"
+#include "abi/signal.hpp"
 #include "abi/socket.hpp"
 #include "host/control/control.hpp"
 #include "host/linux/internal.hpp"
@@ -75,7 +77,21 @@ bool receive_packet(char* buffer, Packet& packet) {
     return true;
 }
 
-void end_host() { exit_process(); }
+// The instance has ended for whoever waits for this process: nothing may hold its files any more. Pico processes that are still on
+// their way out do, since they share the table of descriptors.
+void end_host() {
+    constexpr u32 kLooks = 2000; // those that are left are killed by the end of their parent
+    for (u32 i = 0; i < kLooks; ++i) {
+        abi::siginfo info{};
+        const i64 result = host_call(abi::SYS_waitid, abi::P_ALL, 0, address_of(&info),
+                                     abi::WEXITED | abi::WNOHANG | abi::WNOWAIT | abi::__WALL, 0);
+        if (is_error(result))
+            break; // no child is left; the reaper takes those that have ended
+        abi::timespec pause{0, 1'000'000};
+        (void)host_call(abi::SYS_nanosleep, address_of(&pause), 0);
+    }
+    exit_process();
+}
 
 } // namespace control
 

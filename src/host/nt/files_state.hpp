@@ -1,10 +1,15 @@
 // The files' part of the host section (internal.hpp: kFilesArea).
 #pragma once
 
+#include "base/side_store.hpp"
 #include "host/nt/handles.hpp"
-#include "host/side_store/side_store.hpp"
 
 namespace host::nt {
+
+using base::kSideStoreRecordBytes;
+using base::SideStore;
+using base::SideStoreFile;
+using base::SideStoreIndex;
 
 // A name that could not go at once because the file is open somewhere: it lies in the hidden folder under `number`, and goes
 // with the last handle.

@@ -126,7 +126,7 @@ Result<void> DriveInode::unlink(std::string_view name, Inode& target) {
     TRY(check_not_open(&file));
     HandlePin directory = TRY(pin(false));
     HostSpelling spelling;
-    TRY(find(directory.handle(), name, spelling));
+    TRY(spelling_of(file, directory.handle(), name, spelling));
     TRY(host::unlink_at(directory.handle(), spelling.view()));
     MaybeLockGuard guard(file.lock);
     file.links = file.links > 0 ? file.links - 1 : 0;
@@ -139,7 +139,7 @@ Result<void> DriveInode::remove_directory(std::string_view name, Inode& target) 
     auto& removed = static_cast<DriveInode&>(target);
     HandlePin directory = TRY(pin(false));
     HostSpelling spelling;
-    TRY(find(directory.handle(), name, spelling));
+    TRY(spelling_of(removed, directory.handle(), name, spelling));
     TRY(host::remove_directory_at(directory.handle(), spelling.view()));
     MaybeLockGuard guard(removed.lock);
     removed.links = 0;
@@ -160,12 +160,12 @@ Result<void> DriveInode::rename(std::string_view old_name, Inode& target_old, In
         TRY(to.check_new_name(new_name, wanted));
     HandlePin from_directory = TRY(pin(false));
     HandlePin to_directory = TRY(to.pin(false));
-    TRY(find(from_directory.handle(), old_name, from));
+    TRY(spelling_of(moved, from_directory.handle(), old_name, from));
     // The other spelling of what is replaced goes with it, by a second step: the first does all that must not be seen half
     // done.
     bool respell = false;
     if (replaced) {
-        TRY(to.find(to_directory.handle(), new_name, existing));
+        TRY(to.spelling_of(*replaced, to_directory.handle(), new_name, existing));
         respell = !exchanges && existing.view() != wanted.view();
     } else {
         existing.assign(wanted.view());

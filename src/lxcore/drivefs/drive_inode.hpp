@@ -48,6 +48,7 @@ public:
     bool may_cache_name(const Inode* found) const override { return found != nullptr; }
     bool is_other_spelling(std::string_view left, std::string_view right) const override;
     Result<void> refresh() override;
+    bool was_told_last() const override;
     Result<void> set_attributes(const AttributeChange& change) override;
     Result<usize> get_xattr(std::string_view name, void* value, usize capacity) override;
     Result<void> set_xattr(std::string_view name, const void* value, usize length, i32 flags) override;
@@ -88,6 +89,8 @@ private:
     Result<host::FileInfo> find_other_spelling(host::Handle directory, std::string_view host_name, HostSpelling& out);
     // After an operation of ours that added a name.
     void note_new_name(host::Handle directory, std::string_view host_name);
+    // As find() for a name that `file` was found by just now; its inode tells the spelling without the host.
+    Result<void> spelling_of(DriveInode& file, host::Handle directory, std::string_view name, HostSpelling& out);
     Result<void> check_new_name(std::string_view name, HostSpelling& out) const;
     Result<RefPtr<Inode>> finish_creation(host::Handle directory, const HostSpelling& spelling, host::Handle made,
                                           u32 mode, u32 uid, u32 gid, u64 device);
@@ -102,6 +105,9 @@ private:
     host::FileType m_host_type = host::FileType::Unknown;
     u64 m_host_device = 0;
     u32 m_host_permissions = 0;
+    // Who has looked it up last, and how many calls of the host that thread had made then.
+    std::atomic<const host::ThreadBlock*> m_told{nullptr};
+    std::atomic<u64> m_told_calls{0};
     abi::timespec m_metadata_as_of{}; // the host's ctime when the attributes were read
     bool m_is_case_sensitive = false; // a directory with the flag
     bool m_is_hashed = false;

@@ -223,7 +223,31 @@ Result<RefPtr<Inode>> DriveInode::lookup(std::string_view name) {
     // A working directory stays one when the host moves it: by its handle, as long as there is room for that.
     if (inode->is_directory())
         (void)inode->pin(false);
+    const host::ThreadBlock* thread = host::current_block();
+    inode->m_told_calls.store(thread->host_file_calls, std::memory_order_relaxed);
+    inode->m_told.store(thread, std::memory_order_relaxed);
     return RefPtr<Inode>(std::move(inode));
+}
+
+bool DriveInode::was_told_last() const {
+    const host::ThreadBlock* thread = host::current_block();
+    return m_told.load(std::memory_order_relaxed) == thread &&
+           m_told_calls.load(std::memory_order_relaxed) == thread->host_file_calls;
+}
+
+Result<void> DriveInode::spelling_of(DriveInode& file, host::Handle directory, std::string_view name, HostSpelling& out) {
+    DriveSuperBlock::Location location;
+    m_drive->location_of(file, location);
+    if (location.parent.get() == this) {
+        HostSpelling guest_name;
+        to_guest_name(location.name.view(), m_drive->options.escape_names, guest_name);
+        if (guest_name.view() == name || is_other_spelling(guest_name.view(), name)) {
+            out.assign(location.name.view());
+            return {};
+        }
+    }
+    TRY(find(directory, name, out));
+    return {};
 }
 
 // ---- attributes

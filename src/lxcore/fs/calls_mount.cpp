@@ -1,4 +1,4 @@
-// mount(2), umount2(2), pivot_root(2). One mount namespace: propagation types are accepted and mean nothing.
+// mount(2), umount2(2), pivot_root(2).
 #include "abi/mount.hpp"
 #include "abi/prctl.hpp"
 #include "lxcore/fs/calls.hpp"
@@ -64,7 +64,7 @@ Result<void> sys_mount(UserCString source, UserCString target, UserCString type,
         const u64 kind = flags & kPropagation;
         if ((kind & (kind - 1)) || (flags & ~(kPropagation | abi::MS_REC | abi::MS_SILENT)))
             return Errno::EINVAL;
-        return where.mount->root == where.dentry ? Result<void>() : Result<void>(Errno::EINVAL);
+        return change_propagation(where, kind, (flags & abi::MS_REC) != 0);
     }
     if (flags & abi::MS_MOVE) {
         const Path from = TRY(resolve_user(abi::AT_FDCWD, source, kFollowLast));

@@ -41,9 +41,10 @@ Result<i32> open_tolerant(i32 dirfd, UserCString path, u32 flags, u32 mode) {
 Result<void> check_access(i32 dirfd, UserCString path, u32 mode, u32 flags) {
     if ((mode & ~7u) || (flags & ~(abi::AT_EACCESS | abi::AT_SYMLINK_NOFOLLOW | abi::AT_EMPTY_PATH)))
         return Errno::EINVAL;
+    const u64 host_calls = current().host_file_calls;
     const Path place = TRY(resolve_user(dirfd, path, lookup_flags(flags)));
     Inode& inode = place.inode();
-    TRY(inode.refresh());
+    TRY(inode.refresh_looked_up(host_calls));
     if (mode == abi::F_OK)
         return {};
     if ((mode & abi::X_OK) && inode.is_regular() && (place.mount->flags & abi::MS_NOEXEC))

@@ -11,15 +11,22 @@ namespace lxcore {
 namespace {
 
 Result<void> put_stat(Inode& inode, UserPtr<abi::stat> out) {
-    TRY(inode.refresh());
     abi::stat result;
     fill_stat(inode, result);
     return copy_to_user(out.address(), &result, sizeof(result));
 }
 
 Result<void> stat_path(i32 dirfd, UserCString path, UserPtr<abi::stat> out, u32 flags) {
+    const u64 host_calls = current().host_file_calls;
     const Path place = TRY(resolve_user(dirfd, path, flags));
+    TRY(place.inode().refresh_looked_up(host_calls));
     return put_stat(place.inode(), out);
+}
+
+Result<void> stat_file(i32 fd, UserPtr<abi::stat> out) {
+    HeldFile file = TRY(get_file_any(fd));
+    TRY(file->inode().refresh());
+    return put_stat(file->inode(), out);
 }
 
 // AT_EMPTY_PATH with an empty (or, lately, null) path: what the descriptor itself refers to.
@@ -53,13 +60,13 @@ Result<void> sys_stat(UserCString path, UserPtr<abi::stat> out) {
 
 Result<void> sys_lstat(UserCString path, UserPtr<abi::stat> out) { return stat_path(abi::AT_FDCWD, path, out, 0); }
 
-Result<void> sys_fstat(Fd fd, UserPtr<abi::stat> out) { return put_stat(TRY(get_file_any(fd))->inode(), out); }
+Result<void> sys_fstat(Fd fd, UserPtr<abi::stat> out) { return stat_file(fd, out); }
 
 Result<void> sys_newfstatat(DirFd dirfd, UserCString path, UserPtr<abi::stat> out, AtFlags flags) {
     if (flags & ~(abi::AT_SYMLINK_NOFOLLOW | abi::AT_NO_AUTOMOUNT | abi::AT_EMPTY_PATH | abi::AT_STATX_SYNC_TYPE))
         return Errno::EINVAL;
     if ((flags & abi::AT_EMPTY_PATH) && dirfd >= 0 && TRY(is_empty_path(path)))
-        return put_stat(TRY(get_file_any(dirfd))->inode(), out);
+        return stat_file(dirfd, out);
     return stat_path(dirfd, path, out, lookup_flags(flags));
 }
 
@@ -69,9 +76,10 @@ Result<void> sys_statx(DirFd dirfd, UserCString path, AtFlags flags, HexFlags ma
     if ((mask & abi::STATX__RESERVED) || (flags & ~kValid) ||
         (flags & abi::AT_STATX_SYNC_TYPE) == abi::AT_STATX_SYNC_TYPE)
         return Errno::EINVAL;
+    const u64 host_calls = current().host_file_calls;
     const Path place = TRY(resolve_user(dirfd, path, lookup_flags(flags)));
     Inode& inode = place.inode();
-    TRY(inode.refresh());
+    TRY(inode.refresh_looked_up(host_calls));
     abi::statx result{};
     fill_statx(inode, result);
     result.stx_mask |= abi::STATX_MNT_ID;

@@ -37,6 +37,10 @@ Result<RefPtr<File>> Inode::open(const Path&, u32) { return Errno::ENXIO; }
 Result<usize> Inode::read_link(char*, usize) { return Errno::EINVAL; }
 Result<Path> Inode::follow_magic_link() { return Errno::EINVAL; }
 Result<void> Inode::refresh() { return {}; }
+
+Result<void> Inode::refresh_looked_up(u64 host_calls) {
+    return current().host_file_calls > host_calls && was_told_last() ? Result<void>() : refresh();
+}
 bool Inode::may_cache_name(const Inode*) const { return !super_block || super_block->may_cache_names(); }
 Result<usize> Inode::get_xattr(std::string_view, void*, usize) { return Errno::EOPNOTSUPP; }
 Result<void> Inode::set_xattr(std::string_view, const void*, usize, i32) { return Errno::EOPNOTSUPP; }

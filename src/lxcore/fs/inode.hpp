@@ -116,6 +116,12 @@ public:
     virtual bool is_same_file(const Inode& other) const { return this == &other; }
     // Brings the cached attributes up to date where somebody else may change them (DriveFs, procfs). Default: nothing.
     virtual Result<void> refresh();
+    // As refresh(), after a lookup in the same system call, which began when the task had made `host_calls` calls of the host about
+    // files: what the lookup has just been told is not asked again. kNotLookedUp: as refresh().
+    static constexpr u64 kNotLookedUp = ~u64{0};
+    Result<void> refresh_looked_up(u64 host_calls);
+    // Whether the attributes are those that the calling thread's last call of the host about files has told.
+    virtual bool was_told_last() const { return false; }
     // Applies a change that has been checked; `lock` is held. The generic layer updates the cached fields afterwards
     // from what the call left in them: an override stores first, then calls Inode::set_attributes.
     virtual Result<void> set_attributes(const AttributeChange& change);

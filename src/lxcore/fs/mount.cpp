@@ -1,6 +1,6 @@
 // The mount table. Its list is short and its lock is held for list walks only; a dentry's `mounted` count keeps path
 // resolution from taking the lock where nothing is mounted.
-#include "lxcore/fs/mount.hpp"
+#include "lxcore/fs/mount_tree.hpp"
 
 #include "abi/mount.hpp"
 #include "lxcore/fs/init.hpp"
@@ -28,82 +28,21 @@ u32 mount_flags(u32 flags) {
     return kept & ~static_cast<u32>(abi::MS_STRICTATIME);
 }
 
-// With the state's lock held. The mount whose mount point is `dentry` in `parent`.
-Mount* find_child(const Mount& parent, const Dentry& dentry) {
-    for (Mount& mount : mount_state().mounts)
-        if (mount.parent == &parent && mount.mountpoint == &dentry)
-            return &mount;
-    return nullptr;
-}
-
-bool has_children(const Mount& parent) {
-    for (Mount& mount : mount_state().mounts)
-        if (mount.parent == &parent)
-            return true;
-    return false;
-}
-
-Result<RefPtr<Mount>> new_mount(RefPtr<SuperBlock> super_block, RefPtr<Dentry> root, std::string_view source,
-                                u32 flags) {
-    RefPtr<Mount> mount = TRY(make_ref<Mount>());
-    mount->source = TRY(String::create(source));
-    super_block->mount_count.fetch_add(1);
-    mount->super_block = std::move(super_block);
-    mount->root = std::move(root);
-    mount->flags = flags;
-    LockGuard guard(mount_state().lock);
-    mount->id = ++mount_state().last_id;
-    return mount;
-}
-
-// With the state's lock held: the list keeps a reference.
-void attach(Mount& mount, const Path* where) {
-    if (where) {
-        mount.parent = where->mount;
-        mount.mountpoint = where->dentry;
-        mount.mountpoint->mounted.fetch_add(1, std::memory_order_release);
-    }
-    mount.is_attached = true;
-    mount.ref();
-    mount_state().mounts.push_back(mount);
-}
-
-// With the state's lock held. What it gives back must be dropped after unlocking; so must the list's reference.
-struct Detached {
-    RefPtr<Mount> mount, parent;
-    RefPtr<Dentry> mountpoint;
-};
-void detach(Mount& mount, Detached& out) {
-    mount.list_node.unlink();
-    if (mount.mountpoint)
-        mount.mountpoint->mounted.fetch_sub(1, std::memory_order_release);
-    out.mount = RefPtr<Mount>::adopt(&mount);
-    out.parent = std::move(mount.parent);
-    out.mountpoint = std::move(mount.mountpoint);
-    mount.is_attached = false;
-}
-
-Result<void> attach_at(const Path& where, Mount& mount) {
-    if (where.dentry->is_deleted)
-        return Errno::ENOENT;
-    if (mount.root->inode->is_directory() != where.inode().is_directory())
-        return Errno::ENOTDIR;
-    dentry_pin_name(*where.dentry);
-    {
-        LockGuard guard(mount_state().lock);
-        if (!where.mount->is_attached)
-            return Errno::EINVAL;
-        attach(mount, &where);
-    }
-    table_changed();
-    return {};
-}
-
 bool is_mount_below(const Mount& mount, const Mount& ancestor) {
     for (const Mount* at = &mount; at; at = at->parent.get())
         if (at == &ancestor)
             return true;
     return false;
+}
+
+// Whether something of that type can be mounted there.
+Result<void> check_mountpoint(const Path& where, const Inode& top) {
+    if (where.dentry->is_deleted)
+        return Errno::ENOENT;
+    if (top.is_directory() != where.inode().is_directory())
+        return Errno::ENOTDIR;
+    dentry_pin_name(*where.dentry);
+    return {};
 }
 
 } // namespace
@@ -134,7 +73,7 @@ Result<void> initialize_fs() {
     inode->mode = abi::S_IFDIR | 0700;
     anonymous->root = TRY(make_root_dentry(*anonymous, inode));
     dentry_cache().anonymous = anonymous;
-    mount_state().anonymous = TRY(new_mount(anonymous, anonymous->root, "none", 0));
+    mount_state().anonymous = TRY(make_mount(anonymous, anonymous->root, "none", 0));
     mount_state().anonymous->is_attached = false;
     return register_memory_file_systems();
 }
@@ -143,90 +82,100 @@ Result<void> initialize_fs() {
 
 Result<void> mount_root(RefPtr<SuperBlock> super_block, std::string_view source) {
     RefPtr<Dentry> root = super_block->root;
-    RefPtr<Mount> mount = TRY(new_mount(super_block, root, source, mount_flags(super_block->flags)));
+    const u32 flags = mount_flags(super_block->flags);
     LockGuard guard(mount_state().lock);
-    attach(*mount, nullptr);
+    RefPtr<Mount> mount = TRY(make_mount(std::move(super_block), std::move(root), source, flags));
+    attach_mount(*mount);
     mount_state().root = mount;
     return {};
 }
 
 Result<void> mount_at(const Path& where, RefPtr<SuperBlock> super_block, std::string_view source, u32 flags) {
+    const Path target = cross_mounts_down(where);
     RefPtr<Dentry> root = super_block->root;
     super_block->flags |= flags & kFileSystemFlags;
-    RefPtr<Mount> mount = TRY(new_mount(std::move(super_block), std::move(root), source, mount_flags(flags)));
-    return attach_at(cross_mounts_down(where), *mount);
+    TRY(check_mountpoint(target, *root->inode));
+    RefPtr<Mount> mount; // dropped after the lock, as the tree
+    MountTree tree;
+    {
+        LockGuard guard(mount_state().lock);
+        if (!target.mount->is_attached)
+            return Errno::EINVAL;
+        mount = TRY(make_mount(std::move(super_block), std::move(root), source, mount_flags(flags)));
+        TRY(tree.add(mount));
+        TRY(attach_tree(target, tree));
+    }
+    table_changed();
+    return {};
 }
 
 Result<void> bind_mount(const Path& from, const Path& where, bool recursive) {
     const Path target = cross_mounts_down(where);
-    RefPtr<Mount> top =
-        TRY(new_mount(from.mount->super_block, from.dentry, from.mount->source.view(), from.mount->flags));
-    TRY(attach_at(target, *top));
-    if (!recursive)
-        return {};
-    // Copies of the mounts below `from`, in mount order, each below the copy of its parent.
-    struct Pair {
-        Mount* original;
-        Mount* copy;
-    };
-    Vector<Pair> pairs;
-    TRY(pairs.push_back({from.mount.get(), top.get()}));
-    RefPtr<Mount> at;
-    for (;;) {
-        // The next mount after `at` that lies below one already copied.
-        RefPtr<Mount> next;
-        Mount* copy_of_parent = nullptr;
-        {
-            LockGuard guard(mount_state().lock);
-            auto& list = mount_state().mounts;
-            Mount* mount = at ? (at->list_node.is_linked() ? list.next(*at) : nullptr) : list.first();
-            for (; mount && !next; mount = list.next(*mount)) {
-                for (const Pair& pair : pairs) {
-                    if (mount->parent != pair.original || mount == top)
-                        continue;
-                    bool is_inside = pair.original != from.mount.get();
-                    for (const Dentry* step = mount->mountpoint.get(); step && !is_inside; step = step->parent.get())
-                        is_inside = step == from.dentry.get();
-                    bool is_copy = false;
-                    for (const Pair& other : pairs)
-                        is_copy = is_copy || other.copy == mount;
-                    if (is_inside && !is_copy) {
-                        next = RefPtr<Mount>(mount);
-                        copy_of_parent = pair.copy;
-                        break;
-                    }
-                }
-            }
-        }
-        if (!next)
-            return {};
-        RefPtr<Mount> copy = TRY(new_mount(next->super_block, next->root, next->source.view(), next->flags));
-        {
-            LockGuard guard(mount_state().lock);
-            if (!next->mountpoint)
-                return {};
-            const Path place(RefPtr<Mount>(copy_of_parent), next->mountpoint);
-            attach(*copy, &place);
-        }
-        TRY(pairs.push_back({next.get(), copy.get()}));
-        at = next;
+    TRY(check_mountpoint(target, from.inode()));
+    MountTree originals, copies;
+    {
+        LockGuard guard(mount_state().lock);
+        if (!target.mount->is_attached || from.mount->is_unbindable)
+            return Errno::EINVAL;
+        if (recursive)
+            TRY(collect_mounts(*from.mount, *from.dentry, originals));
+        else
+            TRY(originals.add(from.mount));
+        TRY(copy_mounts(originals, *from.dentry, copies));
+        TRY(attach_tree(target, copies));
     }
+    table_changed();
+    return {};
 }
 
 Result<void> move_mount(const Path& from, const Path& where) {
     const Path target = cross_mounts_down(where);
-    Detached old;
+    dentry_pin_name(*target.dentry);
+    MountTree tree;
+    DetachedMounts old;
     {
         LockGuard guard(mount_state().lock);
         Mount& mount = *from.mount;
         if (mount.root != from.dentry || !mount.is_attached || !mount.parent || !target.mount->is_attached)
             return Errno::EINVAL;
+        if (mount.parent->peer_group != 0)
+            return Errno::EINVAL; // it would have to go elsewhere, too
         if (is_mount_below(*target.mount, mount))
             return Errno::ELOOP;
         if (mount.root->inode->is_directory() != target.inode().is_directory())
             return Errno::ENOTDIR;
-        detach(mount, old);
-        attach(mount, &target);
+        TRY(collect_mounts(mount, *mount.root, tree));
+        for (usize i = 0; i < tree.size(); ++i)
+            if (target.mount->peer_group != 0 && tree[i].is_unbindable)
+                return Errno::EINVAL;
+        TRY(old.prepare());
+        const Path before(mount.parent, mount.mountpoint);
+        old.detach(mount);
+        const Result<void> attached = attach_tree(target, tree);
+        if (attached.is_error()) {
+            mount.parent = before.mount;
+            mount.mountpoint = before.dentry;
+            attach_mount(mount);
+            return attached;
+        }
+    }
+    table_changed();
+    return {};
+}
+
+Result<void> change_propagation(const Path& where, u64 kind, bool recursive) {
+    MountTree tree;
+    {
+        LockGuard guard(mount_state().lock);
+        Mount& mount = *where.mount;
+        if (mount.root != where.dentry || !mount.is_attached)
+            return Errno::EINVAL;
+        if (recursive)
+            TRY(collect_mounts(mount, *mount.root, tree));
+        else
+            TRY(tree.add(where.mount));
+        for (usize i = 0; i < tree.size(); ++i)
+            set_propagation(tree[i], kind);
     }
     table_changed();
     return {};
@@ -252,64 +201,79 @@ Result<void> remount(const Path& where, u32 flags, bool bind, std::string_view d
     return {};
 }
 
+namespace {
+
+// How often a mount is referred to when nobody works in it: by the table, and by whoever is about to unmount it.
+bool is_busy(const Mount& mount, u32 own_references) { return mount.reference_count() > 1 + own_references; }
+
+void take_away(Mount& mount, DetachedMounts& out) {
+    set_propagation(mount, abi::MS_PRIVATE);
+    out.detach(mount);
+}
+
+// A mount without others below it, and those that go with it.
+Result<void> unmount_one(Mount& mount, DetachedMounts& old) {
+    MountTree propagated;
+    if (has_mounts(mount) || is_busy(mount, 1)) // the caller's path
+        return Errno::EBUSY;
+    TRY(find_propagated(mount, propagated));
+    TRY(old.prepare());
+    for (usize i = 0; i < propagated.size(); ++i)
+        if (!has_mounts(propagated[i]) && is_busy(propagated[i], 1))
+            return Errno::EBUSY;
+    for (usize i = 0; i < propagated.size(); ++i)
+        if (!has_mounts(propagated[i]))
+            take_away(propagated[i], old);
+    take_away(mount, old);
+    return {};
+}
+
+// The whole tree leaves the table; each of its mounts lives on while somebody uses it.
+Result<void> unmount_lazily(Mount& top, DetachedMounts& old) {
+    MountTree tree;
+    TRY(collect_mounts(top, *top.root, tree));
+    TRY(old.prepare());
+    for (usize i = tree.size(); i > 0; --i) {
+        Mount& mount = tree[i - 1];
+        if (!mount.is_attached)
+            continue; // gone with another
+        MountTree propagated;
+        TRY(find_propagated(mount, propagated));
+        for (usize k = 0; k < propagated.size(); ++k)
+            if (!has_mounts(propagated[k]))
+                take_away(propagated[k], old);
+        take_away(mount, old);
+    }
+    return {};
+}
+
+} // namespace
+
 Result<void> unmount(const Path& where, u32 flags) {
-    Vector<Detached*> dropped;
-    Result<void> result;
+    const bool is_lazy = (flags & abi::MNT_DETACH) != 0;
+    if (where.mount->root != where.dentry)
+        return Errno::EINVAL;
+    if (!is_lazy) // unused names do not keep a file system busy
+        shrink_dentries(where.mount->super_block->root.get());
+    DetachedMounts old;
+    Result<void> done;
     {
         LockGuard guard(mount_state().lock);
         Mount& mount = *where.mount;
-        if (mount.root != where.dentry || !mount.is_attached)
+        if (!mount.is_attached)
             return Errno::EINVAL;
         if (!mount.parent)
-            return (flags & abi::MNT_DETACH) ? Errno::EINVAL : Errno::EBUSY;
+            return is_lazy ? Errno::EINVAL : Errno::EBUSY;
+        done = is_lazy ? unmount_lazily(mount, old) : unmount_one(mount, old);
     }
-    if (!(flags & abi::MNT_DETACH)) {
-        // Unused names do not keep a file system busy.
-        shrink_dentries(where.mount->super_block->root.get());
-        Detached old;
-        {
-            LockGuard guard(mount_state().lock);
-            Mount& mount = *where.mount;
-            if (!mount.is_attached || !mount.parent)
-                return Errno::EINVAL;
-            // The list's reference and the caller's path; anybody else works in it.
-            if (has_children(mount) || mount.reference_count() > 2)
-                return Errno::EBUSY;
-            detach(mount, old);
-        }
+    if (done.is_ok())
         table_changed();
-        return {};
-    }
-    // Lazily: the whole tree of mounts leaves the table; each lives on while somebody uses it.
-    for (;;) {
-        Detached old;
-        LockGuard guard(mount_state().lock);
-        Mount* last = nullptr;
-        for (Mount& mount : mount_state().mounts)
-            if (is_mount_below(mount, *where.mount))
-                last = &mount; // leaves come after their parents, unless moved
-        if (!last)
-            break;
-        Mount* leaf = last;
-        for (bool found = true; found;) {
-            found = false;
-            for (Mount& mount : mount_state().mounts)
-                if (mount.parent == leaf) {
-                    leaf = &mount;
-                    found = true;
-                    break;
-                }
-        }
-        detach(*leaf, old);
-        guard.unlock(); // before `old` drops what it holds
-    }
-    table_changed();
-    return {};
+    return done;
 }
 
 Result<void> pivot_root(const Path& new_root, const Path& put_old) {
     RefPtr<Mount> old_root = mount_state().root;
-    Detached first, second;
+    DetachedMounts moved;
     {
         LockGuard guard(mount_state().lock);
         Mount& mount = *new_root.mount;
@@ -317,12 +281,17 @@ Result<void> pivot_root(const Path& new_root, const Path& put_old) {
             return Errno::EINVAL;
         if (&mount == old_root || put_old.mount == old_root)
             return Errno::EBUSY;
-        if (!is_mount_below(*put_old.mount, mount) || find_child(*put_old.mount, *put_old.dentry))
+        if (!is_mount_below(*put_old.mount, mount) || find_mount(*put_old.mount, *put_old.dentry))
             return Errno::EINVAL;
-        detach(mount, first);
-        attach(mount, nullptr);
-        detach(*old_root, second);
-        attach(*old_root, &put_old);
+        if (put_old.mount->peer_group != 0 || mount.parent->peer_group != 0)
+            return Errno::EINVAL;
+        TRY(moved.prepare());
+        moved.detach(mount);
+        attach_mount(mount);
+        moved.detach(*old_root);
+        old_root->parent = put_old.mount;
+        old_root->mountpoint = put_old.dentry;
+        attach_mount(*old_root);
         mount_state().root = RefPtr<Mount>(&mount);
     }
     table_changed();
@@ -336,7 +305,7 @@ Path cross_mounts_down(Path path) {
         RefPtr<Mount> child;
         {
             LockGuard guard(mount_state().lock);
-            child = RefPtr<Mount>(find_child(*path.mount, *path.dentry));
+            child = RefPtr<Mount>(find_mount(*path.mount, *path.dentry));
         }
         if (!child)
             break;

@@ -16,6 +16,10 @@ public:
     u32 flags = 0;             // abi::MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, RELATIME...
     i32 id = 0;
     bool is_attached = true;
+    // Propagation, guarded by MountState::lock: the peer group that a shared mount belongs to, the one that a slave gets the events
+    // of; 0 for none.
+    u32 peer_group = 0, master_group = 0;
+    bool is_unbindable = false;
     std::atomic<u32> writers{0}; // files that are open for writing through it: it cannot become read-only
 
     ~Mount() override;
@@ -32,6 +36,7 @@ struct MountState : ArenaObject {
     std::atomic<u32> generation{0}; // for pollers of /proc/mounts
     WaitQueue changed;
     i32 last_id = 0;
+    u32 last_group = 0;
     // What pipes, sockets and the like belong to; never attached.
     RefPtr<Mount> anonymous;
     // Registered types, a chain of arena objects.
@@ -57,6 +62,8 @@ Result<void> mount_root(RefPtr<SuperBlock> super_block, std::string_view source)
 Result<void> mount_at(const Path& where, RefPtr<SuperBlock> super_block, std::string_view source, u32 flags);
 Result<void> bind_mount(const Path& from, const Path& where, bool recursive);
 Result<void> unmount(const Path& where, u32 flags);
+// MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, of one mount or of all below it as well. EINVAL when nothing is mounted there.
+Result<void> change_propagation(const Path& where, u64 kind, bool recursive);
 // MS_MOVE, MS_REMOUNT (of the mount alone with `bind`, else of its file system too).
 Result<void> move_mount(const Path& from, const Path& where);
 Result<void> remount(const Path& where, u32 flags, bool bind, std::string_view data);

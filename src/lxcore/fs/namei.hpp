@@ -43,7 +43,7 @@ Result<void> resolve_parent(i32 dirfd, std::string_view path, ParentName& out);
 // open(2) with everything it implies. mode: permission bits before the umask.
 Result<RefPtr<File>> open_file(i32 dirfd, std::string_view path, u32 flags, u32 mode, u32 resolve_flags = 0);
 // Opens a place that is already resolved (exec, /proc/self/fd).
-Result<RefPtr<File>> open_path(const Path& path, u32 flags);
+Result<RefPtr<File>> open_path(const Path& path, u32 flags, u64 host_calls = Inode::kNotLookedUp);
 // mknod, mkdir, and UNIX socket bind. The new place.
 Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device);
 
@@ -62,7 +62,7 @@ Result<RefPtr<Inode>> make_node(Inode& directory, std::string_view name, const N
 u32 current_umask();
 
 // The permission and type rules of open(2), without opening. flags: abi::O_*.
-Result<void> may_open(const Path& path, u32 flags);
+Result<void> may_open(const Path& path, u32 flags, u64 host_calls = Inode::kNotLookedUp); // see Inode::refresh_looked_up()
 // truncate(2) after its permission checks: size, times, set-id bits.
 Result<void> truncate_inode(Inode& inode, u64 length);
 // Takes the set-id bits off a regular file that the current task has changed (write, truncate, chown).

@@ -124,8 +124,13 @@ Result<RefPtr<File>> open_or_create(i32 dirfd, std::string_view path, u32 flags,
             return (flags & abi::O_EXCL) ? Errno::EEXIST : Errno::EISDIR;
         if (name.trailing_slash)
             return Errno::EISDIR;
-        RefPtr<Dentry> dentry = TRY(lookup_dentry(*name.parent.dentry, name.view()));
-        if (dentry->is_negative()) {
+        // Where each lookup asks the host, one is enough.
+        RefPtr<Dentry> dentry;
+        if (name.parent.inode().super_block->asks_always)
+            trim_dentries();
+        else
+            dentry = TRY(lookup_dentry(*name.parent.dentry, name.view()));
+        if (!dentry || dentry->is_negative()) {
             Inode& directory = name.parent.inode();
             LockGuard guard(directory.lock);
             dentry = TRY(lookup_dentry_locked(*name.parent.dentry, name.view()));
@@ -160,11 +165,11 @@ Result<RefPtr<File>> open_or_create(i32 dirfd, std::string_view path, u32 flags,
 
 } // namespace
 
-Result<void> may_open(const Path& path, u32 flags) {
+Result<void> may_open(const Path& path, u32 flags, u64 host_calls) {
     Inode& inode = path.inode();
     if (flags & abi::O_PATH)
         return {};
-    TRY(inode.refresh());
+    TRY(inode.refresh_looked_up(host_calls));
     const u32 access = access_of(flags);
     const bool writes = (access & abi::W_OK) != 0;
     switch (inode.mode & abi::S_IFMT) {
@@ -190,10 +195,10 @@ Result<void> may_open(const Path& path, u32 flags) {
     return {};
 }
 
-Result<RefPtr<File>> open_path(const Path& path, u32 flags) {
+Result<RefPtr<File>> open_path(const Path& path, u32 flags, u64 host_calls) {
     if ((flags & abi::O_DIRECTORY) && !path.inode().is_directory())
         return Errno::ENOTDIR;
-    TRY(may_open(path, flags));
+    TRY(may_open(path, flags, host_calls));
     return open_checked(path, flags, false);
 }
 
@@ -204,10 +209,11 @@ Result<RefPtr<File>> open_file(i32 dirfd, std::string_view path, u32 flags, u32 
         resolve_flags |= kFollowLast;
     if (flags & abi::O_DIRECTORY)
         resolve_flags |= kLastDirectory;
+    const u64 host_calls = current().host_file_calls;
     const Path place = TRY(resolve(dirfd, path, resolve_flags));
     if ((flags & abi::O_TMPFILE) == abi::O_TMPFILE)
         return open_temporary(place, flags, mode);
-    return open_path(place, flags);
+    return open_path(place, flags, host_calls);
 }
 
 // ---- data of inodes

@@ -19,6 +19,7 @@ Result<RefPtr<File>> make_received_file(host::Handle handle) {
         }
         case host::FileType::Fifo:
         case host::FileType::CharacterDevice:
+        case host::FileType::Unknown: // of no file at all: an eventfd, with which PulseAudio's two sides wake each other
             return make_stream_file(handle, mode.value());
         case host::FileType::Socket:
             return make_connected_file(handle);

@@ -87,6 +87,12 @@ void put_mount(base::Writer& writer, const Mount& mount, i32 parent_id, std::str
         put_escaped(writer, place);
         writer.put(' ');
         put_mount_flags(writer, mount, false);
+        if (mount.peer_group != 0)
+            base::print(writer, " shared:{}", mount.peer_group);
+        if (mount.master_group != 0)
+            base::print(writer, " master:{}", mount.master_group);
+        if (mount.is_unbindable)
+            writer.put(" unbindable");
         base::print(writer, " - {} ", super_block.type_name);
         put_escaped(writer, source_of(mount));
         writer.put(super_block.flags & abi::MS_RDONLY ? " ro" : " rw");

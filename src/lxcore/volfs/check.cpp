@@ -36,6 +36,7 @@ i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view l
 i32 Checker::run() {
     Result<void> done = [&]() -> Result<void> {
         TRY(check_record());
+        TRY(open_attributes());
         TRY(check_leftovers());
         TRY(walk());
         check_links();
@@ -105,7 +106,8 @@ Result<void> Checker::check_record() {
     if (recorded.error() != Errno::ENOENT && recorded.error() != Errno::EINVAL)
         return recorded.error();
     // Nothing is tried, since a check without repair changes nothing.
-    m_storage = TRY(guess_storage(m_root, HostAbilities{true, false, false}));
+    const bool has_side_store = host::file_info_at(m_root, kSideStoreName).is_ok();
+    m_storage = TRY(guess_storage(m_root, HostAbilities{!has_side_store, false, false, true}));
     if (recorded.error() == Errno::EINVAL)
         problem("the record of how the tree is kept, .lxss-storage, is damaged", [&] {
             m_storage.are_specials_marked = false; // until the end
@@ -114,9 +116,29 @@ Result<void> Checker::check_record() {
     return {};
 }
 
+Result<void> Checker::open_attributes() {
+    const Result<void> opened = m_attributes.open(m_root, m_storage, !m_repair);
+    if (opened.is_ok())
+        return {};
+    const bool can_be_replaced = opened.error() == Errno::ESTALE || opened.error() == Errno::EIO;
+    base::FixedWriter<300> text;
+    base::print(text, "the tree cannot be used: {}", VolfsAttributes::objection(opened.error()));
+    bool is_new = false;
+    problem(text.view(), [&]() -> Result<void> {
+        if (!can_be_replaced)
+            return opened;
+        TRY(host::rename_at(m_root, kSideStoreName, m_root, kBrokenSideStoreName, 0));
+        m_attributes.close();
+        TRY(m_attributes.open(m_root, m_storage, false));
+        is_new = true;
+        return {};
+    });
+    return is_new ? Result<void>() : opened;
+}
+
 Result<void> Checker::check_leftovers() {
-    for (std::string_view name :
-         {std::string_view(".lxss-storage.new"), std::string_view(".lxss-trial"), kStagingName}) {
+    for (std::string_view name : {std::string_view(".lxss-storage.new"), std::string_view(".lxss-trial"), kNewSideStoreName,
+                                  kStagingName}) {
         Result<host::FileInfo> info = host::file_info_at(m_root, name);
         if (info.is_error())
             continue;
@@ -152,8 +174,8 @@ Result<void> Checker::check_leftovers() {
     return {};
 }
 
-Result<void> Checker::enter(host::Handle handle, const Seen& seen) {
-    Frame frame{handle, m_path.size(), m_names.size(), m_names.size(), 0, seen.is_marked, false};
+Result<void> Checker::enter(host::Handle handle, u64 number, const Seen& seen) {
+    Frame frame{handle, number, m_path.size(), m_names.size(), m_names.size(), 0, seen.is_marked, false};
     struct Context {
         Vector<char>& names;
         Errno error;
@@ -186,7 +208,7 @@ Result<void> Checker::leave() {
     Frame& frame = m_frames[m_frames.size() - 1];
     TRY(m_path.resize(frame.path_length));
     if (frame.has_specials && !frame.is_marked && (m_repair || m_storage.are_specials_marked)) {
-        const auto mark = [&] { return host::set_attribute(frame.handle, kSpecialsName, "1", 1, 0); };
+        const auto mark = [&] { return m_attributes.set(frame.handle, frame.number, kSpecialsName, "1", 1); };
         if (m_storage.are_specials_marked)
             problem("a directory with links, devices, pipes or sockets is not marked as one", mark);
         else
@@ -202,7 +224,7 @@ Result<void> Checker::walk() {
     host::FileInfo info = TRY(host::file_info(m_root));
     const Seen seen = TRY(check_attributes(m_root, info));
     host::rewind_directory(m_root);
-    TRY(enter(m_root, seen));
+    TRY(enter(m_root, info.inode, seen));
     while (m_frames.size() != 0) {
         Frame& frame = m_frames[m_frames.size() - 1];
         TRY(m_path.resize(frame.path_length));
@@ -274,7 +296,7 @@ Result<void> Checker::check_entry(Frame& frame, std::string_view name) {
         break;
     default:
         if (m_repair && !frame.is_marked) { // what takes its place will need it
-            TRY(host::set_attribute(frame.handle, kSpecialsName, "1", 1, 0));
+            TRY(m_attributes.set(frame.handle, frame.number, kSpecialsName, "1", 1));
             frame.is_marked = true;
         }
         return convert_special(frame.handle, name, info);
@@ -284,7 +306,7 @@ Result<void> Checker::check_entry(Frame& frame, std::string_view name) {
         return opened.error() == Errno::EALREADY ? Result<void>() : Result<void>(opened.error());
     Result<Seen> seen = check_attributes(opened.value(), info);
     if (seen.is_ok() && info.type == host::FileType::Directory)
-        return enter(opened.value(), seen.value()); // `frame` may have moved
+        return enter(opened.value(), info.inode, seen.value()); // `frame` may have moved
     host::close(opened.value());
     if (seen.is_error())
         return seen.error();

@@ -75,8 +75,8 @@ Result<host::Handle> Checker::open_entry(host::Handle folder, std::string_view n
         handle = TRY(host::open_at(folder, name, mode, 0));
         // What it forbade is kept where Linux looks, unless that is there already.
         abi::lxattrb stored;
-        if (host::get_attribute(handle, kLxattrbName, &stored, sizeof(stored)).is_error())
-            return store(handle, {host_type_bits(info.type) | (info.permissions & 07777), 0, 0, 0});
+        if (m_attributes.get(handle, info.inode, kLxattrbName, &stored, sizeof(stored)).is_error())
+            return store(handle, info.inode, {host_type_bits(info.type) | (info.permissions & 07777), 0, 0, 0});
         return {};
     });
     if (handle == host::kNoHandle)
@@ -84,11 +84,11 @@ Result<host::Handle> Checker::open_entry(host::Handle folder, std::string_view n
     return handle;
 }
 
-Result<void> Checker::store(host::Handle file, const VolfsMetadata& metadata) {
+Result<void> Checker::store(host::Handle file, u64 number, const VolfsMetadata& metadata) {
     if (!needs_lxattrb(metadata))
-        return host::remove_attribute(file, kLxattrbName);
+        return m_attributes.remove(file, number, kLxattrbName);
     const abi::lxattrb stored = encode_lxattrb(metadata);
-    return host::set_attribute(file, kLxattrbName, &stored, sizeof(stored), 0);
+    return m_attributes.set(file, number, kLxattrbName, &stored, sizeof(stored));
 }
 
 Result<Checker::Seen> Checker::check_attributes(host::Handle file, host::FileInfo& info) {
@@ -99,7 +99,7 @@ Result<Checker::Seen> Checker::check_attributes(host::Handle file, host::FileInf
     PageBuffer names(abi::XATTR_LIST_MAX / base::kPageSize);
     if (!names)
         return Errno::ENOMEM;
-    const usize length = TRY(host::list_attributes(file, names.data(), names.size()));
+    const usize length = TRY(m_attributes.list(file, info.inode, names.data(), names.size()));
     for (usize at = 0; at < length;) {
         const std::string_view name(names.data() + at);
         at += name.size() + 1;
@@ -115,13 +115,13 @@ Result<Checker::Seen> Checker::check_attributes(host::Handle file, host::FileInf
     if (seen.has_lxattrb)
         TRY(check_lxattrb(file, info, seen));
     if (has_lxxattr)
-        TRY(check_lxxattr(file));
+        TRY(check_lxxattr(file, info.inode));
     if (old_count != 0)
         problem("has Linux attributes in the form of an earlier version", [&]() -> Result<void> {
             PageBuffer list(16), changed(16), value(16);
             if (!list || !changed || !value)
                 return Errno::ENOMEM;
-            Result<usize> got = host::get_attribute(file, kLxxattrName, list.data(), list.size());
+            Result<usize> got = m_attributes.get(file, info.inode, kLxxattrName, list.data(), list.size());
             usize list_length = got.is_ok() ? got.value() : 0;
             for (usize at = 0; at < length;) {
                 const char* name = names.data() + at;
@@ -129,17 +129,17 @@ Result<Checker::Seen> Checker::check_attributes(host::Handle file, host::FileInf
                 at += view.size() + 1;
                 if (!view.starts_with(kOldXattrPrefix))
                     continue;
-                const usize value_length = TRY(host::get_attribute(file, name, value.data(), value.size()));
+                const usize value_length = TRY(m_attributes.get(file, info.inode, name, value.data(), value.size()));
                 const std::string_view text(value.data(), value_length);
                 list_length =
                     TRY(change_xattr_list({list.data(), list_length}, view.substr(kOldXattrPrefix.size()),
                                           &text, changed.data(), abi::XATTR_SIZE_MAX));
                 __builtin_memcpy(list.data(), changed.data(), list_length);
                 // One after the other, the new form first: both may not have room at once.
-                Result<void> set = host::set_attribute(file, kLxxattrName, list.data(), list_length, 0);
+                Result<void> set = m_attributes.set(file, info.inode, kLxxattrName, list.data(), list_length);
                 if (set.is_error())
                     return set;
-                TRY(host::remove_attribute(file, name));
+                TRY(m_attributes.remove(file, info.inode, name));
             }
             return {};
         });
@@ -150,7 +150,7 @@ Result<Checker::Seen> Checker::check_attributes(host::Handle file, host::FileInf
 Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& info, Seen& seen) {
     const u32 host_mode = host_type_bits(info.type) | (info.permissions & 07777);
     abi::lxattrb stored{};
-    Result<usize> got = host::get_attribute(file, kLxattrbName, &stored, sizeof(stored));
+    Result<usize> got = m_attributes.get(file, info.inode, kLxattrbName, &stored, sizeof(stored));
     if (got.is_error() && got.error() != Errno::ERANGE)
         return got.error();
     if (got.is_error() || got.value() != sizeof(stored) || stored.version != abi::LXATTRB_VERSION) {
@@ -165,10 +165,10 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
             // Somebody may still make something of it.
             PageBuffer whole(16);
             Result<usize> length =
-                whole ? host::get_attribute(file, kLxattrbName, whole.data(), whole.size()) : Errno::ENOMEM;
+                whole ? m_attributes.get(file, info.inode, kLxattrbName, whole.data(), whole.size()) : Errno::ENOMEM;
             if (length.is_ok())
-                (void)host::set_attribute(file, kBrokenName, whole.data(), length.value(), 0);
-            return host::remove_attribute(file, kLxattrbName);
+                (void)m_attributes.set(file, info.inode, kBrokenName, whole.data(), length.value());
+            return m_attributes.remove(file, info.inode, kLxattrbName);
         });
         return {};
     }
@@ -180,7 +180,7 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
         changed.atime_ns = stored.atime_ns, changed.mtime_ns = stored.mtime_ns,
         changed.ctime_ns = stored.ctime_ns;
         changed.atime = stored.atime, changed.mtime = stored.mtime, changed.ctime = stored.ctime;
-        TRY(host::set_attribute(file, kLxattrbName, &changed, sizeof(changed), 0));
+        TRY(m_attributes.set(file, info.inode, kLxattrbName, &changed, sizeof(changed)));
         stored = changed;
         return {};
     };
@@ -214,7 +214,7 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
         const bool had_specials = (stored.flags & kOldHasSpecials) != 0 && host_type == abi::S_IFDIR;
         problem("LXATTRB has flags of an earlier version", [&]() -> Result<void> {
             if (had_specials && !seen.is_marked) {
-                TRY(host::set_attribute(file, kSpecialsName, "1", 1, 0));
+                TRY(m_attributes.set(file, info.inode, kSpecialsName, "1", 1));
                 seen.is_marked = true;
             }
             return write();
@@ -224,11 +224,11 @@ Result<void> Checker::check_lxattrb(host::Handle file, const host::FileInfo& inf
     return {};
 }
 
-Result<void> Checker::check_lxxattr(host::Handle file) {
+Result<void> Checker::check_lxxattr(host::Handle file, u64 number) {
     PageBuffer list(16);
     if (!list)
         return Errno::ENOMEM;
-    const usize length = TRY(host::get_attribute(file, kLxxattrName, list.data(), list.size()));
+    const usize length = TRY(m_attributes.get(file, number, kLxxattrName, list.data(), list.size()));
     if (is_valid_xattr_list({list.data(), length}))
         return {};
     problem("LXXATTR is malformed; what comes before the damage can be kept", [&]() -> Result<void> {
@@ -238,8 +238,8 @@ Result<void> Checker::check_lxxattr(host::Handle file) {
         // Setting nothing copies what can be read.
         const usize kept_length =
             TRY(change_xattr_list({list.data(), length}, {}, nullptr, kept.data(), abi::XATTR_SIZE_MAX));
-        return kept_length == 0 ? host::remove_attribute(file, kLxxattrName)
-                                : host::set_attribute(file, kLxxattrName, kept.data(), kept_length, 0);
+        return kept_length == 0 ? m_attributes.remove(file, number, kLxxattrName)
+                                : m_attributes.set(file, number, kLxxattrName, kept.data(), kept_length);
     });
     return {};
 }
@@ -251,7 +251,7 @@ Result<void> Checker::check_permissions(host::Handle file, const host::FileInfo&
     problem("the host's permissions keep the host user out", [&]() -> Result<void> {
         TRY(host::set_permissions(file, (info.permissions & 0777) | least));
         // Without LXATTRB they were the mode.
-        return seen.has_lxattrb ? Result<void>() : store(file, {seen.mode, 0, 0, 0});
+        return seen.has_lxattrb ? Result<void>() : store(file, info.inode, {seen.mode, 0, 0, 0});
     });
     return {};
 }
@@ -276,7 +276,8 @@ Result<void> Checker::convert_special(host::Handle folder, std::string_view name
             const host::Handle file =
                 TRY(host::open_at(staging, "special", host::kOpenRead | host::kOpenWrite | host::kOpenCreate,
                                   host_permissions_for(metadata.mode)));
-            Result<void> stored = store(file, metadata);
+            Result<host::FileInfo> made = host::file_info(file);
+            Result<void> stored = made.is_error() ? made.error() : store(file, made.value().inode, metadata);
             host::close(file);
             return stored.is_error() ? stored : host::rename_at(staging, "special", folder, name, 0);
         }();

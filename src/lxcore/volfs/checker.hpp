@@ -4,6 +4,7 @@
 #include "abi/fcntl.hpp"
 #include "base/format.hpp"
 #include "lxcore/memory/arena.hpp"
+#include "lxcore/volfs/attributes.hpp"
 #include "lxcore/volfs/check.hpp"
 #include "lxcore/volfs/format.hpp"
 
@@ -48,6 +49,7 @@ private:
     };
     struct Frame {
         host::Handle handle;
+        u64 number;
         usize path_length;
         usize names, next, names_end; // in m_names; names and next point to lengths
         bool is_marked, has_specials;
@@ -55,9 +57,10 @@ private:
 
     // check.cpp
     Result<void> check_record();
+    Result<void> open_attributes();
     Result<void> check_leftovers();
     Result<void> walk();
-    Result<void> enter(host::Handle handle, const Seen& seen);
+    Result<void> enter(host::Handle handle, u64 number, const Seen& seen);
     Result<void> leave();
     Result<void> check_entry(Frame& frame, std::string_view name);
     Result<bool> check_name(Frame& frame, std::string_view name);
@@ -67,10 +70,10 @@ private:
     Result<host::Handle> open_entry(host::Handle folder, std::string_view name, const host::FileInfo& info);
     Result<Seen> check_attributes(host::Handle file, host::FileInfo& info);
     Result<void> check_lxattrb(host::Handle file, const host::FileInfo& info, Seen& seen);
-    Result<void> check_lxxattr(host::Handle file);
+    Result<void> check_lxxattr(host::Handle file, u64 number);
     Result<void> check_permissions(host::Handle file, const host::FileInfo& info, const Seen& seen);
     Result<void> convert_special(host::Handle folder, std::string_view name, const host::FileInfo& info);
-    Result<void> store(host::Handle file, const VolfsMetadata& metadata);
+    Result<void> store(host::Handle file, u64 number, const VolfsMetadata& metadata);
 
     // Says what is wrong at the present path. `mend` -> Result<void> is called when it is to be repaired.
     template <typename Mend>
@@ -88,6 +91,7 @@ private:
     bool m_repair;
     void (*m_print)(std::string_view);
     VolfsStorage m_storage;
+    VolfsAttributes m_attributes;
     bool m_has_record = false;
     Vector<Frame> m_frames;
     Vector<char> m_names; // of the folders in m_frames, each after its length

@@ -107,7 +107,8 @@ Result<void> VolfsFile::sync(bool data_only) {
     if (m_inode->volfs().is_read_only())
         return {};
     HandlePin pinned = TRY(m_inode->pin(false));
-    return host::sync(pinned.handle(), data_only);
+    TRY(host::sync(pinned.handle(), data_only));
+    return m_inode->volfs().attributes().flush();
 }
 
 host::Handle VolfsFile::host_handle() {

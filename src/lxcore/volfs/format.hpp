@@ -16,9 +16,11 @@ inline constexpr char kSpecialsName[] = "user.lxss.specials";
 
 // Files of VolFs' own in the root of a tree; guests neither see nor make them.
 inline constexpr std::string_view kStagingName = ".lxss-staging";
+inline constexpr std::string_view kSideStoreName = ".lxss-attributes", kNewSideStoreName = ".lxss-attributes.new",
+                                  kBrokenSideStoreName = ".lxss-attributes.broken";
 constexpr bool is_reserved_name(std::string_view name) {
     return name == kStagingName || name == ".lxss-storage" || name == ".lxss-storage.new" ||
-           name == ".lxss-trial";
+           name == ".lxss-trial" || name == kSideStoreName || name == kNewSideStoreName || name == kBrokenSideStoreName;
 }
 
 // Linux attributes that LXATTRB may have to hold.

@@ -16,6 +16,9 @@ VolfsInode::~VolfsInode() { m_volfs->inode_count.fetch_sub(1, std::memory_order_
 
 void VolfsInode::destroy() {
     m_volfs->forget(*this);
+    // While a handle keeps the host from giving the number to another file.
+    if (links == 0 && (m_read_slot.is_open() || m_write_slot.is_open()))
+        (void)m_volfs->attributes().forget(number);
     m_volfs->handles_closing(*this);
     m_volfs->keep_listing(*this, nullptr);
     if (m_staged_name.length() != 0) {
@@ -31,6 +34,8 @@ Result<RefPtr<Inode>> VolfsInode::lookup(std::string_view linux_name) {
         return Errno::ENOENT;
     const HostName host_name(m_volfs->name_rule(), linux_name);
     const std::string_view name = TRY(host_name.view());
+    if (!m_names.may_have(name))
+        return Errno::ENOENT;
     HandlePin directory = TRY(pin(false));
     // Opening tells apart what exists, and the handle will be wanted anyway.
     Result<host::Handle> opened = m_volfs->open_host(directory.handle(), name, host::kOpenRead, 0);
@@ -82,11 +87,15 @@ struct VolfsCreation {
             if (TRY(host::write_at(handle, &vector, 1, 0)) != content.size())
                 return Errno::ENOSPC;
         }
+        host::FileInfo info = TRY(host::file_info(handle));
+        VolfsAttributes& attributes = volfs().attributes();
+        TRY(attributes.forget(info.inode)); // whatever had that number before
         if (needs_lxattrb(metadata)) {
             const abi::lxattrb stored = encode_lxattrb(metadata);
-            TRY(host::set_attribute(handle, kLxattrbName, &stored, sizeof(stored), 0));
+            TRY(attributes.set(handle, info.inode, kLxattrbName, &stored, sizeof(stored)));
+            if (!attributes.is_beside_files())
+                info = TRY(host::file_info(handle)); // it has moved the times
         }
-        host::FileInfo info = TRY(host::file_info(handle));
         const u32 permissions = host_permissions_for(metadata.mode);
         if (info.permissions != permissions) { // a umask, a default ACL or a set-group-id folder of the host
             TRY(host::set_permissions(handle, permissions));
@@ -95,8 +104,25 @@ struct VolfsCreation {
         return info;
     }
 
+    // A directory is opened when something is done in it, which often enough is never.
+    Result<RefPtr<VolfsInode>> directory_in_place(host::Handle folder) {
+        const u32 permissions = host_permissions_for(metadata.mode);
+        TRY(host::make_directory_at(folder, name, permissions));
+        Result<host::FileInfo> info = host::file_info_at(folder, name);
+        if (info.is_ok() && info.value().permissions == permissions) {
+            TRY(volfs().attributes().forget(info.value().inode));
+            return volfs().inode_of(&directory, name, info.value(), host::kNoHandle, false, &metadata);
+        }
+        return adopt(folder, volfs().open_host(folder, name, host::kOpenRead | host::kOpenDirectory, 0));
+    }
+
     Result<RefPtr<VolfsInode>> in_place(host::Handle folder) {
-        const host::Handle handle = TRY(make(folder, name));
+        return is_directory() ? directory_in_place(folder) : adopt(folder, make(folder, name));
+    }
+
+    // The file that has just got its name in `folder`.
+    Result<RefPtr<VolfsInode>> adopt(host::Handle folder, Result<host::Handle> made) {
+        const host::Handle handle = TRY(made);
         Result<host::FileInfo> info = finish(handle);
         if (info.is_error()) {
             host::close(handle);
@@ -178,8 +204,8 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
     const VolfsMetadata metadata{new_mode, new_uid, new_gid, new_device};
     const HostName host_name(m_volfs->name_rule(), name);
     HandlePin folder = TRY(pin(false));
-    names_changing();
     VolfsCreation creation{*this, TRY(host_name.view()), metadata, {}};
+    names_changing(creation.name);
     RefPtr<VolfsInode> inode;
     if (!needs_lxattrb(metadata)) {
         inode = TRY(creation.in_place(folder.handle()));
@@ -188,8 +214,10 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
             TRY(mark_has_specials());
         inode = TRY(creation.staged(folder.handle(), false));
     }
-    if (inode->is_directory())
+    if (inode->is_directory()) {
         inode->links = 2;
+        inode->m_names.start();
+    }
     names_changed();
     return RefPtr<Inode>(std::move(inode));
 }
@@ -205,7 +233,7 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view linux_name, std:
     const HostName host_name(m_volfs->name_rule(), linux_name);
     const std::string_view name = TRY(host_name.view());
     HandlePin folder = TRY(pin(false));
-    names_changing();
+    names_changing(name);
     RefPtr<VolfsInode> inode;
     // A host without symbolic links, and one whose links cannot tell an owner: a file with the target as its data.
     bool is_native = false;

@@ -50,12 +50,18 @@ u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
         return abi::DT_REG;
     if (RefPtr<VolfsInode> known = m_volfs->find(m_host_device, entry.inode))
         return abi::mode_to_dt(known->mode);
-    Result<host::Handle> opened = m_volfs->open_host(pin.handle(), entry.name, host::kOpenRead, 0);
-    if (opened.is_error())
-        return abi::DT_UNKNOWN;
+    VolfsAttributes& attributes = m_volfs->attributes();
+    host::Handle file = host::kNoHandle;
+    if (!attributes.is_beside_files()) {
+        Result<host::Handle> opened = m_volfs->open_host(pin.handle(), entry.name, host::kOpenRead, 0);
+        if (opened.is_error())
+            return abi::DT_UNKNOWN;
+        file = opened.value();
+    }
     abi::lxattrb stored{};
-    Result<usize> got = host::get_attribute(opened.value(), kLxattrbName, &stored, sizeof(stored));
-    host::close(opened.value());
+    Result<usize> got = attributes.get(file, entry.inode, kLxattrbName, &stored, sizeof(stored));
+    if (file != host::kNoHandle)
+        host::close(file);
     if (got.is_error() || got.value() != sizeof(stored) || (stored.mode & abi::S_IFMT) == 0)
         return abi::DT_REG;
     return abi::mode_to_dt(stored.mode);
@@ -74,14 +80,18 @@ Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
         VolfsInode& directory;
         DirectoryListing& listing;
         HandlePin& pin;
+        NameFilter names;
         Errno error;
-    } context{*this, *fresh, pinned, Errno::OK};
+    } context{*this, *fresh, pinned, {}, Errno::OK};
+    if (!m_names.is_known())
+        context.names.start();
     host::rewind_directory(pinned.handle());
     TRY(host::read_directory(
         pinned.handle(),
         [](void* opaque, const host::DirectoryEntry& entry) {
             auto& into = *static_cast<Context*>(opaque);
             VolfsInode& directory = into.directory;
+            into.names.add(entry.name);
             if (directory.m_volfs->is_reserved(directory, entry.name))
                 return true;
             // Above the root of the tree there is nothing.
@@ -100,6 +110,8 @@ Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
         &context));
     if (context.error != Errno::OK)
         return context.error;
+    if (context.names.is_known())
+        m_names.take(context.names);
     m_volfs->keep_listing(*this, fresh);
     return fresh;
 }

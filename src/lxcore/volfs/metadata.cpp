@@ -66,7 +66,7 @@ Result<void> VolfsInode::load_attributes(host::Handle handle) {
     // there is neither.
     char names[512];
     bool has_lxattrb = true;
-    Result<usize> listed = host::list_attributes(handle, names, sizeof(names));
+    Result<usize> listed = m_volfs->attributes().list(handle, number, names, sizeof(names));
     if (listed.is_ok()) {
         has_lxattrb = false;
         m_xattrs = Xattrs::None;
@@ -91,7 +91,7 @@ Result<void> VolfsInode::load_attributes(host::Handle handle) {
     if (!has_lxattrb)
         return {};
     abi::lxattrb stored{};
-    Result<usize> got = host::get_attribute(handle, kLxattrbName, &stored, sizeof(stored));
+    Result<usize> got = m_volfs->attributes().get(handle, number, kLxattrbName, &stored, sizeof(stored));
     if (got.is_error()) {
         const bool is_absent = got.error() == Errno::ENODATA || got.error() == Errno::EOPNOTSUPP;
         return is_absent ? Result<void>() : Result<void>(Errno::EIO);
@@ -108,6 +108,7 @@ Result<void> VolfsInode::store_metadata(const VolfsMetadata& metadata) {
         return metadata.uid == 0 && metadata.gid == 0 ? Result<void>() : convert_symlink(metadata);
     }
     HandlePin pinned = TRY(pin(false));
+    VolfsAttributes& attributes = m_volfs->attributes();
     const u32 least = least_host_permissions(mode);
     const u32 wanted = host_permissions_for(metadata.mode);
     const bool needs = needs_lxattrb(metadata);
@@ -119,12 +120,14 @@ Result<void> VolfsInode::store_metadata(const VolfsMetadata& metadata) {
     }
     if (needs) {
         const abi::lxattrb stored = encode_with_times(metadata, *this);
-        TRY(host::set_attribute(pinned.handle(), kLxattrbName, &stored, sizeof(stored), 0));
+        TRY(attributes.set(pinned.handle(), number, kLxattrbName, &stored, sizeof(stored)));
         m_has_lxattrb = true;
-        if (m_host_permissions != wanted && host::set_permissions(pinned.handle(), wanted).is_ok())
+        // (Only attributes of the host's move its ctime.)
+        if ((m_host_permissions != wanted || attributes.is_beside_files()) &&
+            host::set_permissions(pinned.handle(), wanted).is_ok())
             m_host_permissions = wanted;
     } else if (m_has_lxattrb) {
-        TRY(host::remove_attribute(pinned.handle(), kLxattrbName));
+        TRY(attributes.remove(pinned.handle(), number, kLxattrbName));
         m_has_lxattrb = false;
     }
     mark_stale();
@@ -135,7 +138,7 @@ Result<void> VolfsInode::mark_has_specials() {
     if (m_may_have_specials)
         return {};
     HandlePin pinned = TRY(pin(false));
-    TRY(host::set_attribute(pinned.handle(), kSpecialsName, "1", 1, 0));
+    TRY(m_volfs->attributes().set(pinned.handle(), number, kSpecialsName, "1", 1));
     m_may_have_specials = true;
     return {};
 }
@@ -229,13 +232,13 @@ namespace {
 // The host's attribute as it is: no bytes where there is none.
 class XattrList {
 public:
-    Result<void> load(host::Handle file) {
+    Result<void> load(VolfsAttributes& attributes, host::Handle file, u64 number) {
         for (usize pages : {usize{1}, usize{abi::XATTR_SIZE_MAX / base::kPageSize}}) {
             m_pages = pages;
             m_data = static_cast<char*>(allocate_pages(pages));
             if (!m_data)
                 return Errno::ENOMEM;
-            Result<usize> got = host::get_attribute(file, kLxxattrName, m_data, pages * base::kPageSize);
+            Result<usize> got = attributes.get(file, number, kLxxattrName, m_data, pages * base::kPageSize);
             if (got.is_ok()) {
                 m_length = got.value();
                 return is_valid_xattr_list(view()) ? Result<void>() : Result<void>(Errno::EIO);
@@ -270,7 +273,7 @@ Result<usize> VolfsInode::get_xattr(std::string_view name, void* value, usize ca
     XattrList list;
     {
         HandlePin pinned = TRY(pin(false));
-        TRY(list.load(pinned.handle()));
+        TRY(list.load(m_volfs->attributes(), pinned.handle(), number));
     }
     XattrEntry entry;
     if (!find_xattr(list.view(), name, entry))
@@ -286,7 +289,7 @@ Result<usize> VolfsInode::get_xattr(std::string_view name, void* value, usize ca
 Result<void> VolfsInode::change_xattr(std::string_view name, const std::string_view* value, i32 flags) {
     HandlePin pinned = TRY(pin(false));
     XattrList list;
-    TRY(list.load(pinned.handle()));
+    TRY(list.load(m_volfs->attributes(), pinned.handle(), number));
     XattrEntry entry;
     const bool exists = find_xattr(list.view(), name, entry);
     if (exists && (flags & static_cast<i32>(abi::XATTR_CREATE)))
@@ -302,13 +305,16 @@ Result<void> VolfsInode::change_xattr(std::string_view name, const std::string_v
                                                base::min<usize>(changed.size(), abi::XATTR_SIZE_MAX)));
     if (!(m_host_permissions & 0200)) // the host takes attributes of writable files only
         TRY(make_host_writable());
+    VolfsAttributes& attributes = m_volfs->attributes();
     if (length == 0) {
-        TRY(host::remove_attribute(pinned.handle(), kLxxattrName));
+        TRY(attributes.remove(pinned.handle(), number, kLxxattrName));
         m_xattrs = Xattrs::None;
     } else {
-        TRY(host::set_attribute(pinned.handle(), kLxxattrName, changed.data(), length, 0));
+        TRY(attributes.set(pinned.handle(), number, kLxxattrName, changed.data(), length));
         m_xattrs = Xattrs::Some;
     }
+    if (attributes.is_beside_files()) // nothing has moved its ctime yet
+        (void)host::set_permissions(pinned.handle(), m_host_permissions & 07777);
     mark_stale();
     return {};
 }
@@ -328,7 +334,7 @@ Result<usize> VolfsInode::list_xattrs(char* names, usize capacity) {
     XattrList list;
     {
         HandlePin pinned = TRY(pin(false));
-        TRY(list.load(pinned.handle()));
+        TRY(list.load(m_volfs->attributes(), pinned.handle(), number));
     }
     usize length = 0;
     XattrEntry entry;

@@ -14,8 +14,9 @@ Result<HandlePin> VolfsInode::prepare_to_lose(const VolfsInode& directory, std::
             return HandlePin();
     }
     const bool is_last = links <= 1 || is_directory();
+    // The side store forgets a file before the host may use its number again, which a handle prevents.
     if (is_last && open_files.load(std::memory_order_acquire) == 0 && !m_read_slot.is_open() &&
-        !m_write_slot.is_open())
+        !m_write_slot.is_open() && !m_volfs->attributes().is_beside_files())
         return HandlePin();
     return pin(false);
 }
@@ -44,7 +45,7 @@ Result<void> VolfsInode::link(std::string_view linux_name, Inode& target) {
     HandlePin folder = TRY(pin(false));
     if (is_special(file.mode) && !file.is_native_symlink())
         TRY(mark_has_specials());
-    names_changing();
+    names_changing(name);
     if (file.m_staged_name.length() != 0) {
         const host::Handle staging = TRY(m_volfs->staging());
         TRY(host::rename_at(staging, file.m_staged_name.view(), folder.handle(), name, abi::RENAME_NOREPLACE));
@@ -138,7 +139,7 @@ Result<void> VolfsInode::rename(std::string_view old_linux_name, Inode& target_o
             kept = pinned.release_value();
     }
     names_changing();
-    to.names_changing();
+    to.names_changing(new_name);
     // For those who look for it after this thread was killed between the rename and what follows it.
     const bool was_location = m_volfs->is_location(moved, *this, old_name);
     const bool is_swap = exchange && replaced;

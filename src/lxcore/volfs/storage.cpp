@@ -22,6 +22,11 @@ Result<void> write_text(host::Handle file, std::string_view text) {
     return host::sync(file, false);
 }
 
+// File systems that number their files anew each time they are mounted: FAT, exFAT, and what FUSE shows, for all that is known.
+constexpr bool has_lasting_numbers(i64 file_system) {
+    return file_system != 0x4d44 && file_system != 0x2011bab0 && file_system != 0x65735546;
+}
+
 constexpr bool is_full(Errno error) {
     return error == Errno::ENOSPC || error == Errno::EDQUOT;
 }
@@ -52,6 +57,7 @@ public:
         if (is_full(set.error()))
             return set.error();
         found.has_attributes = set.is_ok();
+        found.has_lasting_numbers = has_lasting_numbers(static_cast<i64>(TRY(host::file_system_info(m_folder)).f_type));
         found.ignores_case = host::file_info_at(m_folder, kUpper).is_ok();
         // Says "invalid" or "no such file" where the name is none, never another file's.
         Result<host::Handle> odd = host::open_at(
@@ -100,6 +106,8 @@ bool is_laid_out_by_wsl(host::Handle root) {
 bool take_setting(std::string_view line, VolfsStorage& storage) {
     if (line == "metadata attributes")
         storage.metadata = VolfsStorage::Metadata::Attributes;
+    else if (line == "metadata side-store")
+        storage.metadata = VolfsStorage::Metadata::SideStore;
     else if (line == "names raw")
         storage.names = NameRule::Raw;
     else if (line == "names windows")
@@ -123,9 +131,12 @@ Result<usize> read_record(host::Handle root, char* out, usize capacity) {
 
 // Why a tree of that kind cannot be on this host, or empty.
 std::string_view objection(const VolfsStorage& storage, const HostAbilities& host) {
-    if (!host.has_attributes)
-        return "the folder's file system cannot hold extended attributes (user.*), in which Linux owners and "
-               "modes are kept";
+    if (storage.metadata == VolfsStorage::Metadata::Attributes && !host.has_attributes)
+        return "its Linux owners and modes are kept in extended attributes (user.*), which the folder's file system "
+               "cannot hold; export the instance where it was and import it here";
+    if (storage.metadata == VolfsStorage::Metadata::SideStore && !host.has_lasting_numbers)
+        return "the folder's file system can hold no extended attributes (user.*) and gives files other numbers each time it is "
+               "mounted, so that there is no place for Linux owners and modes";
     if (host.ignores_case)
         return "the folder's file system does not tell upper from lower case in names, as Linux programs "
                "need it to";
@@ -159,7 +170,8 @@ Result<HostAbilities> probe_host(host::Handle root) {
 
 Result<void> record_storage(host::Handle root, const VolfsStorage& storage) {
     base::FixedWriter<256> text;
-    base::print(text, "{}\nmetadata attributes\nnames {}\ncase sensitive\nspecials {}\n", kFirstLine,
+    base::print(text, "{}\nmetadata {}\nnames {}\ncase sensitive\nspecials {}\n", kFirstLine,
+                storage.metadata == VolfsStorage::Metadata::SideStore ? "side-store" : "attributes",
                 storage.names == NameRule::Windows ? "windows" : "raw",
                 storage.are_specials_marked ? "marked" : "unmarked");
     const host::Handle file = TRY(
@@ -193,6 +205,7 @@ Result<VolfsStorage> read_storage(host::Handle root) {
 
 Result<VolfsStorage> guess_storage(host::Handle root, const HostAbilities& host) {
     VolfsStorage storage;
+    storage.metadata = host.has_attributes ? VolfsStorage::Metadata::Attributes : VolfsStorage::Metadata::SideStore;
     storage.are_specials_marked = TRY(is_empty(root));
     const bool is_foreign = !storage.are_specials_marked && is_laid_out_by_wsl(root);
     storage.names = host.has_windows_names || is_foreign ? NameRule::Windows : NameRule::Raw;

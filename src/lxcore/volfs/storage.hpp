@@ -11,6 +11,7 @@ namespace lxcore {
 struct VolfsStorage {
     enum class Metadata : u8 {
         Attributes, // extended attributes of the host's files
+        SideStore,  // a log beside them (attributes.hpp)
     };
     Metadata metadata = Metadata::Attributes;
     NameRule names = NameRule::Raw;
@@ -34,6 +35,7 @@ base::Result<VolfsStorage> guess_storage(host::Handle root, const HostAbilities&
 // What the host under `root` can do, by trying; files that it makes for that are gone when it returns.
 struct HostAbilities {
     bool has_attributes, has_windows_names, ignores_case;
+    bool has_lasting_numbers; // a file keeps its inode number for good
 };
 base::Result<HostAbilities> probe_host(host::Handle root);
 

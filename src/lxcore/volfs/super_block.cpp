@@ -1,5 +1,6 @@
 // The VolFs super block: table of inodes, locations, staging folder.
 #include "abi/mount.hpp"
+#include "lxcore/boot.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
 
 namespace lxcore {
@@ -38,6 +39,13 @@ Result<void> VolfsSuperBlock::initialize() {
     if (!m_buckets)
         return Errno::ENOMEM;
     m_storage = TRY(open_storage(m_root, m_is_read_only));
+    const Result<void> attributes = m_attributes.open(m_root, m_storage, m_is_read_only);
+    if (attributes.is_error()) {
+        base::FixedWriter<300> line;
+        base::print(line, "the instance's rootfs cannot be opened here: {}", VolfsAttributes::objection(attributes.error()));
+        log_line(line.view());
+        return Errno::EINVAL;
+    }
     RefPtr<VolfsInode> inode = TRY(make_root());
     root = TRY(make_root_dentry(*this, RefPtr<Inode>(inode)));
     if (m_is_read_only)

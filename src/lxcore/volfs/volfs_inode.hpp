@@ -8,7 +8,9 @@
 #include "lxcore/fs/file.hpp"
 #include "lxcore/fs/handle_slot.hpp"
 #include "lxcore/fs/maybe_lock.hpp"
+#include "lxcore/volfs/attributes.hpp"
 #include "lxcore/volfs/format.hpp"
+#include "lxcore/volfs/name_filter.hpp"
 #include "lxcore/volfs/storage.hpp"
 #include "lxcore/volfs/volfs.hpp"
 
@@ -104,8 +106,12 @@ private:
     // Before a name goes: what is in use keeps the handle that it could not open again.
     Result<HandlePin> prepare_to_lose(const VolfsInode& directory, std::string_view name);
     void lost_name(const VolfsInode& directory, std::string_view name);
-    // Before and after a change on the host: its author may be killed in between.
-    void names_changing() { m_is_listing_old.store(true, std::memory_order_release); }
+    // Before and after a change on the host: its author may be killed in between. `added` is a name that comes.
+    void names_changing(std::string_view added = {}) {
+        m_is_listing_old.store(true, std::memory_order_release);
+        if (!added.empty())
+            m_names.add(added);
+    }
     void names_changed();
     u8 entry_type(HandlePin& pin, const host::DirectoryEntry& entry);
 
@@ -135,6 +141,7 @@ private:
     RefPtr<DirectoryListing> m_listing; // of a directory; guarded by VolfsSuperBlock::m_listing_lock
     base::ListNode m_listing_node;      // in VolfsSuperBlock::m_listings, while there is one
     std::atomic<bool> m_is_listing_old{false};
+    NameFilter m_names; // of a directory: in the host's spelling
 
 protected:
     void destroy() override;
@@ -197,6 +204,7 @@ public:
     u64 move_count() const { return m_move_count.load(); }
     NameRule name_rule() const { return m_storage.names; }
     const VolfsStorage& storage() const { return m_storage; }
+    VolfsAttributes& attributes() { return m_attributes; }
 
     // The hidden folder in which files are prepared that must appear whole.
     Result<host::Handle> staging();
@@ -217,6 +225,7 @@ private:
     u32 m_budget;
     bool m_is_read_only;
     VolfsStorage m_storage;
+    VolfsAttributes m_attributes;
     u64 m_root_number = 0;
     Bucket* m_buckets = nullptr;
     Mutex m_open_lock; // guards m_open

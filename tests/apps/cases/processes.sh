@@ -33,7 +33,7 @@ bash -c 'sleep 0.2 & exec sleep 0.6' & p=$!; sleep 0.4; ps -o stat= --ppid $p | 
 ### orphan-has-init
 r=$(bash -c '(sleep 5; true) >/dev/null & echo $!'); sleep 0.1; ps -o ppid= -p $r | tr -d ' '; kill $r
 ### process-groups
-set -m; (sleep 30; true) & p=$!; [ $(ps -o pgid= -p $p) = $p ]; echo $?; kill -TERM -$p; wait $p; echo $?; pgrep -g $p; echo $?; setsid bash -c 'ps -o pgid=,sid= -p $$ | awk "{ print (\$1 == \$2) }"'
+set -m; (sleep 30; true) & p=$!; [ $(ps -o pgid= -p $p) = $p ]; echo $?; kill -TERM -$p; wait $p; echo $?; while pgrep -g $p >/dev/null; do sleep 0.05; done; pgrep -g $p; echo $?; setsid bash -c 'ps -o pgid=,sid= -p $$ | awk "{ print (\$1 == \$2) }"'
 ### resource-limits-and-scheduling
 prlimit --nofile=100:200 bash -c 'ulimit -Sn; ulimit -Hn'; ulimit -v 500000; ulimit -v; chrt -p $$ | sed 's/[0-9]*.s current/current/' | head -n 2; taskset -pc $$ >/dev/null; echo $?; renice -n 3 -p $$ >/dev/null; nice; ionice -p $$ >/dev/null; echo $?
 ### memory-limit

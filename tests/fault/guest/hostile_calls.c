@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { kLastCall = 470, kSecondsPerChild = 3 };
+enum { kLastCall = 470, kSecondsPerChild = 3, kNotReady = 3 };
 
 static uint64_t g_random;
 
@@ -121,7 +121,7 @@ static void child(uint64_t seed, long calls) {
     mprotect(g_page, 4096, PROT_READ | PROT_WRITE);
     mprotect(g_read_only, 4096, PROT_READ);
     if (chdir("/tmp/hostile") || chroot("/tmp/hostile"))
-        _exit(3);
+        _exit(kNotReady);
     open_descriptors();
     alarm(kSecondsPerChild);
     const pid_t self = getpid();
@@ -181,6 +181,10 @@ int main(int argc, char **argv) {
             usleep(10000);
         }
         kill(-pid, SIGKILL);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == kNotReady) {
+            fputs("a child could not be set up\n", stderr);
+            return 1;
+        }
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
             ++whole;
         else

@@ -122,10 +122,59 @@ TEST(warm_operations_ask_the_host_nothing) {
             note(operations[i].name);
         EXPECT_EQ(after - before, 0);
     }
-    // And the counter counts: a cold name must be asked for.
-    const long before = host_calls();
+    // All names of a directory that was made here are known, those that were never asked for included.
+    long before = host_calls();
     EXPECT_ERRNO(access("d/never-asked-for", F_OK), ENOENT);
+    EXPECT_EQ(host_calls(), before);
+    // And the counter counts: a new file must come to the host.
+    EXPECT_OK(put_file("d/new", ""));
     EXPECT_GT(host_calls(), before);
+}
+
+// What is said of names without asking stays true, however they come and go.
+TEST(absent_names) {
+    SCRATCH();
+    ASSERT_OK(mkdir("a", 0755));
+    ASSERT_OK(mkdir("b", 0755));
+    const char* const names[] = {"a/1", "a/2", "b/1", "b/2", "a/d/1", NULL};
+#define EXPECT_THERE(...)                                                                                      \
+    do {                                                                                                     \
+        const int there[] = {__VA_ARGS__};                                                                   \
+        for (int i = 0; names[i]; i++)                                                                       \
+            EXPECT_EQ(access(names[i], F_OK) == 0, there[i]);                                                \
+    } while (0)
+    EXPECT_THERE(0, 0, 0, 0, 0);
+    EXPECT_OK(put_file("a/1", "x"));
+    EXPECT_OK(link("a/1", "b/2"));
+    EXPECT_THERE(1, 0, 0, 1, 0);
+    EXPECT_OK(rename("b/2", "a/2"));
+    EXPECT_OK(unlink("a/1"));
+    EXPECT_THERE(0, 1, 0, 0, 0);
+    EXPECT_OK(symlink(".", "a/1"));
+    EXPECT_OK(mkfifo("b/1", 0600));
+    EXPECT_THERE(1, 1, 1, 0, 0);
+    EXPECT_OK(unlink("a/1"));
+    EXPECT_OK(rename("b/1", "a/1"));
+    EXPECT_OK(mkdir("b/2", 0755));
+    EXPECT_OK(rename("b/2", "a/d"));
+    EXPECT_THERE(1, 1, 0, 0, 0);
+    IN_CHILD(EXPECT_OK(mknod("a/d/1", S_IFREG | 0600, 0)));
+    EXPECT_THERE(1, 1, 0, 0, 1);
+    EXPECT_OK(syscall(SYS_renameat2, AT_FDCWD, "a/d", AT_FDCWD, "b", 2u)); // RENAME_EXCHANGE
+    EXPECT_OK(access("b/1", F_OK));
+    EXPECT_OK(put_file("a/d/3", ""));
+    EXPECT_OK(access("a/d/3", F_OK));
+    EXPECT_ERRNO(access("a/d/1", F_OK), ENOENT);
+    // A file without a name gets one.
+    const int fd = open("a", O_TMPFILE | O_RDWR, 0600);
+    if (fd >= 0) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        EXPECT_ERRNO(access("a/4", F_OK), ENOENT);
+        EXPECT_OK(linkat(AT_FDCWD, path, AT_FDCWD, "a/4", AT_SYMLINK_FOLLOW));
+        EXPECT_OK(access("a/4", F_OK));
+        close(fd);
+    }
 }
 
 static void check_bounds(void) {

@@ -177,11 +177,11 @@ protected:
             translate({at, s_guest + offset, m_length - offset, mode.may_change}, glue, zone + 64, zone + (1 << 20), 0, mode.rewrite_fs, mode.bias,
                       m_translation);
             EXPECT_GT(m_translation.source_bytes, 0u) << mode.name;
-            test_enter(&outcome.state, reinterpret_cast<u64>(zone) + 64 + kIndirectEntryBytes, mode.bias);
+            test_enter(&outcome.state, reinterpret_cast<u64>(zone) + 64 + m_translation.direct, mode.bias);
             u64 exit;
             memcpy(&exit, s_block + LX_SLOT_EXIT, 8);
             EXPECT_LT(exit, m_translation.exit_count);
-            EXPECT_FALSE(m_translation.exits[exit].is_check);
+            EXPECT_NE(m_translation.exits[exit].kind, Exit::Check);
             at = m_translation.exits[exit].target;
         }
         finish(outcome);

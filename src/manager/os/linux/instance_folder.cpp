@@ -150,29 +150,73 @@ UniqueFd lock_instance_folder(const std::string& folder, bool& held, std::string
     return {};
 }
 
-// Guest folders may carry any mode; the owner can always give himself access again.
-static int remove_contents(int folder) {
-    std::vector<std::string> names;
-    if (!list_folder(folder, names))
+// Whether `call` has succeeded, or has nothing to do since the name is gone. Guest folders may carry any
+// mode: the owner can always give himself access again, for which `permit` is called once.
+template <typename Call, typename Permit>
+static bool is_done(const Call& call, const Permit& permit) {
+    if (call() == 0 || errno == ENOENT)
+        return true;
+    if (errno != EACCES)
+        return false;
+    permit();
+    return call() == 0 || errno == ENOENT;
+}
+
+// Removes `name` from the open folder. What a folder of that name holds goes with it, but for further
+// folders: they are moved up into `folder`, to be removed in their turn, since trees may be deeper than there
+// are descriptors or stack. Returns 0 or an errno value.
+static int remove_item(int folder, const std::string& name, unsigned& moved) {
+    auto permit_folder = [&] { ::fchmod(folder, 0700); };
+    if (is_done([&] { return ::unlinkat(folder, name.c_str(), 0); }, permit_folder))
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
         return errno;
-    for (const std::string& name : names) {
-        if (::unlinkat(folder, name.c_str(), 0) == 0)
-            continue;
-        if (errno == EACCES && ::fchmod(folder, 0700) == 0 && ::unlinkat(folder, name.c_str(), 0) == 0)
+    UniqueFd inner;
+    auto open_inner = [&] {
+        inner.reset(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        return inner ? 0 : -1;
+    };
+    std::vector<std::string> children;
+    if (!is_done(open_inner, [&] { ::fchmodat(folder, name.c_str(), 0700, 0); }) ||
+        (inner && !list_folder(inner.get(), children)))
+        return errno;
+    for (const std::string& child : children) {
+        auto permit_inner = [&] { ::fchmod(inner.get(), 0700); };
+        if (is_done([&] { return ::unlinkat(inner.get(), child.c_str(), 0); }, permit_inner))
             continue;
         if (errno != EISDIR && errno != EPERM)
             return errno;
-        UniqueFd inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-        if (!inner && errno == EACCES) {
-            ::fchmodat(folder, name.c_str(), 0700, 0);
-            inner.reset(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        auto permit_move = [&] {
+            permit_inner();
+            ::fchmodat(inner.get(), child.c_str(), 0700, 0);
+        };
+        for (;;) {
+            const std::string place = "removed-" + std::to_string(moved++);
+            if (is_done([&] { return ::renameat(inner.get(), child.c_str(), folder, place.c_str()); },
+                        permit_move))
+                break;
+            if (errno != EEXIST && errno != ENOTEMPTY)
+                return errno;
         }
-        if (!inner)
-            return errno;
-        if (const int failure = remove_contents(inner.get()))
-            return failure;
-        if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) != 0)
-            return errno;
+    }
+    return is_done([&] { return ::unlinkat(folder, name.c_str(), AT_REMOVEDIR); }, permit_folder) ? 0 : errno;
+}
+
+// Empties the open folder but for `kept`.
+static int remove_contents(int folder, const std::string& kept) {
+    unsigned moved = 0;
+    for (bool found = true; found;) {
+        found = false;
+        std::vector<std::string> names;
+        if (!list_folder(folder, names))
+            return errno == ENOENT ? 0 : errno; // the folder itself is gone
+        for (const std::string& name : names) {
+            if (name == kept)
+                continue;
+            found = true;
+            if (const int failure = remove_item(folder, name, moved))
+                return failure;
+        }
     }
     return 0;
 }
@@ -187,9 +231,13 @@ int remove_instance_folder(const std::string& folder, bool made_folder, int lock
             return EBUSY;
         ::usleep(50'000);
     }
-    if (const int failure = remove_contents(descriptor.get()))
+    // The lock goes last: until then another removal of the same folder, which a killed manager has left,
+    // waits.
+    if (const int failure = remove_contents(descriptor.get(), "lock"))
         return failure;
-    return made_folder && ::rmdir(folder.c_str()) != 0 ? errno : 0;
+    if (::unlinkat(descriptor.get(), "lock", 0) != 0 && errno != ENOENT)
+        return errno;
+    return made_folder && ::rmdir(folder.c_str()) != 0 && errno != ENOENT ? errno : 0;
 }
 
 } // namespace lxss

@@ -15,10 +15,7 @@
 #include "base/result.hpp"
 #include "base/types.hpp"
 
-namespace host {
-
-using base::Errno;
-using base::Result;
+namespace base {
 
 // The longest record: all attributes of a file together may have about 64 KiB, as on most Linux file systems.
 inline constexpr usize kSideStoreRecordBytes = 68 * 1024;
@@ -61,12 +58,13 @@ public:
 
     // Once per instance, before anything else: reads the log of `length` bytes into the empty index (whose
     // capacity is set), and cuts a torn tail off. An empty file becomes a store with `flags`. `flags` are
-    // those of the store on return. EIO: this is no store, or one of a later version; it is left as it is.
-    // ENOSPC: the index is too small.
-    Result<void> open(u64 length, u32& flags);
+    // those of the store on return. `tree` says what the store belongs to, 0 for nothing in particular. EIO: this
+    // is no store, or one of a later version; it is left as it is. ESTALE: it belongs to something else. ENOSPC: the
+    // index is too small.
+    Result<void> open(u64 length, u32& flags, u64 tree = 0);
     // Writes a new log with what counts into `to`, an empty file that then takes this one's place (the index
     // follows).
-    Result<void> compact(SideStoreFile& to, u32 flags);
+    Result<void> compact(SideStoreFile& to, u32 flags, u64 tree = 0);
     bool is_worth_compacting() const;
 
     // -1 when none are recorded.
@@ -79,6 +77,15 @@ public:
     Result<usize> list(u64 file, char* names, usize capacity);
     Result<void> remove(u64 file, std::string_view name);
     bool has_attributes(u64 file) const;
+
+    // Calls visit(id) -> Result<void> for each file of which something is recorded.
+    template <typename Visit>
+    Result<void> for_each_file(Visit&& visit) const {
+        for (u64 i = 0; i < m_index.capacity; ++i)
+            if (m_index.slots[i].value.load(std::memory_order_relaxed) != 0)
+                TRY(visit(m_index.slots[i].file.load(std::memory_order_relaxed)));
+        return {};
+    }
 
     // The file is gone, or its id stands for a new one.
     Result<void> forget(u64 file);
@@ -97,4 +104,4 @@ private:
     SideStoreIndex& m_index;
 };
 
-} // namespace host
+} // namespace base

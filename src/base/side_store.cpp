@@ -1,8 +1,8 @@
-#include "host/side_store/side_store.hpp"
+#include "base/side_store.hpp"
 
 #include "abi/xattr.hpp"
 
-namespace host {
+namespace base {
 
 namespace {
 
@@ -10,7 +10,8 @@ struct Header {
     char magic[8];
     u32 version, flags;
     u32 checksum; // of what stands before it
-    u32 unused[11];
+    u32 tree[2];  // what the store belongs to; 0: not recorded
+    u32 unused[9];
 };
 static_assert(sizeof(Header) == 64);
 constexpr char kMagic[8] = {'L', 'X', 'S', 'S', 'A', 'T', 'T', 'R'};
@@ -61,7 +62,7 @@ const Attribute& attribute_at(const u8* record, usize offset) {
     return *reinterpret_cast<const Attribute*>(record + offset);
 }
 usize step(const Attribute& attribute) {
-    return base::align_up(sizeof(Attribute) + attribute.name_bytes + attribute.value_bytes, 8);
+    return align_up(sizeof(Attribute) + attribute.name_bytes + attribute.value_bytes, 8);
 }
 std::string_view name_of(const Attribute& attribute) {
     return {reinterpret_cast<const char*>(&attribute + 1), attribute.name_bytes};
@@ -98,7 +99,7 @@ bool append_attribute(u8* bytes, std::string_view name, const void* value, usize
     auto& record = *reinterpret_cast<Record*>(bytes);
     if (name.size() > 255 || length > kSideStoreRecordBytes)
         return false;
-    const usize needed = base::align_up(sizeof(Attribute) + name.size() + length, 8);
+    const usize needed = align_up(sizeof(Attribute) + name.size() + length, 8);
     if (needed > kSideStoreRecordBytes - record.used || record.count == 0xffff)
         return false;
     u8* at = bytes + record.used;
@@ -138,12 +139,13 @@ private:
     u8* m_bytes;
 };
 
-Result<void> write_header(SideStoreFile& file, u32 flags) {
+Result<void> write_header(SideStoreFile& file, u32 flags, u64 tree) {
     Header header{};
     __builtin_memcpy(header.magic, kMagic, sizeof(kMagic));
     header.version = kVersion;
     header.flags = flags;
     header.checksum = checksum_of(&header, __builtin_offsetof(Header, checksum));
+    __builtin_memcpy(header.tree, &tree, sizeof(tree));
     return file.write(0, &header, sizeof(header));
 }
 
@@ -198,9 +200,9 @@ void SideStore::note(SideStoreSlot& slot, const u8* bytes, u64 offset) {
 
 // ---- the log ----
 
-Result<void> SideStore::open(u64 length, u32& flags) {
+Result<void> SideStore::open(u64 length, u32& flags, u64 tree) {
     if (length == 0) {
-        TRY(write_header(m_file, flags));
+        TRY(write_header(m_file, flags, tree));
         m_index.end.store(sizeof(Header));
         return {};
     }
@@ -211,11 +213,15 @@ Result<void> SideStore::open(u64 length, u32& flags) {
         if (length > sizeof(header) || header.version == kVersion)
             return Errno::EIO;
         TRY(m_file.truncate(0));
-        return open(0, flags);
+        return open(0, flags, tree);
     }
     if (header.version != kVersion ||
         header.checksum != checksum_of(&header, __builtin_offsetof(Header, checksum)))
         return Errno::EIO;
+    u64 owner;
+    __builtin_memcpy(&owner, header.tree, sizeof(owner));
+    if (owner != 0 && tree != 0 && owner != tree)
+        return Errno::ESTALE;
     flags = header.flags;
 
     Buffer buffer(m_file);
@@ -265,11 +271,11 @@ bool SideStore::is_worth_compacting() const {
     return dead > u64{1} << 20 && dead > end / 2;
 }
 
-Result<void> SideStore::compact(SideStoreFile& to, u32 flags) {
+Result<void> SideStore::compact(SideStoreFile& to, u32 flags, u64 tree) {
     Buffer buffer(m_file);
     if (!buffer.bytes())
         return Errno::ENOMEM;
-    TRY(write_header(to, flags));
+    TRY(write_header(to, flags, tree));
     u64 end = sizeof(Header);
     // First all writing, then the index: a failure leaves everything as it was.
     for (int pass = 0; pass < 2; ++pass) {
@@ -507,4 +513,4 @@ Result<void> SideStore::forget(u64 file) {
     return replace(file, bytes, finish_record(bytes));
 }
 
-} // namespace host
+} // namespace base

@@ -1,0 +1,176 @@
+// What the files of the cache share; cache.hpp is what the rest of the engine knows of it.
+#pragma once
+
+#include <atomic>
+#include <utility>
+
+#include "base/layout.hpp"
+#include "engine/translate/cache.hpp"
+#include "engine/translate/host_hooks.hpp"
+#include "engine/translate/lookup.hpp"
+
+namespace engine::translate {
+
+inline constexpr u32 kMaxBlocks = 1 << 17;
+// Code lies in zones. The first one is below 2 GiB; others are made within reach of the guest's images, so that what these name
+// relative to RIP can be named so by their translations.
+inline constexpr u32 kMaxZones = 8;
+inline constexpr u64 kZoneBytes = 16 << 20;
+inline constexpr u64 kReach = u64{1750} << 20; // leaves room for images of 256 MiB
+inline constexpr u32 kTriedBuckets = 64;
+inline constexpr u32 kMaxTotalExits = 3 * kMaxBlocks;
+inline constexpr u32 kMaxTotalPoints = 8 * kMaxBlocks;
+inline constexpr u32 kMaxTotalEntries = 4 * kMaxBlocks;
+inline constexpr u32 kPageBuckets = 1 << 15;
+inline constexpr u32 kMaxPages = kPageBuckets / 2;
+
+struct Block {
+    u64 guest;
+    u64 code;
+    u32 first_point, first_exit, first_entry;
+    u16 point_count, source_bytes;
+    u8 exit_count, entry_count;
+    bool is_live;
+    Step step;
+    u32 incoming;        // exits that are linked to it: number + 1 of the first
+    u32 next_on_page[2]; // of those with source on its first and last page
+};
+
+// Where a block can be entered.
+struct EntryRecord {
+    enum Kind : u8 {
+        Start,   // of the block
+        CallSite, // the block's translation of a call
+        Landing, // of a return to it
+        Passage, // a landing that only leads to the start of another block
+        Step,    // the start of a block of one instruction, for single steps
+    };
+    u64 guest;
+    u64 direct; // code for those who come with the guest's registers
+    u64 code;   // that for indirect branches; 0: not made yet
+    u32 block;
+    u32 next_in_bucket; // of those with the same low bits
+    u32 next_target;    // in the list that the lookup table leads to, whose members jump on to the next
+    Kind kind;
+    bool is_target; // in that list
+};
+
+struct ExitRecord {
+    u64 target;
+    u64 branch, stub;  // addresses
+    u32 block;
+    u32 next_incoming; // number + 1
+    bool is_linked;
+    Exit::Kind kind;
+};
+
+struct Page {
+    u64 number; // of the page + 1; 0: free
+    u32 first;  // block
+};
+
+// Jumps to the kernel, which is out of reach of the code's own.
+struct Thunk {
+    u8 jump[8]; // jmp *target(%rip)
+    u64 target;
+};
+enum ThunkNumber : u32 { kExit, kSystemCall, kInterrupt80, kRaise, kOtherTarget, kStepSystemCall, kStepInterrupt80, kThunks };
+
+struct ZoneMemory {
+    Thunk thunks[kThunks];
+    u8 code[kZoneBytes - kThunks * sizeof(Thunk)];
+};
+
+// What the host gives below 2 GiB.
+struct LowMemory {
+    u64 heads[kHeads];
+    ZoneMemory zone;
+};
+
+struct Zone {
+    ZoneMemory* memory;
+    u64 used;                // bytes of blocks, from the start
+    u64 stubs;               // bytes of stubs, from the end
+    u32 count;               // of its blocks
+    u32 numbers[kMaxBlocks]; // in the order of their addresses
+};
+
+struct Cache {
+    std::atomic<u32> lock;
+    std::atomic<u32> is_flushing;
+    std::atomic<u64> changes; // how often mappings have changed
+    u32 generation;           // counts flushes
+    u32 zone_count;
+    u64 tried[kTriedBuckets]; // where no zone could be made, in units of kReach, + 1
+    u32 block_count, entry_count, exit_count, point_count, page_count;
+    CodeRange range; // the last one found, and when
+    u64 range_changes;
+    Block blocks[kMaxBlocks]; // number 0 is none
+    EntryRecord entries[kMaxTotalEntries]; // number 0 is none
+    ExitRecord exits[kMaxTotalExits];
+    Point points[kMaxTotalPoints];
+    Page pages[kPageBuckets];
+    u32 buckets[kHeads]; // by guest address, as the lookup table: the first entry
+    u32 targets[kHeads]; // and the first that the table leads to
+    Zone zones[kMaxZones];
+    // Work space of translations, under the lock.
+    Translation translation;
+    u8 source[kMaxSourceBytes];
+};
+
+extern Cache g_cache;
+extern LowMemory* g_memory;
+extern Options g_options;
+
+// As lock_cache(), by those whom a flush waits for.
+void lock_even_in_flush();
+
+class Guard {
+public:
+    Guard() { lock_cache(); }
+    ~Guard() { unlock_cache(); }
+    LXSS_NO_COPY(Guard);
+};
+
+// ---- zones.cpp ----
+
+// The lookup table's entry where there is no block.
+u64 no_entry();
+u64 thunk(const ZoneMemory& memory, ThunkNumber number);
+u64 zone_end(const Zone& zone);
+Zone* zone_at(u64 host);
+// The zone for code at `guest`; the first one when none is within reach.
+Zone& zone_for(u64 guest);
+// Whether a zone should be made for `guest`; notes that it has been tried.
+bool wants_zone(u64 guest);
+void add_zone(ZoneMemory* memory);
+
+// ---- targets.cpp: the lists that the lookup table leads to ----
+
+// The entry to the front of its list.
+void add_target(u32 number);
+void remove_target(u32 number);
+void forget_first_target(u64 guest);
+
+// ---- blocks.cpp ----
+
+// A live entry at `guest`, if it is of a kind for which `wanted` has a bit, moved to the front of its bucket; 0: none.
+u32 find_entry(u64 guest, u32 wanted);
+inline constexpr u32 kStarts = 1u << EntryRecord::Start;
+inline constexpr u32 kEnterable = kStarts | 1u << EntryRecord::CallSite | 1u << EntryRecord::Landing;
+inline constexpr u32 kLandings = 1u << EntryRecord::Landing | 1u << EntryRecord::Passage;
+inline constexpr u32 kSteps = 1u << EntryRecord::Step;
+
+// `code` of the block lies at the zone's end.
+u32 add_block(Zone& zone, u64 guest, const Translation& made, u8* code);
+u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code);
+void drop_block(u32 number);
+void drop_page(Page& page);
+// The page that holds `address`; null when it has no blocks and is not to be made.
+Page* find_page(u64 address, bool make);
+// Makes exit `number` lead straight to `entry`, if that is within reach.
+void link_number(u32 number, u32 entry);
+// Empties the cache. Nobody is in it.
+void forget_everything();
+
+} // namespace engine::translate

@@ -1,0 +1,63 @@
+// Where the attributes of a tree's host files are kept: with the files, as extended attributes of the host, or, where its
+// files can hold none, in the side store, a log in the tree's root (docs/decisions/metadata-side-store.md).
+#pragma once
+
+#include "base/side_store.hpp"
+#include "host/host.hpp"
+#include "lxcore/memory/arena.hpp"
+#include "lxcore/sync/lock.hpp"
+#include "lxcore/volfs/storage.hpp"
+
+namespace lxcore {
+
+class VolfsAttributes {
+public:
+    VolfsAttributes() = default;
+    LXSS_NO_COPY(VolfsAttributes);
+    ~VolfsAttributes() { close(); }
+
+    // As `storage` says. A store that is not there yet is made. With `read_only` nothing is written. ESTALE: the store belongs to
+    // another tree (this one is a copy of it); EIO: it is damaged; ENOSPC, ENOMEM.
+    Result<void> open(host::Handle root, const VolfsStorage& storage, bool read_only);
+    void close();
+    // Why open() failed, for the user.
+    static std::string_view objection(Errno error);
+    bool is_beside_files() const { return m_index != nullptr; }
+
+    // As the host's functions, of the host file `number`, of which `file` is an open handle; the side store needs none.
+    Result<usize> get(host::Handle file, u64 number, const char* name, void* value, usize capacity);
+    Result<void> set(host::Handle file, u64 number, const char* name, const void* value, usize length);
+    Result<usize> list(host::Handle file, u64 number, char* names, usize capacity);
+    Result<void> remove(host::Handle file, u64 number, const char* name);
+
+    // The last name of a file has gone, or its number was given to a new one: nothing is known of it.
+    Result<void> forget(u64 number);
+    // With the file that is being synchronised.
+    Result<void> flush();
+    // Calls visit(number) -> Result<void> for each file that the side store knows.
+    template <typename Visit>
+    Result<void> for_each_file(Visit&& visit) {
+        return m_index ? base::SideStore(m_file, *m_index).for_each_file(visit) : Result<void>();
+    }
+
+private:
+    // The log, through host calls.
+    class Log final : public base::SideStoreFile {
+    public:
+        Result<usize> read(u64 offset, void* buffer, usize length) override;
+        Result<void> write(u64 offset, const void* data, usize length) override;
+        Result<void> truncate(u64 length) override;
+        Result<void> flush() override;
+        u8* take_buffer() override;
+        void give_back(u8* buffer) override;
+        host::Handle handle = host::kNoHandle;
+        bool is_read_only = false;
+    };
+    Result<void> compact(host::Handle root, base::SideStore& store);
+
+    Log m_file;
+    base::SideStoreIndex* m_index = nullptr; // null: with the files
+    Mutex m_lock; // of changes; a leaf
+};
+
+} // namespace lxcore
