@@ -1,6 +1,6 @@
 // Directories of the NT host: listing and making.
 #include "abi/stat.hpp"
-#include "host/nt/files.hpp"
+#include "host/nt/drive_files.hpp"
 
 namespace host {
 
@@ -13,6 +13,8 @@ void rewind_directory(Handle directory) {
 
 Result<void> read_directory(Handle directory, bool (*visit)(void* context, const DirectoryEntry& entry),
                             void* context) {
+    if (is_on_drive(directory))
+        return drive::read_directory(directory, visit, context);
     // Each call scans from the start and passes over what was taken before: the host's own position is one per Windows
     // handle, and a handle may move between processes. With a handle of its own: Wine lists one in the first process alone that asks
     // for it, and shows for ever what was there then. Small enough for a kernel stack.
@@ -68,6 +70,8 @@ Result<void> read_directory(Handle directory, bool (*visit)(void* context, const
 }
 
 Result<void> make_directory_at(Handle directory, std::string_view name, u32 permissions) {
+    if (is_on_drive(directory))
+        return drive::make_directory_at(directory, name);
     HANDLE folder = TRY(directory_object(directory));
     HostName host_name(name, files().escapes_case);
     if (!host_name.is_valid())

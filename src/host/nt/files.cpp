@@ -5,6 +5,7 @@
 #include "host/nt/files.hpp"
 
 #include "abi/fcntl.hpp"
+#include "host/nt/drive_files.hpp"
 
 namespace host::nt {
 
@@ -134,6 +135,8 @@ namespace host {
 using namespace nt;
 
 Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 permissions) {
+    if (is_on_drive(directory))
+        return drive::open_at(directory, name, mode);
     if (mode & kOpenAnonymous)
         return Errno::EOPNOTSUPP;
     HANDLE folder = TRY(directory_object(directory));

@@ -62,6 +62,8 @@ Errno name_error(NTSTATUS status, const HostName& name);
 
 // ---- names that go later (removal.cpp)
 
+bool is_empty_directory(HANDLE object);
+
 // Whether a handle of the instance has this file open.
 bool is_open_anywhere(u64 file);
 u32 aside_links(u64 file);

@@ -1,6 +1,7 @@
 // First steps of the files: the tree's root, what the host can do, the hidden folder, the side store.
 #include "host/nt/files.hpp"
 #include "host/nt/journal.hpp"
+#include "host/nt/sockets.hpp"
 #include "host/nt/streams.hpp"
 #include "host/nt/tree_paths.hpp"
 
@@ -71,6 +72,7 @@ void prepare_files(HANDLE root, HANDLE guest_tools) {
     open_store();
     finish_all_renames();
     empty_hidden_folder();
+    start_socket_service();
 }
 
 void end_files() {

@@ -121,6 +121,7 @@ Result<Handle> adopt(HANDLE object, const NewHandle& what) {
         entry.kind = what.kind;
         entry.is_writable = what.is_writable;
         entry.has_write_access = what.has_write_access;
+        entry.is_on_drive = what.is_on_drive;
         entry.original = address_of(original);
         entry.file = what.file;
         entry.device = what.device;
@@ -177,7 +178,7 @@ HANDLE native_handle(Handle handle) { return object_of(handle); }
 HANDLE object_of(Handle handle) {
     preserve_vectors();
     const HandleEntry* entry = entry_of(handle);
-    if (!entry)
+    if (!entry || entry->original == 0)
         return nullptr;
     if (is_instance_host())
         return reinterpret_cast<HANDLE>(entry->original);
@@ -220,6 +221,8 @@ void close(Handle handle) {
         leave_poll_sets(handle);
     if (kind == HandleKind::Stream)
         end_stream(extra);
+    else if (kind == HandleKind::Socket)
+        end_socket(extra);
     close_elsewhere(index, word);
     Duplicate& own = g_duplicates[index];
     if (!is_instance_host() && own.word.load() == word) {
@@ -248,10 +251,19 @@ Result<Handle> duplicate(Handle handle) {
     HANDLE copy = nullptr;
     if (object && NtDuplicateObject(this_process(), object, this_process(), &copy, 0, 0, DUPLICATE_SAME_ACCESS) < 0)
         return Errno::EMFILE;
-    if (entry->kind == HandleKind::Stream)
-        keep_stream(entry->extra);
-    return adopt(copy, {entry->kind, entry->is_writable, entry->file, entry->device, entry->extra,
-                        entry->has_write_access});
+    const HandleKind kind = entry->kind;
+    const u64 extra = entry->extra;
+    if (kind == HandleKind::Stream)
+        keep_stream(extra);
+    else if (kind == HandleKind::Socket)
+        keep_socket(extra);
+    Result<Handle> made = adopt(copy, {kind, entry->is_writable, entry->file, entry->device, extra, entry->has_write_access,
+                                       entry->is_on_drive});
+    if (made.is_error() && kind == HandleKind::Stream)
+        end_stream(extra);
+    else if (made.is_error() && kind == HandleKind::Socket)
+        end_socket(extra);
+    return made;
 }
 
 u64 handle_limit() { return kMaxHandles; }

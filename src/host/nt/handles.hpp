@@ -22,7 +22,7 @@ struct HandleEntry {
     HandleKind kind;
     bool is_writable;
     bool has_write_access; // the Windows handle; reopen() needs no more then
-    u8 unused;
+    bool is_on_drive;      // File, Directory: of a drive, not of the instance's tree
     u64 original;  // the Windows handle in the instance host
     u64 file;      // File, Directory: the host's id of the file
     u64 device;    // File, Directory: its volume
@@ -50,6 +50,7 @@ struct NewHandle {
     bool is_writable = false;
     u64 file = 0, device = 0, extra = 0;
     bool has_write_access = false;
+    bool is_on_drive = false;
 };
 Result<Handle> adopt(HANDLE object, const NewHandle& what);
 

@@ -5,7 +5,7 @@
 // later on NTFS) it does. A rename over something that is open, and an exchange, take several steps of the host: a journal
 // (journal.cpp) completes or undoes what a crash cut short.
 #include "abi/fcntl.hpp"
-#include "host/nt/files.hpp"
+#include "host/nt/drive_files.hpp"
 #include "host/nt/journal.hpp"
 #include "host/nt/tree_paths.hpp"
 
@@ -25,6 +25,8 @@ NTSTATUS remove_object(HANDLE object) {
     return NtSetInformationFile(object, &io, &request, sizeof(request), FileDispositionInformation);
 }
 
+} // namespace
+
 bool is_empty_directory(HANDLE object) {
     alignas(8) u8 buffer[1024];
     for (bool restart = true;; restart = false) {
@@ -43,6 +45,8 @@ bool is_empty_directory(HANDLE object) {
         }
     }
 }
+
+namespace {
 
 // With names_lock. What handles of `file` still need: its name `number` (0: none, the host keeps the file by itself).
 void note_aside(u64 file, u64 number, bool is_directory) {
@@ -303,13 +307,19 @@ Result<void> make_symlink_at(Handle, std::string_view, std::string_view) {
     return Errno::EOPNOTSUPP; // VolFs keeps the target as a file's data, as WSL 1 does
 }
 
-Result<usize> read_symlink_at(Handle directory, std::string_view name, char*, usize) {
+Result<usize> read_symlink_at(Handle directory, std::string_view name, char* buffer, usize capacity) {
+    if (is_on_drive(directory))
+        return drive::read_symlink_at(directory, name, buffer, capacity);
     Place place(TRY(directory_object(directory)), name);
     TRY(place.open(kAttributeAccess));
     return Errno::EINVAL;
 }
 
 Result<void> link_at(Handle from_directory, std::string_view from, Handle to_directory, std::string_view to) {
+    if (is_on_drive(from_directory) != is_on_drive(to_directory))
+        return Errno::EXDEV;
+    if (is_on_drive(from_directory))
+        return drive::link_at(from_directory, from, to_directory, to);
     Place source(TRY(directory_object(from_directory)), from);
     TRY(source.open(kAttributeAccess));
     if (source.identity.is_directory)
@@ -328,6 +338,8 @@ Result<void> link_handle_at(Handle file, Handle to_directory, std::string_view t
 }
 
 Result<void> unlink_at(Handle directory, std::string_view name) {
+    if (is_on_drive(directory))
+        return drive::unlink_at(directory, name, false);
     if (is_dots(name))
         return Errno::EISDIR;
     Place place(TRY(directory_object(directory)), name);
@@ -339,6 +351,8 @@ Result<void> unlink_at(Handle directory, std::string_view name) {
 }
 
 Result<void> remove_directory_at(Handle directory, std::string_view name) {
+    if (is_on_drive(directory))
+        return drive::unlink_at(directory, name, true);
     if (is_dots(name))
         return name == ".." ? Errno::ENOTEMPTY : Errno::EINVAL;
     Place place(TRY(directory_object(directory)), name);
@@ -351,6 +365,10 @@ Result<void> remove_directory_at(Handle directory, std::string_view name) {
 
 Result<void> rename_at(Handle from_directory, std::string_view from, Handle to_directory, std::string_view to,
                        u32 flags) {
+    if (is_on_drive(from_directory) != is_on_drive(to_directory))
+        return Errno::EXDEV;
+    if (is_on_drive(from_directory))
+        return drive::rename_at(from_directory, from, to_directory, to, flags);
     if (is_dots(from) || is_dots(to))
         return Errno::EBUSY;
     if (flags & ~(abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE))

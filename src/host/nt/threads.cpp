@@ -105,6 +105,13 @@ u32 g_suspended_count;
 
 void use_slot(u32 slot) { set_tls_slot<kTlsThreadSlot>(slot + 1); }
 
+void take_own_slot(std::string_view what) {
+    const u32 slot = take_slot(GetCurrentThreadId(), 0);
+    if (slot == ~0u)
+        fail(what, "too many threads");
+    use_slot(slot);
+}
+
 void use_block(ThreadBlock& block) {
     block.self = &block;
     block.host_thread = static_cast<i32>(GetCurrentThreadId());
