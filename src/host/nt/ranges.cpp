@@ -57,13 +57,17 @@ MemoryGuard::MemoryGuard() {
             (void)NtYieldExecution();
     }
 }
-MemoryGuard::~MemoryGuard() { g_memory_lock.store(0, std::memory_order_release); }
+MemoryGuard::~MemoryGuard() {
+    g_memory_lock.store(0, std::memory_order_release);
+}
 
 void open_pages(View& view, u64 first, u64 count) {
     void* base = pointer(view.start + first * base::kPageSize);
     SIZE_T size = count * base::kPageSize;
     ULONG old;
-    const ULONG protection = view.is_read_only ? PAGE_READONLY : view.is_copy ? PAGE_WRITECOPY : PAGE_READWRITE;
+    const ULONG protection = view.is_read_only ? PAGE_READONLY
+                             : view.is_copy    ? PAGE_WRITECOPY
+                                               : PAGE_READWRITE;
     if (NtProtectVirtualMemory(this_process(), &base, &size, protection, &old) < 0)
         LXSS_PANIC("a view cannot be opened");
 }
@@ -93,7 +97,8 @@ u8 marks_of(const View& view, u32 protection) {
 }
 
 void unmap_range(u64 start, u64 end) {
-    for (u64 index = first_view_after(start); index < g_space.views.count && g_space.views[index].start < end;) {
+    for (u64 index = first_view_after(start);
+         index < g_space.views.count && g_space.views[index].start < end;) {
         View& view = g_space.views[index];
         if (is_unused(view, start, end)) {
             remove_view(index);
@@ -108,7 +113,8 @@ void unmap_range(u64 start, u64 end) {
 }
 
 Result<void> remove_shared_parts(u64 start, u64 end) {
-    for (u64 index = first_view_after(start); index < g_space.views.count && g_space.views[index].start < end;) {
+    for (u64 index = first_view_after(start);
+         index < g_space.views.count && g_space.views[index].start < end;) {
         const View view = g_space.views[index];
         if (view.kind == ViewKind::Private) {
             ++index;
@@ -118,7 +124,8 @@ Result<void> remove_shared_parts(u64 start, u64 end) {
             remove_view(index);
             continue;
         }
-        const u64 from = base::max(granule_floor(start), view.start), to = base::min(granule_ceil(end), view.end());
+        const u64 from = base::max(granule_floor(start), view.start),
+                  to = base::min(granule_ceil(end), view.end());
         // The edge granules must hold nothing else that is in use.
         for (u64 address = from; address < to; address += base::kPageSize)
             if ((address < start || address >= end) &&
@@ -137,7 +144,8 @@ Result<void> remove_shared_parts(u64 start, u64 end) {
             View* part = TRY(insert_view(part_start, part_end - part_start, view.section,
                                          view.offset + (part_start - view.start), view.kind, view.is_copy,
                                          view.is_read_only));
-            __builtin_memcpy(part->pages, pages + (part_start - view.start) / base::kPageSize, part->page_count());
+            __builtin_memcpy(part->pages, pages + (part_start - view.start) / base::kPageSize,
+                             part->page_count());
             apply_protection(*part, 0, part->page_count());
             return {};
         };
@@ -175,8 +183,9 @@ Result<void> map_private(u64 start, u64 end, u32 protection) {
         zero_pages(*view, pages.first, pages.count);
         const u8 marks = marks_of(*view, protection);
         for (u64 page = pages.first; page < pages.first + pages.count; ++page)
-            view->pages[page] = static_cast<u8>(protection | kPageUsed | marks |
-                                                (view->is_copy ? view->pages[page] & (kPageDirty | kPageChanged) : 0));
+            view->pages[page] =
+                static_cast<u8>(protection | kPageUsed | marks |
+                                (view->is_copy ? view->pages[page] & (kPageDirty | kPageChanged) : 0));
         apply_protection(*view, pages.first, pages.count);
         address = view->end();
     }
@@ -216,7 +225,9 @@ Result<void> map_shared_view(u64 start, u64 end, u32 protection, u32 section, u6
     const u64 view_offset = offset - (start - view_start);
     for (u64 address = view_start; address < view_end;) {
         const u64 index = first_view_after(address);
-        View* view = index < g_space.views.count && g_space.views[index].start <= address ? &g_space.views[index] : nullptr;
+        View* view = index < g_space.views.count && g_space.views[index].start <= address
+                         ? &g_space.views[index]
+                         : nullptr;
         const u64 wanted = view_offset + (address - view_start);
         if (view && view->section == section && view->offset + (address - view->start) == wanted) {
             address = view->end();
@@ -239,8 +250,8 @@ Result<void> map_shared_view(u64 start, u64 end, u32 protection, u32 section, u6
     for_each_part(start, end, [&](View& view, u64 first, u64 count) {
         for (u64 page = first; page < first + count; ++page) {
             const u64 address = view.start + page * base::kPageSize;
-            view.pages[page] = static_cast<u8>(protection | kPageUsed |
-                                               (address - start + offset >= content_end ? kPageBeyondEnd : 0));
+            view.pages[page] = static_cast<u8>(
+                protection | kPageUsed | (address - start + offset >= content_end ? kPageBeyondEnd : 0));
         }
         apply_protection(view, first, count);
     });
@@ -270,8 +281,8 @@ Result<u32> arena_section() {
     return index;
 }
 
-// Windows keeps views of one file coherent with each other and with reads and writes of it. `offset` and the address must lie alike
-// within a granule.
+// Windows keeps views of one file coherent with each other and with reads and writes of it. `offset` and the
+// address must lie alike within a granule.
 Result<void> map_shared_file(u64 address, u64 length, u32 protection, Handle file, u64 offset, u64 size) {
     if ((address - offset) % kGranule != 0)
         return Errno::EINVAL;
@@ -283,10 +294,12 @@ Result<void> map_shared_file(u64 address, u64 length, u32 protection, Handle fil
         return Errno::EBADF;
     HANDLE handle;
     bool is_read_only = false;
-    NTSTATUS status = NtCreateSection(&handle, SECTION_ALL_ACCESS, nullptr, nullptr, PAGE_READWRITE, SEC_COMMIT, native);
+    NTSTATUS status =
+        NtCreateSection(&handle, SECTION_ALL_ACCESS, nullptr, nullptr, PAGE_READWRITE, SEC_COMMIT, native);
     if (status == STATUS_ACCESS_DENIED) {
         is_read_only = true;
-        status = NtCreateSection(&handle, SECTION_MAP_READ | SECTION_QUERY, nullptr, nullptr, PAGE_READONLY, SEC_COMMIT, native);
+        status = NtCreateSection(&handle, SECTION_MAP_READ | SECTION_QUERY, nullptr, nullptr, PAGE_READONLY,
+                                 SEC_COMMIT, native);
     }
     TRY(void_result(status));
     const auto added = add_section(handle, size);
@@ -298,7 +311,8 @@ Result<void> map_shared_file(u64 address, u64 length, u32 protection, Handle fil
     ++g_space.sections[section].views;
     // A view cannot reach beyond the file's last page.
     const u64 end = base::min(length, base::page_ceil(size - offset));
-    const auto mapped = map_shared_view(address, address + end, protection, section, offset, ViewKind::Shared, is_read_only, size);
+    const auto mapped = map_shared_view(address, address + end, protection, section, offset, ViewKind::Shared,
+                                        is_read_only, size);
     drop_section(section);
     return mapped;
 }

@@ -166,16 +166,20 @@ bool start_kicker() {
     return true;
 }
 
-void suspend_other_threads() {
+bool suspend_other_threads() {
     lock_kicks();
     g_suspended_count = 0;
     Shared& state = shared();
     const u32 used = state.slots_in_use.load();
-    for (u32 slot = 0; slot < used && g_suspended_count < kMaxSuspended; ++slot) {
+    for (u32 slot = 0; slot < used; ++slot) {
         ThreadSlot& record = state.slots[slot];
         const u32 id = record.thread.load();
         if (id == 0 || record.process.load() != g_process.index || !record.block || slot == current_slot())
             continue;
+        if (g_suspended_count == kMaxSuspended) {
+            resume_other_threads();
+            return false;
+        }
         const HANDLE thread = open_thread(id);
         if (!thread)
             continue;
@@ -187,6 +191,7 @@ void suspend_other_threads() {
         else
             (void)NtClose(thread);
     }
+    return true;
 }
 
 void resume_other_threads() {

@@ -6,7 +6,8 @@ namespace host::nt {
 
 PathBuffer::PathBuffer() {
     SIZE_T bytes = kBytes;
-    if (NtAllocateVirtualMemory(this_process(), &m_memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) < 0)
+    if (NtAllocateVirtualMemory(this_process(), &m_memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT,
+                                PAGE_READWRITE) < 0)
         m_memory = nullptr;
 }
 
@@ -51,12 +52,15 @@ bool tree_path(HANDLE object, WCHAR* out, usize capacity, usize& length) {
 }
 
 NTSTATUS open_in_tree(const WCHAR* path, usize length, ACCESS_MASK access, ULONG options, HANDLE* object) {
-    UNICODE_STRING name{static_cast<USHORT>(length * 2), static_cast<USHORT>(length * 2), const_cast<WCHAR*>(path)};
+    UNICODE_STRING name{static_cast<USHORT>(length * 2), static_cast<USHORT>(length * 2),
+                        const_cast<WCHAR*>(path)};
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, &name, 0, object_of(files().root), nullptr);
     IO_STATUS_BLOCK io{};
     return NtCreateFile(object, access, &attributes, &io, nullptr, 0, kShareAll, FILE_OPEN,
-                        options | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT, nullptr, 0);
+                        options | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_REPARSE_POINT |
+                            FILE_OPEN_FOR_BACKUP_INTENT,
+                        nullptr, 0);
 }
 
 NameKeeper::NameKeeper(HANDLE object) : m_object(object), m_is_needed(!files().handles_follow_renames) {
@@ -68,7 +72,8 @@ NameKeeper::NameKeeper(HANDLE object) : m_object(object), m_is_needed(!files().h
 void NameKeeper::renamed() {
     PathBuffer path, fresh;
     usize fresh_length = 0;
-    if (!m_is_needed || !path.bytes() || !fresh.bytes() || !tree_path(m_object, fresh.units(), kLargestPath, fresh_length))
+    if (!m_is_needed || !path.bytes() || !fresh.bytes() ||
+        !tree_path(m_object, fresh.units(), kLargestPath, fresh_length))
         return;
     for_each_handle([&](Handle handle, const HandleEntry& entry) {
         if (entry.kind != HandleKind::File && entry.kind != HandleKind::Directory)
@@ -87,7 +92,8 @@ void NameKeeper::renamed() {
         __builtin_memcpy(fresh.units() + fresh_length, path.units() + m_old_length, rest * sizeof(WCHAR));
         Object opened;
         Identity identity{};
-        const ULONG options = entry.kind == HandleKind::Directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE;
+        const ULONG options =
+            entry.kind == HandleKind::Directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE;
         const ACCESS_MASK access = entry.has_write_access ? kWriteAccess : kReadAccess;
         if (open_in_tree(fresh.units(), fresh_length + rest, access, options, opened.receive()) >= 0 &&
             identify(opened.get(), identity) >= 0 && identity.file == entry.file)

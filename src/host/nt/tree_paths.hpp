@@ -22,18 +22,21 @@ private:
     PVOID m_memory = nullptr;
 };
 
-// The path of an open file of the tree, without a separator before or behind it; empty for the root. False when it cannot be had.
+// The path of an open file of the tree, without a separator before or behind it; empty for the root. False
+// when it cannot be had.
 bool tree_path(HANDLE object, WCHAR* out, usize capacity, usize& length);
 
 NTSTATUS open_in_tree(const WCHAR* path, usize length, ACCESS_MASK access, ULONG options, HANDLE* object);
 
-// Where handles keep the name by which they were opened when their file, or a folder above it, is renamed (Wine; not Windows), calls
-// that go by it fail, or reach another file. What such a host's rename does in addition: a scope around it.
+// Where handles keep the name by which they were opened when their file, or a folder above it, is renamed
+// (Wine; not Windows), calls that go by it fail, or reach another file. What such a host's rename does in
+// addition: a scope around it.
 class NameKeeper {
 public:
     explicit NameKeeper(HANDLE object);
     LXSS_NO_COPY(NameKeeper);
-    // The rename was done: all handles of the instance that were opened below the old name are opened anew by the new one.
+    // The rename was done: all handles of the instance that were opened below the old name are opened anew by
+    // the new one.
     void renamed();
 
 private:
