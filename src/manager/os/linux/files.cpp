@@ -57,6 +57,10 @@ bool is_absolute_path(const std::string& path) {
     return path.starts_with('/');
 }
 
+std::map<std::string, std::string> host_drives() {
+    return {{"c", "/"}};
+}
+
 std::string host_resolver_configuration() {
     std::ifstream file("/etc/resolv.conf");
     std::ostringstream text;

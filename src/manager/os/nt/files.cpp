@@ -60,6 +60,20 @@ bool is_absolute_path(const std::string& path) {
            ((path[1] == ':' && is_slash(path[2])) || (is_slash(path[0]) && is_slash(path[1])));
 }
 
+std::map<std::string, std::string> host_drives() {
+    std::map<std::string, std::string> drives;
+    for (DWORD letters = ::GetLogicalDrives(), index = 0; letters >> index != 0; ++index) {
+        const auto letter = static_cast<char>('a' + index);
+        const wchar_t root[] = {static_cast<wchar_t>(letter), L':', L'\\', 0};
+        const UINT type = letters >> index & 1 ? ::GetDriveTypeW(root) : DRIVE_UNKNOWN;
+        const bool is_wanted = type == DRIVE_FIXED || type == DRIVE_REMOVABLE || type == DRIVE_REMOTE;
+        // An empty card reader has a letter, too.
+        if (is_wanted && ::GetVolumeInformationW(root, nullptr, 0, nullptr, nullptr, nullptr, nullptr, 0))
+            drives[std::string(1, letter)] = {static_cast<char>(letter - 'a' + 'A'), ':'};
+    }
+    return drives;
+}
+
 std::string host_resolver_configuration() {
     ULONG bytes = 0;
     ::GetNetworkParams(nullptr, &bytes);
