@@ -64,9 +64,6 @@ namespace {
 
 constexpr u64 kLargestTransfer = u64{1} << 30;
 
-constexpr ACCESS_MASK kReadAccess = kAttributeAccess | FILE_READ_DATA;
-constexpr ACCESS_MASK kWriteAccess = kReadAccess | FILE_WRITE_DATA | FILE_APPEND_DATA;
-
 bool wants_read_only(NTSTATUS status) {
     return status == STATUS_ACCESS_DENIED || status == STATUS_SHARING_VIOLATION ||
            status == STATUS_MEDIA_WRITE_PROTECTED || status == STATUS_CANNOT_DELETE;

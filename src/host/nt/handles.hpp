@@ -16,8 +16,8 @@ inline constexpr u32 kMaxHandles = 8192;
 enum class HandleKind : u8 { None, File, Directory, Stream, Socket, PollSet };
 
 struct HandleEntry {
-    // 4 * generation + state: 0 free, 2 being filled in or closed, 3 in use. A duplicate belongs to the one value that it was
-    // made under.
+    // 4 * generation + state: 0 free, 2 being filled in or closed, 3 in use, 1 in use while it gets another Windows handle. A
+    // duplicate belongs to the one value that it was made under.
     std::atomic<u32> word;
     HandleKind kind;
     bool is_writable;
@@ -31,6 +31,7 @@ struct HandleEntry {
     u64 unused2[2];
 };
 static_assert(sizeof(HandleEntry) == 64);
+inline bool is_in_use(u32 word) { return word & 1; }
 
 struct HandleTable {
     std::atomic<u32> next; // where a free entry is looked for first
@@ -55,5 +56,9 @@ Result<Handle> adopt(HANDLE object, const NewHandle& what);
 
 // The calling process's Windows handle, or null. Preserves vector registers (Windows is called next).
 HANDLE object_of(Handle handle);
+
+// Gives a handle in use another Windows handle of the same file, which it takes over. Whoever uses the old one in this moment may see
+// EBADF.
+void replace_object(Handle handle, HANDLE object);
 
 } // namespace host::nt

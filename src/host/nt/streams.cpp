@@ -16,11 +16,8 @@ void poke(Relay& relay) {
     wake(word_of(relay.turn), ~0u);
 }
 
-void drop_user(Relay& relay) {
-    if (relay.users.fetch_sub(1) != 1)
-        return;
-    relay.object = 0;
-}
+// With the last user, the relay is anybody's: start_relay() may take it at once.
+void drop_user(Relay& relay) { relay.users.fetch_sub(1); }
 
 // The ring's next part in one piece.
 struct Piece {
@@ -185,6 +182,48 @@ Result<Handle> adopt_stream(HANDLE object) {
     if (handle.is_error())
         end_stream(extra);
     return handle;
+}
+
+namespace {
+
+// Whether two handles lead to one pipe.
+bool is_same_stream(HANDLE left, HANDLE right) {
+    if (GetFileType(left) != FILE_TYPE_PIPE || GetFileType(right) != FILE_TYPE_PIPE || access_of(left) != access_of(right))
+        return false;
+    const HMODULE library = GetModuleHandleW(L"ntdll.dll");
+    using Compare = NTSTATUS(NTAPI*)(HANDLE, HANDLE); // since Windows 10
+    const auto compare = reinterpret_cast<Compare>(reinterpret_cast<void*>(GetProcAddress(library, "NtCompareObjects")));
+    if (compare && compare(left, right) == STATUS_SUCCESS)
+        return true;
+    // Wine makes an object of each of its descriptors; these tell the pipe by its inode.
+    if (!GetProcAddress(library, "wine_get_version"))
+        return false;
+    FILE_INTERNAL_INFORMATION first{}, second{};
+    IO_STATUS_BLOCK io{};
+    return NtQueryInformationFile(left, &io, &first, sizeof(first), FileInternalInformation) >= 0 &&
+           NtQueryInformationFile(right, &io, &second, sizeof(second), FileInternalInformation) >= 0 &&
+           first.IndexNumber.QuadPart != 0 && first.IndexNumber.QuadPart == second.IndexNumber.QuadPart;
+}
+
+} // namespace
+
+void adopt_streams(const HANDLE* objects, usize count, Handle* streams) {
+    const auto value = [](const Result<Handle>& stream) { return stream.is_ok() ? stream.value() : kNoHandle; };
+    for (usize i = 0; i < count; ++i) {
+        usize same = 0;
+        while (same < i && !is_same_stream(objects[same], objects[i]))
+            ++same;
+        // What it is compared with is not closed before the end.
+        HANDLE own = nullptr;
+        if (same < i && streams[same] != kNoHandle)
+            streams[i] = value(duplicate(streams[same]));
+        else if (NtDuplicateObject(this_process(), objects[i], this_process(), &own, 0, 0, DUPLICATE_SAME_ACCESS) >= 0)
+            streams[i] = value(adopt_stream(own));
+        else
+            streams[i] = kNoHandle;
+    }
+    for (usize i = 0; i < count; ++i)
+        NtClose(objects[i]);
 }
 
 void keep_stream(u64 extra) {

@@ -42,6 +42,9 @@ inline RelayTable& relays() {
 // In the instance host: a stream from a handle that the manager has given it, which it takes over. EMFILE,
 // ENOMEM.
 Result<Handle> adopt_stream(HANDLE object);
+// The streams of one program. Two handles of one pipe, as standard output and error may be, get one relay, so that what is written to
+// both arrives in its order. kNoHandle for what could not be taken over; all are closed.
+void adopt_streams(const HANDLE* objects, usize count, Handle* streams);
 
 // HandleEntry::extra of a stream: its relays' indices + 1, of the reading direction in the low half.
 inline Relay* reading_relay(u64 extra) {

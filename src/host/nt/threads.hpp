@@ -47,8 +47,8 @@ void run_in_block(ThreadBlock& block, void (*function)(void*));
 [[noreturn]] void start_guest(ThreadBlock& block);
 
 // Stops all other threads of this process that have a block, for a moment in which the address space is consistent, and lets
-// them go on. Under the process's kick lock.
-void suspend_other_threads();
+// them go on. Under the process's kick lock. False, with none stopped, when there are too many.
+bool suspend_other_threads();
 void resume_other_threads();
 
 // The thread that interrupts threads of this process on behalf of others, and ends the process when the instance host has died; a
