@@ -8,11 +8,6 @@
 #include "engine/translate/host_hooks.hpp"
 #include "engine/translate/slots.hpp"
 
-extern "C" {
-u64 lx_run_borrowed(u64* parent_context, u64 child_frame);
-[[noreturn]] void lx_release_borrowed(u64 parent_context, u64 value);
-}
-
 namespace engine {
 
 using namespace translate;
@@ -96,9 +91,6 @@ void finish_step(host::Frame& frame, Step step) {
 
 Result<void> initialize() { return {}; }
 
-u64 run_borrowed(host::ThreadBlock& child) { return lx_run_borrowed(&child.host_private, child.frame); }
-void release_borrowed(host::ThreadBlock& child, u64 value) { lx_release_borrowed(child.host_private, value); }
-
 // Text runs from the cache: there are no copies of it, and rip is always the guest's.
 Text* find_text(u64, u64, const TextIdentity&) { return nullptr; }
 Text* learn_site(host::Handle, u64, u64, const TextIdentity&, u64) { return nullptr; }
@@ -107,7 +99,10 @@ Result<void> map_text(const Text&, u64, u32) { return Errno::EINVAL; }
 u64 canonical_rip(u64 rip) { return rip; }
 u64 executable_rip(u64 rip) { return rip; }
 
-void guest_owns_gs(u64 base) { asm volatile("movq %0, %%gs:%c1" : : "r"(base), "i"(LX_SLOT_GUEST_GS) : "memory"); }
+void guest_owns_gs(u64 base) {
+    host::current_block()->guest_gs_base = base; // where lxcore reads it; on Linux, the slot itself
+    asm volatile("movq %0, %%gs:%c1" : : "r"(base), "i"(LX_SLOT_GUEST_GS) : "memory");
+}
 
 bool configure(std::string_view text) {
     Options options;

@@ -8,7 +8,6 @@ namespace lxcore {
 
 namespace {
 
-constexpr u64 kTrapFlag = 0x100; // TF
 constexpr u32 kDivide = 0, kDebug = 1, kBreakpoint = 3, kInvalidOpcode = 6, kSegmentNotPresent = 11,
               kStackSegment = 12, kPageFault = 14, kX87 = 16, kAlignment = 17, kSimd = 19;
 
@@ -72,6 +71,13 @@ extern "C" void lxcore_exception(host::Frame* frame, const engine::Exception* ex
         lxcore_return_work(frame);
         return;
     }
+    if (const u64 rip = engine::canonical_rip(frame->rip); exception->trap == kDebug && rip != frame->rip) {
+        // A step has led from patched text to its trampoline, which shows as no step at all: the guest goes on with plain text.
+        frame->rip = rip;
+        lxcore_abandon_texts();
+        lxcore_return_work(frame);
+        return;
+    }
     task.fault_trap = exception->trap;
     task.fault_error = exception->error;
     if (exception->trap == kPageFault)
@@ -85,11 +91,7 @@ extern "C" void lxcore_exception(host::Frame* frame, const engine::Exception* ex
         info.si_code = abi::FPE_INTDIV;
         break;
     case kDebug:
-        if (!ptrace_step_done(task) && (frame->rflags & kTrapFlag) && task.mm && !task.mm->shows_plain_text) {
-            // The guest has set TF by itself: it takes its files' own instructions, one by one.
-            lxcore_abandon_texts();
-            frame->rip = engine::canonical_rip(frame->rip);
-        }
+        (void)ptrace_step_done(task);
         info.si_signo = abi::SIGTRAP;
         info.si_code = abi::TRAP_TRACE;
         break;
