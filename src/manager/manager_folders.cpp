@@ -11,12 +11,13 @@
 
 namespace lxss {
 
-std::string Manager::start_helper(const std::vector<std::string>& words, std::function<void(int)> then) {
+std::string Manager::start_helper(const std::vector<std::string>& words, std::function<void(int)> then,
+                                  std::span<const HostDescriptor> descriptors) {
     auto helper = std::make_unique<Helper>();
     std::vector<std::string> command = {program_path()};
     command.insert(command.end(), words.begin(), words.end());
     std::string error;
-    if (!helper->process.start(command, error))
+    if (!helper->process.start(command, error, descriptors))
         return error;
     helper->then = [then = std::move(then)](const ExitStatus& status) {
         then(status.was_killed ? EINTR : status.code);
@@ -38,6 +39,9 @@ std::string missing_folder_problem(const std::string& name, const std::string& f
 }
 
 static std::string reason(int failure) {
+    if (failure == EXDEV)
+        return "that is another file system, and the owners and modes of its files are kept in a side store, which cannot be copied: "
+               "use --export and --import";
     return failure == EBUSY ? "another lxss uses it" : std::strerror(failure);
 }
 
@@ -129,9 +133,10 @@ void Manager::undo_move(const std::string& name) {
     }
 }
 
-void Manager::request_move(const ClientPointer& client, const std::string& name, const std::string& folder) {
+void Manager::request_move(const ClientPointer& client, const std::string& name, const std::string& folder,
+                           std::shared_ptr<UniqueFd> terminal) {
     const RegistryEntry* entry =
-        require_stopped(client, name, [this, client, name, folder] { request_move(client, name, folder); });
+        require_stopped(client, name, [=, this] { request_move(client, name, folder, terminal); });
     if (!entry || !check_new_folder(client, folder))
         return;
     if (const std::string problem = missing_folder_problem(entry->name, entry->folder); !problem.empty())
@@ -158,7 +163,9 @@ void Manager::request_move(const ClientPointer& client, const std::string& name,
             problem.empty() ? reply(client, ClientMessage::Done) : fail(client, problem);
         });
     };
-    const std::string error = start_helper(move_words(moving.folder, folder), finish);
+    const HostDescriptor number = terminal->get();
+    const std::string error = start_helper(move_words(moving.folder, folder, bool(*terminal)), finish,
+                                           {&number, *terminal ? size_t{1} : size_t{0}});
     if (!error.empty()) {
         undo_move(moving.name);
         fail(client, error);

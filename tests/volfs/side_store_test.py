@@ -1,4 +1,5 @@
 """Trees whose attributes are kept beside the files, in a log: what Linux sees, what a kill, damage or a copy leave."""
+import contextlib
 import os
 import shutil
 import signal
@@ -94,7 +95,8 @@ class SideStore(volfs_support.TreeTestCase):
             victims = [kernel, *fault_support.children(kernel)]
             for number in (signal.SIGSTOP, signal.SIGKILL):  # in one blow
                 for pid in victims:
-                    os.kill(pid, number)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
             job.communicate(timeout=20)
             self.assertTrue(support.wait_until(lambda: not any(map(support.process_is_alive, victims))))
             self.guest("""cd /root/broken; for f in kept*; do
@@ -139,6 +141,18 @@ class SideStore(volfs_support.TreeTestCase):
         os.rename(self.log + ".copy", self.log)
         self.expect_refusal("it is a copy of another's")
         os.unlink(self.log)
+
+    @unittest.skipUnless(os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat(tempfile.gettempdir()).st_dev,
+                         "needs a second file system")
+    def test_move_to_another_file_system(self):
+        self.guest(MAKE)
+        self.stop()
+        target = f"/dev/shm/lxss-test-{os.getpid()}"
+        result = self.home.run("--manage", "test", "--move", target)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(b"use --export and --import", result.stderr)
+        self.assertFalse(os.path.exists(target))
+        self.assertEqual(self.guest(LOOK), SEEN)
 
     def test_many_changes_are_written_anew(self):
         self.guest("cd /root/broken; : >f; perl -e 'chown $_ % 1000 + 1, 1, \"f\" for 1..30000'")

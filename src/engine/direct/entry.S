@@ -4,37 +4,13 @@
 // be taken again from the frame: a kick that arrives between lx_exit_*_begin and lx_exit_*_end continues at
 // lx_exit_restart, which looks for work once more. Vector registers are never touched: they stay the guest's.
 
+#include "engine/entry.h"
+
 #define BLOCK_FRAME     0x08
 #define BLOCK_GUEST_RSP 0x10
 #define BLOCK_WORK      0x18
 #define BLOCK_GUEST_GS  0x28
 #define BLOCK_USES_GS   0x5c
-#define BLOCK_CONTEXT   0x60
-
-#define F_R15 0
-#define F_R14 8
-#define F_R13 16
-#define F_R12 24
-#define F_RBP 32
-#define F_RBX 40
-#define F_R11 48
-#define F_R10 56
-#define F_R9  64
-#define F_R8  72
-#define F_RAX 80
-#define F_RCX 88
-#define F_RDX 96
-#define F_RSI 104
-#define F_RDI 112
-#define F_ORIGINAL_RAX 120
-#define F_RIP 128
-#define F_CS  136
-#define F_RFLAGS 144
-#define F_RSP 152
-#define F_SS  160
-
-#define WORK_FULL_RETURN 8
-#define WORK_PENDING 0x33 // everything but kWorkTrace, kWorkFullReturn and kWorkWake
 
         .text
 
@@ -90,6 +66,7 @@ lx_exit_fast_begin:
         jmp     *%rcx
 lx_exit_fast_end:
 
+        .globl lx_exit_work
 lx_exit_work:
         movq    %rsp, %rdi
         call    lxcore_return_work
@@ -150,29 +127,5 @@ lx_enter_interrupt:
 lx_return_to_guest:
         movq    %rdi, %rsp
         jmp     lx_exit_work
-
-// u64 lx_run_borrowed(u64* parent_context, u64 child_frame): saves this context and goes to guest code of the child
-        .globl lx_run_borrowed, lx_release_borrowed
-lx_run_borrowed:
-        pushq   %rbp
-        pushq   %rbx
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        movq    %rsp, (%rdi)
-        movq    %rsi, %rsp
-        jmp     lx_exit_work
-// [[noreturn]] void lx_release_borrowed(u64 parent_context, u64 value)
-lx_release_borrowed:
-        movq    %rdi, %rsp
-        movq    %rsi, %rax
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbx
-        popq    %rbp
-        ret
 
         .section .note.GNU-stack,"",@progbits

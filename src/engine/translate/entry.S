@@ -4,47 +4,13 @@
 // from it: a kick that arrives between lx_exit_*_begin and lx_exit_*_end continues at lx_exit_restart, which looks for work once
 // more. frame.rip is always a guest address; translate_resolve() tells where that is translated. Vector registers are never
 // touched.
+#include "engine/entry.h"
 #include "engine/translate/slots.hpp"
 
 #define BLOCK_WORK           0x18
 #define BLOCK_IN_TRANSLATION 0x1c
 
-#define F_R15 0
-#define F_R14 8
-#define F_R13 16
-#define F_R12 24
-#define F_RBP 32
-#define F_RBX 40
-#define F_R11 48
-#define F_R10 56
-#define F_R9  64
-#define F_R8  72
-#define F_RAX 80
-#define F_RCX 88
-#define F_RDX 96
-#define F_RSI 104
-#define F_RDI 112
-#define F_ORIGINAL_RAX 120
-#define F_RIP 128
-#define F_CS  136
-#define F_RFLAGS 144
-#define F_RSP 152
-#define F_SS  160
-
 #define TRAP_FLAG 0x100 // kept from the processor: translate_resolve() gives threads that have it set one instruction
-
-#define WORK_FULL_RETURN 8
-#define WORK_PENDING 0x33 // everything but kWorkTrace, kWorkFullReturn and kWorkWake
-
-#if defined(_WIN32)
-#define ARGUMENT1 %rcx
-#define ARGUMENT2 %rdx
-#define SHADOW 32
-#else
-#define ARGUMENT1 %rdi
-#define ARGUMENT2 %rsi
-#define SHADOW 0
-#endif
 
 // rsp = frame. Calls a function of C; its first argument is the frame.
 .macro call_with_frame function
@@ -143,6 +109,7 @@ lx_exit_fast_begin:
         jmp     *%gs:LX_SLOT_TARGET
 lx_exit_fast_end:
 
+        .globl lx_exit_work
 lx_exit_work:
         leave_translation
         call_with_frame lxcore_return_work
@@ -266,34 +233,6 @@ lx_enter_system_call:
 lx_return_to_guest:
         movq    ARGUMENT1, %rsp
         jmp     lx_exit_work
-
-// u64 lx_run_borrowed(u64* parent_context, u64 child_frame): saves this context and goes to guest code of the child
-        .globl lx_run_borrowed, lx_release_borrowed
-lx_run_borrowed:
-        pushq   %rbp
-        pushq   %rbx
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        pushq   %rdi // callee-saved in NT's convention
-        pushq   %rsi
-        movq    %rsp, (ARGUMENT1)
-        movq    ARGUMENT2, %rsp
-        jmp     lx_exit_work
-// [[noreturn]] void lx_release_borrowed(u64 parent_context, u64 value)
-lx_release_borrowed:
-        movq    ARGUMENT1, %rsp
-        movq    ARGUMENT2, %rax
-        popq    %rsi
-        popq    %rdi
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbx
-        popq    %rbp
-        ret
 
         .bss
         .balign 8

@@ -17,7 +17,7 @@
 //    the thread suspended or not: nothing of the engine's runs there.
 //  - Elsewhere the rules of the direct engine hold: a kick between lx_exit_fast_begin/_end or lx_exit_full_begin/_end continues
 //    at lx_exit_restart with rsp = block.frame; a kick in other kernel text, or where engine::is_way_in(), is ignored, since work is looked at on the way out.
-//  - A single-step trap there has its cause in flags that the guest set: clear TF and go on.
+//  - A single-step trap there has its cause in flags that the guest set: clear TF and go on. One in translated code is an exception.
 //  - No other code address ever executes guest instructions: the host gives guest memory host_protection(), without PROT_EXEC.
 //
 // Stack: host rsp = guest rsp - options().stack_bias whenever the processor is in translated code. Whatever a host writes below rsp

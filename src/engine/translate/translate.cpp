@@ -8,11 +8,6 @@
 #include "engine/translate/host_hooks.hpp"
 #include "engine/translate/slots.hpp"
 
-extern "C" {
-u64 lx_run_borrowed(u64* parent_context, u64 child_frame);
-[[noreturn]] void lx_release_borrowed(u64 parent_context, u64 value);
-}
-
 namespace engine {
 
 using namespace translate;
@@ -95,9 +90,6 @@ void finish_step(host::Frame& frame, Step step) {
 } // namespace
 
 Result<void> initialize() { return {}; }
-
-u64 run_borrowed(host::ThreadBlock& child) { return lx_run_borrowed(&child.host_private, child.frame); }
-void release_borrowed(host::ThreadBlock& child, u64 value) { lx_release_borrowed(child.host_private, value); }
 
 // Text runs from the cache: there are no copies of it, and rip is always the guest's.
 Text* find_text(u64, u64, const TextIdentity&) { return nullptr; }

@@ -71,6 +71,13 @@ extern "C" void lxcore_exception(host::Frame* frame, const engine::Exception* ex
         lxcore_return_work(frame);
         return;
     }
+    if (const u64 rip = engine::canonical_rip(frame->rip); exception->trap == kDebug && rip != frame->rip) {
+        // A step has led from patched text to its trampoline, which shows as no step at all: the guest goes on with plain text.
+        frame->rip = rip;
+        lxcore_abandon_texts();
+        lxcore_return_work(frame);
+        return;
+    }
     task.fault_trap = exception->trap;
     task.fault_error = exception->error;
     if (exception->trap == kPageFault)

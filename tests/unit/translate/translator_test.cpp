@@ -1,6 +1,8 @@
 // Translations against the processor: each sequence of instructions runs as it is and translated, from the same registers, flags and
 // memory, and must leave the same behind. In every mode of the translator.
 #include "engine/translate/decoder.hpp"
+#include "engine/translate/emitter.hpp"
+#include "engine/translate/lookup.hpp"
 #include "engine/translate/slots.hpp"
 #include "engine/translate/translator.hpp"
 
@@ -130,7 +132,8 @@ protected:
         s_guest = map_at(kGuest, 1 << 16, kAll);
         s_near = map_at(kNear, 1 << 20, kAll);
         s_far = map_at(kFar, 1 << 20, kAll);
-        ASSERT_TRUE(s_guest && s_near && s_far);
+        s_heads = reinterpret_cast<u64*>(map_at(0x1000'0000, kHeads * 8, PROT_READ | PROT_WRITE));
+        ASSERT_TRUE(s_guest && s_near && s_far && s_heads);
         s_data = s_guest + 0x8000;
         s_stack = s_guest + 0xa000;
         // What the kernel keeps for a thread, as far as translated code knows it; FS's replacement is found here, too.
@@ -169,7 +172,9 @@ protected:
         const u64 leave = reinterpret_cast<u64>(test_leave);
         memcpy(zone + 6, &leave, 8);
         const u64 out = reinterpret_cast<u64>(zone);
-        const Glue glue{out, out, out, out, out, 0x1000};
+        const Glue glue{out, out, out, out, put_other_target(zone), reinterpret_cast<u64>(s_heads)};
+        for (u32 i = 0; i < kHeads; ++i)
+            s_heads[i] = glue.other_target;
         Outcome outcome = begin(start);
         // From exit to exit, as the engine goes when nothing is linked.
         for (u64 at = kGuest; at != kGuest + m_length;) {
@@ -180,12 +185,26 @@ protected:
             test_enter(&outcome.state, reinterpret_cast<u64>(zone) + 64 + m_translation.direct, mode.bias);
             u64 exit;
             memcpy(&exit, s_block + LX_SLOT_EXIT, 8);
+            if (exit == kIndirect) {
+                memcpy(&at, s_block + LX_SLOT_TARGET, 8);
+                continue;
+            }
             EXPECT_LT(exit, m_translation.exit_count);
             EXPECT_NE(m_translation.exits[exit].kind, Exit::Check);
             at = m_translation.exits[exit].target;
         }
         finish(outcome);
         return outcome;
+    }
+
+    // Code for an indirect branch that finds nothing: with rcx as the guest has it, and LX_SLOT_EXIT saying so.
+    static constexpr u64 kIndirect = ~u64{0};
+    static u64 put_other_target(u8* zone) {
+        Emitter emit(zone + 16);
+        emit.store_slot_immediate(LX_SLOT_EXIT, 0xffff'ffff);
+        emit.load_slot(kRcx, LX_SLOT_REGISTER(kRcx));
+        emit.jump_to(reinterpret_cast<u64>(zone));
+        return reinterpret_cast<u64>(zone) + 16;
     }
 
     static Outcome begin(const State& start) {
@@ -196,10 +215,10 @@ protected:
             s_stack[i] = static_cast<u8>(random());
         return {start, {}, {}};
     }
-    static void finish(Outcome& outcome) {
+    void finish(Outcome& outcome) const {
         outcome.data.assign(s_data, s_data + kDataBytes);
         // What lies below the guest's rsp by less than a red zone counts; what host signals might write further down does not.
-        outcome.stack.assign(s_stack + kStackBytes / 2 - 128, s_stack + kStackBytes);
+        outcome.stack.assign(s_stack + kStackBytes / 2 - m_red_zone, s_stack + kStackBytes);
     }
 
     void check(const State& start, const std::string& what) {
@@ -256,7 +275,9 @@ protected:
     static inline u8 s_segment_area[4096];
     alignas(64) static inline u8 s_block[4096];
     static inline u64 s_segment = reinterpret_cast<u64>(s_segment_area);
+    static inline u64* s_heads;
     u32 m_length = 0;
+    u32 m_red_zone = 128;
     Translation m_translation;
 };
 
@@ -400,6 +421,47 @@ TEST_F(TranslatorTest, LoopsCountDown) {
     check(start_state(random), text());
 }
 
+TEST_F(TranslatorTest, CallsComeBack) {
+    append({0xe8, 0x1e, 0, 0, 0});             // call f
+    append({0x48, 0x8d, 0x05, 0x17, 0, 0, 0}); // lea f(%rip), %rax
+    append({0xff, 0xd0});                      // call *%rax
+    append({0x48, 0x89, 0x03, 0xff, 0x13});    // mov %rax, (%rbx); call *(%rbx)
+    append({0x6a, 5, 0xe8, 0x0f, 0, 0, 0});    // push $5; call g
+    append({0x48, 0x8d, 0x15, 0x0b, 0, 0, 0}); // lea end(%rip), %rdx
+    append({0xff, 0xe2});                      // jmp *%rdx
+    ASSERT_EQ(m_length, 0x23u);
+    append({0x49, 0xff, 0xc0, 0x51, 0x59, 0xc3}); // f: inc %r8; push %rcx; pop %rcx; ret
+    append({0xc2, 8, 0});                         // g: ret $8
+    std::mt19937 random(6);
+    for (u32 round = 0; round < 20; ++round) {
+        State start = start_state(random);
+        start.registers[4] = reinterpret_cast<u64>(s_stack) + kStackBytes / 2;
+        m_red_zone = 0; // a call writes into what is below the callee's stack
+        check(start, text());
+        if (HasFatalFailure())
+            return;
+    }
+}
+
+// Steps: every instruction by itself, whatever it is.
+TEST_F(TranslatorTest, StepsEndBehindOneInstruction) {
+    append({0x90, 0xe8, 0, 0, 0, 0, 0x75, 0, 0xff, 0xd0, 0xc3, 0x9c, 0x9d, 0xf3, 0xa4});
+    const u32 lengths[] = {1, 5, 2, 2, 1, 1, 1, 2};
+    const Step kinds[] = {Step::Plain, Step::Plain, Step::Plain, Step::Plain, Step::Plain, Step::PushFlags, Step::PopFlags, Step::Plain};
+    const u64 out = reinterpret_cast<u64>(s_near);
+    u32 at = 0;
+    for (u32 i = 0; i < 8; at += lengths[i++]) {
+        Source source{kGuest + at, s_guest + at, m_length - at, false};
+        source.is_step = true;
+        translate(source, {out, out, out, out, out, 0x1000}, s_near + 64, s_near + (1 << 20), 0, false, 0, m_translation);
+        EXPECT_EQ(m_translation.source_bytes, lengths[i]);
+        EXPECT_EQ(m_translation.landing_count, 0u);
+        EXPECT_EQ(m_translation.step, kinds[i]);
+        for (u32 exit = 0; exit < m_translation.exit_count; ++exit)
+            EXPECT_EQ(m_translation.exits[exit].kind, Exit::Jump);
+    }
+}
+
 TEST_F(TranslatorTest, SourceThatEndsIsTranslatedUpToThere) {
     append({0x90, 0x48, 0x8b}); // nop, and half an instruction
     const u64 out = reinterpret_cast<u64>(s_near);
@@ -417,13 +479,20 @@ TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
         for (u32 i = 0; i < 12; ++i) {
             for (u32 pad = random() % 5; pad; --pad)
                 append({0x90});
-            append({static_cast<u8>(0x70 | random() % 16), static_cast<u8>(random())});
+            if (i % 4 == 3)
+                append({0xe8, static_cast<u8>(random()), 1, 0, 0});
+            else
+                append({static_cast<u8>(0x70 | random() % 16), static_cast<u8>(random())});
         }
         u8* code = s_near + 64 + 16 * (random() % 16);
         translate({kGuest, s_guest, m_length, round % 2 == 0}, {out, out, out, out, out, 0x1000}, code, s_near + (1 << 20), 0, false, 0, m_translation);
-        ASSERT_GE(m_translation.exit_count, 12u);
+        ASSERT_GE(m_translation.exit_count, 6u);
         for (u32 i = 0; i < m_translation.exit_count; ++i) {
             const u64 at = reinterpret_cast<u64>(code) + m_translation.exits[i].branch;
+            ASSERT_EQ(at / 64, (at + 3) / 64);
+        }
+        for (u32 i = 0; i < m_translation.landing_count; ++i) {
+            const u64 at = reinterpret_cast<u64>(code) + m_translation.landings[i].code + kOtherTargetOffset;
             ASSERT_EQ(at / 64, (at + 3) / 64);
         }
     }

@@ -45,6 +45,10 @@ UniqueFd open_log(const std::string& path, std::string& error) {
     return log;
 }
 
+void show(HostDescriptor terminal, const std::string& text) {
+    [[maybe_unused]] const ssize_t written = ::write(terminal, text.data(), text.size());
+}
+
 UniqueFd duplicate_descriptor(HostDescriptor descriptor) {
     return UniqueFd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
 }

@@ -40,6 +40,12 @@ UniqueFd open_log(const std::string& path, std::string& error) {
     return log;
 }
 
+void show(HostDescriptor terminal, const std::string& text) {
+    DWORD written;
+    ::WriteFile(reinterpret_cast<HANDLE>(terminal), text.data(), static_cast<DWORD>(text.size()), &written,
+                nullptr);
+}
+
 UniqueFd duplicate_descriptor(HostDescriptor descriptor) {
     HANDLE copy = nullptr;
     if (!::DuplicateHandle(::GetCurrentProcess(), handle_of(descriptor), ::GetCurrentProcess(), &copy, 0,
