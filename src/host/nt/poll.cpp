@@ -81,8 +81,8 @@ void add_questions(Handle handle, u32 events, bool exactly, SocketQuestion& ques
         return;
     const SocketReadiness now = readiness_of_socket(entry->extra);
     const u32 known = exactly ? now.ready_groups : now.ready_groups | now.watched;
-    if (groups_of(events) & ~known)
-        question.add(entry->extra, groups_of(events));
+    if (const u32 groups = groups_of(events) & ~known; groups != 0)
+        question.add(entry->extra, groups);
 }
 
 namespace {

@@ -1,9 +1,10 @@
 // Names that go: unlink, rmdir, link and rename on a host that neither removes nor replaces what is open.
 //
-// A file that some handle of the instance has open is renamed into the hidden folder instead of removed, and removed from there
-// with its last handle (FilesState::asides). Where the host can do all this by itself (POSIX semantics, Windows 10 1709 and
-// later on NTFS) it does. A rename over something that is open, and an exchange, take several steps of the host: a journal
-// (journal.cpp) completes or undoes what a crash cut short.
+// A file that some handle of the instance has open is renamed into the hidden folder instead of removed, and
+// removed from there with its last handle (FilesState::asides). Where the host can do all this by itself
+// (POSIX semantics, Windows 10 1709 and later on NTFS) it does. A rename over something that is open, and an
+// exchange, take several steps of the host: a journal (journal.cpp) completes or undoes what a crash cut
+// short.
 #include "abi/fcntl.hpp"
 #include "host/nt/drive_files.hpp"
 #include "host/nt/journal.hpp"
@@ -31,8 +32,8 @@ bool is_empty_directory(HANDLE object) {
     alignas(8) u8 buffer[1024];
     for (bool restart = true;; restart = false) {
         IO_STATUS_BLOCK io{};
-        if (NtQueryDirectoryFile(object, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer), kIdFullDirectory, FALSE,
-                                 nullptr, restart) < 0)
+        if (NtQueryDirectoryFile(object, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer),
+                                 kIdFullDirectory, FALSE, nullptr, restart) < 0)
             return true;
         for (const u8* at = buffer;;) {
             const auto& found = *reinterpret_cast<const FILE_ID_FULL_DIR_INFORMATION*>(at);
@@ -48,7 +49,8 @@ bool is_empty_directory(HANDLE object) {
 
 namespace {
 
-// With names_lock. What handles of `file` still need: its name `number` (0: none, the host keeps the file by itself).
+// With names_lock. What handles of `file` still need: its name `number` (0: none, the host keeps the file by
+// itself).
 void note_aside(u64 file, u64 number, bool is_directory) {
     for (AsideName& aside : files().asides) {
         if (aside.file.load() != 0)
@@ -115,7 +117,8 @@ Result<void> rename_object(HANDLE object, HANDLE directory, HostName& name, bool
 bool is_open_anywhere(u64 file) {
     bool found = false;
     for_each_handle([&](Handle, const HandleEntry& entry) {
-        found = entry.file == file && (entry.kind == HandleKind::File || entry.kind == HandleKind::Directory);
+        found = entry.file == file && !entry.is_on_drive &&
+                (entry.kind == HandleKind::File || entry.kind == HandleKind::Directory);
         return !found;
     });
     return found;
@@ -143,8 +146,10 @@ void remove_asides_of(u64 file) {
             OwnName name('d', aside.number);
             Object object;
             Identity identity{};
-            if (open_object(object_of(files().hidden), name, kRemovalAccess, FILE_OPEN, 0, object.receive()) >= 0) {
-                is_gone = identify(object.get(), identity) < 0 || identity.is_directory || identity.links <= 1;
+            if (open_object(object_of(files().hidden), name, kRemovalAccess, FILE_OPEN, 0,
+                            object.receive()) >= 0) {
+                is_gone =
+                    identify(object.get(), identity) < 0 || identity.is_directory || identity.links <= 1;
                 (void)remove_object(object.get());
             }
         }
@@ -171,8 +176,8 @@ void visit_hidden_folder(char kind, bool (*visit)(u64 number)) {
         was_changed = false;
         for (bool restart = true; !was_changed; restart = false) {
             IO_STATUS_BLOCK io{};
-            if (NtQueryDirectoryFile(hidden, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer), kIdFullDirectory,
-                                     FALSE, nullptr, restart) < 0)
+            if (NtQueryDirectoryFile(hidden, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer),
+                                     kIdFullDirectory, FALSE, nullptr, restart) < 0)
                 return;
             for (const u8* at = buffer;;) {
                 const auto& entry = *reinterpret_cast<const FILE_ID_FULL_DIR_INFORMATION*>(at);
@@ -199,7 +204,8 @@ void empty_hidden_folder() {
         OwnName name('d', number);
         Object object;
         Identity identity{};
-        if (open_object(object_of(files().hidden), name, kRemovalAccess, FILE_OPEN, 0, object.receive()) < 0 ||
+        if (open_object(object_of(files().hidden), name, kRemovalAccess, FILE_OPEN, 0, object.receive()) <
+                0 ||
             identify(object.get(), identity) < 0 || remove_object(object.get()) < 0)
             return false;
         if (identity.is_directory || identity.links <= 1)
@@ -253,7 +259,9 @@ struct Place {
     }
 };
 
-bool is_dots(std::string_view name) { return name.empty() || name == "." || name == ".."; }
+bool is_dots(std::string_view name) {
+    return name.empty() || name == "." || name == "..";
+}
 
 // With names_lock. `to` is there and goes, whether it is open or not.
 Result<void> replace(Place& from, Place& to) {
@@ -301,7 +309,9 @@ Result<void> exchange(Place& from, Place& to) {
 
 } // namespace
 
-Result<void> make_symlink_at(Handle, std::string_view, std::string_view) {
+Result<void> make_symlink_at(Handle directory, std::string_view, std::string_view) {
+    if (is_on_drive(directory))
+        return Errno::EPERM;  // symlink(2): the file system has none
     return Errno::EOPNOTSUPP; // VolFs keeps the target as a file's data, as WSL 1 does
 }
 

@@ -76,7 +76,7 @@ void NameKeeper::renamed() {
         !tree_path(m_object, fresh.units(), kLargestPath, fresh_length))
         return;
     for_each_handle([&](Handle handle, const HandleEntry& entry) {
-        if (entry.kind != HandleKind::File && entry.kind != HandleKind::Directory)
+        if ((entry.kind != HandleKind::File && entry.kind != HandleKind::Directory) || entry.is_on_drive)
             return true;
         if (!m_identity.is_directory && entry.file != m_identity.file)
             return true;
