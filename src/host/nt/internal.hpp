@@ -68,6 +68,7 @@ struct alignas(64) ProcessRecord {
     i32 error;          // Failed
     std::atomic<u32> kicks; // changed to make the kicker thread look for threads to interrupt
     u64 handle;         // of the process, in the instance host
+    std::atomic<u64> ended_user_ns, ended_system_ns; // CPU time of threads that have ended
 };
 
 struct Shared {

@@ -52,6 +52,8 @@ bool start_one(ProcessRecord& record) {
     record.claimed_by = 0;
     record.holders.store(kHeldByProcess);
     record.number = 0;
+    record.ended_user_ns.store(0);
+    record.ended_system_ns.store(0);
     for (u32 attempt = 0; attempt < kStartTries; ++attempt) {
         wchar_t command[64];
         base::FixedWriter<64> text;
@@ -333,9 +335,7 @@ void run_pico_process() {
     // The first thread has ended before the others.
     block.host_alive.store(0, std::memory_order_release);
     wake(reinterpret_cast<u32*>(&block.host_alive), ~0u);
-    const u32 slot = current_slot();
-    set_tls_slot<kTlsThreadSlot>(0);
-    release_slot(slot);
+    end_slot();
     for (;;)
         ExitThread(0);
 }

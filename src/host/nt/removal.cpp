@@ -102,7 +102,6 @@ Result<void> rename_object(HANDLE object, HANDLE directory, HostName& name, bool
     __builtin_memcpy(request.name, name.units(), request.name_bytes);
     IO_STATUS_BLOCK io{};
     NTSTATUS status;
-    NameKeeper keeper(object);
     if (files().has_posix_removal) {
         request.flags = kRenamePosix | kRenameIgnoreReadOnly | (replace ? kRenameReplace : 0);
         status = NtSetInformationFile(object, &io, &request, sizeof(request), kRenameEx);
@@ -112,7 +111,6 @@ Result<void> rename_object(HANDLE object, HANDLE directory, HostName& name, bool
     }
     if (status < 0)
         return name_error(status, name);
-    keeper.renamed();
     return {};
 }
 
@@ -390,18 +388,27 @@ Result<void> rename_at(Handle from_directory, std::string_view from, Handle to_d
     if (opened.is_error() && opened.error() != Errno::ENOENT)
         return opened.error();
     const bool is_there = opened.is_ok();
-    SharedGuard guard(files().names_lock);
-    if (flags & abi::RENAME_EXCHANGE)
-        return is_there ? exchange(source, target) : Result<void>(Errno::ENOENT);
-    if (!is_there)
-        return rename_object(source.object.get(), target.directory, target.name, false);
-    if (flags & abi::RENAME_NOREPLACE)
-        return Errno::EEXIST;
-    if (source.identity.file == target.identity.file)
-        return {}; // two names of one file: rename(2) does nothing
-    if (source.identity.is_directory != target.identity.is_directory)
-        return target.identity.is_directory ? Errno::EISDIR : Errno::ENOTDIR;
-    return replace(source, target);
+    const bool is_exchange = (flags & abi::RENAME_EXCHANGE) != 0;
+    NameKeeper source_names(source.object.get()), target_names(is_exchange ? target.object.get() : nullptr);
+    const auto rename = [&]() -> Result<void> {
+        SharedGuard guard(files().names_lock);
+        if (is_exchange)
+            return is_there ? exchange(source, target) : Result<void>(Errno::ENOENT);
+        if (!is_there)
+            return rename_object(source.object.get(), target.directory, target.name, false);
+        if (flags & abi::RENAME_NOREPLACE)
+            return Errno::EEXIST;
+        if (source.identity.file == target.identity.file)
+            return {}; // two names of one file: rename(2) does nothing
+        if (source.identity.is_directory != target.identity.is_directory)
+            return target.identity.is_directory ? Errno::EISDIR : Errno::ENOTDIR;
+        return replace(source, target);
+    };
+    TRY(rename());
+    // Without the lock: other processes may have to close handles for it, and must not wait for this one meanwhile.
+    source_names.renamed();
+    target_names.renamed();
+    return {};
 }
 
 } // namespace host

@@ -73,15 +73,26 @@ CpuTimes process_cpu_times() {
     return times_of(kernel, user);
 }
 
+// Of its threads, since Wine tells the caller's own time for that of any process.
 CpuTimes other_process_cpu_times(i32 host_process) {
-    preserve_vectors();
-    const HANDLE process = open_process(host_process, PROCESS_QUERY_INFORMATION);
-    if (!process)
-        return {0, 0};
-    FILETIME created, ended, kernel{}, user{};
-    (void)GetProcessTimes(process, &created, &ended, &kernel, &user);
-    (void)NtClose(process);
-    return times_of(kernel, user);
+    Shared& state = shared();
+    const u32 used = state.slots_in_use.load();
+    for (u32 index = 1; index < kMaxProcesses; ++index) {
+        const ProcessRecord& record = state.processes[index];
+        if (record.number != host_process || record.state.load() != ProcessState::Running)
+            continue;
+        CpuTimes total{record.ended_user_ns.load(), record.ended_system_ns.load()};
+        for (u32 slot = 0; slot < used; ++slot) {
+            const u32 thread = state.slots[slot].thread.load();
+            if (thread == 0 || state.slots[slot].process.load() != index)
+                continue;
+            const CpuTimes more = other_thread_cpu_times(host_process, static_cast<i32>(thread));
+            total.user_ns += more.user_ns;
+            total.system_ns += more.system_ns;
+        }
+        return total;
+    }
+    return {0, 0};
 }
 
 CpuTimes other_thread_cpu_times(i32, i32 host_thread) {

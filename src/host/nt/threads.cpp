@@ -73,9 +73,7 @@ DWORD WINAPI thread_main(void* argument) {
     // From here on somebody else may have the block.
     block.host_alive.store(0, std::memory_order_release);
     wake(reinterpret_cast<u32*>(&block.host_alive), ~0u);
-    const u32 slot = current_slot();
-    set_tls_slot<kTlsThreadSlot>(0);
-    release_slot(slot);
+    end_slot();
     return 0;
 }
 
@@ -110,6 +108,15 @@ void take_own_slot(std::string_view what) {
     if (slot == ~0u)
         fail(what, "too many threads");
     use_slot(slot);
+}
+
+void end_slot() {
+    const CpuTimes used = thread_cpu_times();
+    this_record().ended_user_ns.fetch_add(used.user_ns);
+    this_record().ended_system_ns.fetch_add(used.system_ns);
+    const u32 slot = current_slot();
+    set_tls_slot<kTlsThreadSlot>(0);
+    release_slot(slot);
 }
 
 void use_block(ThreadBlock& block) {

@@ -35,6 +35,8 @@ bool wait_or_death(u32* word, u32 expected, HANDLE process);
 void kick_running(u32 slot);
 // Makes `slot` that of the calling thread.
 void use_slot(u32 slot);
+// At the calling thread's end: notes its CPU time, and gives its slot back.
+void end_slot();
 // Gives a thread of the instance host that has no block a slot. Ends the instance when there is none; `what` says whose.
 void take_own_slot(std::string_view what);
 

@@ -63,7 +63,7 @@ NTSTATUS open_in_tree(const WCHAR* path, usize length, ACCESS_MASK access, ULONG
                         nullptr, 0);
 }
 
-NameKeeper::NameKeeper(HANDLE object) : m_object(object), m_is_needed(!files().handles_follow_renames) {
+NameKeeper::NameKeeper(HANDLE object) : m_object(object), m_is_needed(object && !files().handles_follow_renames) {
     m_is_needed = m_is_needed && m_old.bytes() && identify(object, m_identity) >= 0 &&
                   (m_identity.is_directory || is_open_anywhere(m_identity.file)) &&
                   tree_path(object, m_old.units(), kLargestPath, m_old_length);

@@ -33,9 +33,9 @@ NTSTATUS open_in_tree(const WCHAR* path, usize length, ACCESS_MASK access, ULONG
 // addition: a scope around it.
 class NameKeeper {
 public:
-    explicit NameKeeper(HANDLE object);
+    explicit NameKeeper(HANDLE object); // null: nothing to do
     LXSS_NO_COPY(NameKeeper);
-    // The rename was done: all handles of the instance that were opened below the old name are opened anew by
+    // The rename was done, and no lock is held: all handles of the instance that were opened below the old name are opened anew by
     // the new one.
     void renamed();
 
