@@ -31,6 +31,8 @@ int simple_request(const Arguments& arguments) {
         break;
     case Verb::Move:
         request.header.message = ClientMessage::Move;
+        if (is_terminal(standard_stream(2)))
+            request.descriptors = {standard_stream(2)};
         request.arguments.push_back(whole_folder_name(arguments.folder));
         break;
     case Verb::ImportInPlace:

@@ -31,7 +31,7 @@ enum class ClientMessage : uint32_t {
     SetUser = 11,       // instance, user name: the instance's default user
     ImportInPlace = 12, // name, absolute folder that holds an instance
     Rename = 13,        // instance, new name
-    Move = 14,          // instance, absolute folder
+    Move = 14,          // instance, absolute folder; perhaps a descriptor: a terminal, for progress
     Status = 15,        // answered by Item packets (what, value), then Done
     Catalog = 16, // answered by Item packets (name, friendly name, source, checksum, where to load it to,
                   // "default" or ""), then Done

@@ -1,6 +1,7 @@
 #include "manager/configuration.hpp"
 
 #include "manager/instance_name.hpp"
+#include "manager/os/files.hpp"
 
 #include <cerrno>
 #include <charconv>
@@ -157,7 +158,7 @@ private:
         const char* home = std::getenv("HOME");
         if (value.starts_with("~/") && home && *home == '/')
             target = std::string(home) + value.substr(1);
-        else if (value.starts_with('/'))
+        else if (is_absolute_path(value))
             target = value;
         else
             problem(name + " is an absolute name or one that starts with ~/, not '" + value + "'");
@@ -184,7 +185,7 @@ std::chrono::milliseconds Configuration::idle_timeout_of(const std::string& name
 Configuration read_configuration(const std::string& path, const std::string& default_instance_folder) {
     Configuration configuration;
     configuration.instance_folder = default_instance_folder;
-    configuration.drives["c"] = "/";
+    configuration.drives = host_drives();
     Reader(path, configuration).read();
     return configuration;
 }

@@ -26,7 +26,8 @@ bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::stri
     if (!options.engine_options.empty())
         start.words.push_back("--engine-options=" + options.engine_options);
     for (size_t at = 0; at < options.drives.size(); at = options.drives.find('\n', at) + 1)
-        if (options.drives[at + 1] == '=') // a letter, which mount(2) knows as "C:"
+        // A letter, which mount(2) knows as "C:" (those of Windows without our help).
+        if (options.drives[at + 1] == '=' && options.drives[at + 2] == '/')
             start.words.push_back("--drive=" + options.drives.substr(at, options.drives.find('\n', at) - at));
     if (!options.interop.empty())
         start.words.push_back("--host-sockets");

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace lxss {
@@ -99,7 +100,8 @@ private:
     void request_import_in_place(const ClientPointer& client, const std::string& name,
                                  const std::string& folder);
     void request_rename(const ClientPointer& client, const std::string& name, const std::string& new_name);
-    void request_move(const ClientPointer& client, const std::string& name, const std::string& folder);
+    void request_move(const ClientPointer& client, const std::string& name, const std::string& folder,
+                      std::shared_ptr<UniqueFd> terminal);
     void request_catalog(const ClientPointer& client);
     void request_tool(const ClientPointer& client, ClientPacket packet);
     void request_status(const ClientPointer& client);
@@ -140,8 +142,9 @@ private:
     std::string log_tail(const Instance& instance) const;
 
     // Work on folders (manager_folders.cpp), which may take long: in a helper process, whose exit status
-    // `then` gets: lxssd itself, with `words`. Returns "" or a message.
-    std::string start_helper(const std::vector<std::string>& words, std::function<void(int failure)> then);
+    // `then` gets: lxssd itself, with `words` and `descriptors` from 3 on. Returns "" or a message.
+    std::string start_helper(const std::vector<std::string>& words, std::function<void(int failure)> then,
+                             std::span<const HostDescriptor> descriptors = {});
     // Removal of an instance's folder, then of its registry entry. `resumes`: a manager that was killed has
     // begun it.
     void remove_entry(const std::string& name, bool resumes,

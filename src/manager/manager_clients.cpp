@@ -145,7 +145,9 @@ void Manager::handle_request(const ClientPointer& client, ClientPacket packet) {
     if (message == ClientMessage::Rename && count == 2)
         return request_rename(client, argument(0), argument(1));
     if (message == ClientMessage::Move && count == 2)
-        return request_move(client, argument(0), argument(1));
+        return request_move(
+            client, argument(0), argument(1),
+            std::make_shared<UniqueFd>(descriptors ? std::move(packet.descriptors[0]) : UniqueFd()));
     if (message == ClientMessage::Catalog)
         return request_catalog(client);
     if (message == ClientMessage::Tool && count >= 2 && descriptors >= 3)

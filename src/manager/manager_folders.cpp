@@ -11,12 +11,13 @@
 
 namespace lxss {
 
-std::string Manager::start_helper(const std::vector<std::string>& words, std::function<void(int)> then) {
+std::string Manager::start_helper(const std::vector<std::string>& words, std::function<void(int)> then,
+                                  std::span<const HostDescriptor> descriptors) {
     auto helper = std::make_unique<Helper>();
     std::vector<std::string> command = {program_path()};
     command.insert(command.end(), words.begin(), words.end());
     std::string error;
-    if (!helper->process.start(command, error))
+    if (!helper->process.start(command, error, descriptors))
         return error;
     helper->then = [then = std::move(then)](const ExitStatus& status) {
         then(status.was_killed ? EINTR : status.code);
@@ -129,9 +130,10 @@ void Manager::undo_move(const std::string& name) {
     }
 }
 
-void Manager::request_move(const ClientPointer& client, const std::string& name, const std::string& folder) {
+void Manager::request_move(const ClientPointer& client, const std::string& name, const std::string& folder,
+                           std::shared_ptr<UniqueFd> terminal) {
     const RegistryEntry* entry =
-        require_stopped(client, name, [this, client, name, folder] { request_move(client, name, folder); });
+        require_stopped(client, name, [=, this] { request_move(client, name, folder, terminal); });
     if (!entry || !check_new_folder(client, folder))
         return;
     if (const std::string problem = missing_folder_problem(entry->name, entry->folder); !problem.empty())
@@ -158,7 +160,9 @@ void Manager::request_move(const ClientPointer& client, const std::string& name,
             problem.empty() ? reply(client, ClientMessage::Done) : fail(client, problem);
         });
     };
-    const std::string error = start_helper(move_words(moving.folder, folder), finish);
+    const HostDescriptor number = terminal->get();
+    const std::string error = start_helper(move_words(moving.folder, folder, bool(*terminal)), finish,
+                                           {&number, *terminal ? size_t{1} : size_t{0}});
     if (!error.empty()) {
         undo_move(moving.name);
         fail(client, error);

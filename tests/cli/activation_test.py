@@ -1,10 +1,15 @@
-"""lxssd with a socket from the service manager: the protocol of sd_listen_fds(3), spoken by the test."""
+"""lxssd with a socket from the service manager: the protocol of sd_listen_fds(3), spoken by the test, and by systemd."""
 import os
+import shutil
 import socket
 import subprocess
 import time
+import unittest
 
 import support
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SYSTEMD = "/lib/systemd/systemd"
 
 
 class Activation(support.TestCase):
@@ -50,3 +55,49 @@ class Activation(support.TestCase):
         self.assertEqual(self.home.run("-e", "echo", "x").stdout, b"x\n")
         self.assertEqual(manager.wait(20), 0)
         self.assertTrue(os.path.exists(self.path))
+
+
+@unittest.skipUnless(os.geteuid() == 0 and os.path.exists(SYSTEMD) and shutil.which("systemctl"), "needs root and systemd")
+class UserManager(support.TestCase):
+    """The shipped units, under a systemd user manager in namespaces of its own."""
+
+    SCRIPT = """
+        set -u
+        mount -t tmpfs tmpfs /run
+        mkdir -p /run/systemd/system /run/user/0   # what sd_booted(3) looks for
+        chmod 700 /run/user/0
+        {systemd} --user --log-target=null &
+        until systemctl --user is-system-running >/dev/null 2>&1 || [ -S /run/user/0/systemd/private ]; do sleep 0.1; done
+        systemctl --user set-environment LXSS_KERNEL=$LXSS_KERNEL LXSS_GRACE=0.5 LXSS_IDLE=0.5
+        systemctl --user enable --now lxssd.socket 2>/dev/null
+        manager() {{ echo "socket $(systemctl --user is-active lxssd.socket) service $(systemctl --user is-active lxssd.service)"; }}
+        manager
+        {lxss} --import one $HOME/one {archive} && {lxss} -e echo first
+        manager
+        until [ "$(systemctl --user is-active lxssd.service)" = inactive ]; do sleep 0.1; done
+        manager
+        {lxss} -e echo second
+        {lxss} -e sh -c 'trap "echo ended in order; exit 3" TERM; echo running; while :; do sleep 0.05; done' >$HOME/out &
+        until grep -q running $HOME/out; do sleep 0.1; done
+        systemctl --user stop lxssd.service
+        wait $!
+        echo "code $?"
+        cat $HOME/out
+        {lxss} -e echo third
+    """
+
+    def test_units(self):
+        home = os.path.join(self.home.folder, "user")
+        units = os.path.join(home, ".config/systemd/user")
+        os.makedirs(units)
+        shutil.copy(os.path.join(SOURCE, "packaging/systemd/lxssd.socket"), units)
+        with open(os.path.join(SOURCE, "packaging/systemd/lxssd.service.in")) as template, \
+             open(os.path.join(units, "lxssd.service"), "w") as unit:
+            unit.write(template.read().replace("@LXSS_INSTALLED@", support.build))
+        script = self.SCRIPT.format(systemd=SYSTEMD, lxss=self.home.command()[0], archive=support.root_archive)
+        environment = {"PATH": os.environ["PATH"], "HOME": home, "XDG_RUNTIME_DIR": "/run/user/0", "LXSS_KERNEL": support.kernel}
+        result = subprocess.run(["unshare", "-mpf", "--kill-child", "--mount-proc", "bash", "-c", script], env=environment,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        self.assertEqual(result.stdout.splitlines(), [
+            "socket active service inactive", "first", "socket active service active", "socket active service inactive",
+            "second", "code 3", "running", "ended in order", "third"], result.stderr)

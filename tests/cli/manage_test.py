@@ -70,6 +70,21 @@ class Manage(support.TestCase):
         self.assertTrue(support.wait_until(lambda: "leftover" not in self.registry()["one"]))
         self.assertWhole()
 
+    def test_progress_of_a_move(self):
+        """On a terminal only; and it leaves the line empty."""
+        self.stop()
+        self.assertSuccess(self.home.run("-e", "bash", "-c", "mkdir /srv; for i in {1..3000}; do : >/srv/$i; done"))
+        self.stop()
+        terminal = support.Terminal(self.home.command("--manage", "one", "--move", os.path.join(self.other_file_system(), "one")),
+                                    self.home.environment)
+        self.addCleanup(terminal.close)
+        self.assertEqual(terminal.wait(60), 0)
+        self.assertRegex(terminal.output, rb"\rMoving: +\d+%, \d+ files")
+        self.assertTrue(terminal.output.endswith(b"\r\x1b[K"), terminal.output[-100:])
+        self.stop()
+        result = self.home.run("--manage", "one", "--move", self.home.instance_folder("back"))
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"", b""))
+
     def test_manager_killed_in_a_move(self):
         other = self.other_file_system()
         for round_number in range(6):

@@ -85,7 +85,7 @@ class Instance(support.Home):
                     continue
                 if program == b"lxkernel" and process_is_alive(pid):
                     return pid
-        raise AssertionError("no lxkernel runs")
+        raise AssertionError(f"no lxkernel runs; the log ends: {self.instance_log()[-2000:]}")
 
     def pico_processes(self):
         """The host processes of the guest's, the oldest, init's, first."""

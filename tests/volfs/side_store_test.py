@@ -1,4 +1,5 @@
 """Trees whose attributes are kept beside the files, in a log: what Linux sees, what a kill, damage or a copy leave."""
+import contextlib
 import os
 import shutil
 import signal
@@ -94,7 +95,8 @@ class SideStore(volfs_support.TreeTestCase):
             victims = [kernel, *fault_support.children(kernel)]
             for number in (signal.SIGSTOP, signal.SIGKILL):  # in one blow
                 for pid in victims:
-                    os.kill(pid, number)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
             job.communicate(timeout=20)
             self.assertTrue(support.wait_until(lambda: not any(map(support.process_is_alive, victims))))
             self.guest("""cd /root/broken; for f in kept*; do

@@ -15,6 +15,10 @@ class WslTree(volfs_support.TreeTestCase):
         cls.home.run("--terminate", "test")
         os.unlink(os.path.join(cls.tree, ".lxss-storage"))
         os.setxattr(cls.tree, wsl.ATTRIBUTES, wsl.lxattrb(stat.S_IFDIR | 0o755))
+        for folder, folders, files in os.walk(cls.tree, topdown=False):
+            for name in folders + files:
+                if wsl.escaped(name) != name:
+                    os.rename(os.path.join(folder, name), os.path.join(folder, wsl.escaped(name)))
 
     def setUp(self):
         super().setUp()

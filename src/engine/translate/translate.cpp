@@ -99,7 +99,10 @@ Result<void> map_text(const Text&, u64, u32) { return Errno::EINVAL; }
 u64 canonical_rip(u64 rip) { return rip; }
 u64 executable_rip(u64 rip) { return rip; }
 
-void guest_owns_gs(u64 base) { asm volatile("movq %0, %%gs:%c1" : : "r"(base), "i"(LX_SLOT_GUEST_GS) : "memory"); }
+void guest_owns_gs(u64 base) {
+    host::current_block()->guest_gs_base = base; // where lxcore reads it; on Linux, the slot itself
+    asm volatile("movq %0, %%gs:%c1" : : "r"(base), "i"(LX_SLOT_GUEST_GS) : "memory");
+}
 
 bool configure(std::string_view text) {
     Options options;

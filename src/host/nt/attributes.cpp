@@ -1,7 +1,7 @@
 // Attributes of the NT host's files. Size, times and links are the host file's; permission bits and extended attributes are
 // in the side store (docs/decisions/metadata-side-store.md).
 #include "abi/stat.hpp"
-#include "host/nt/files.hpp"
+#include "host/nt/drive_files.hpp"
 
 namespace host::nt {
 
@@ -267,7 +267,7 @@ using namespace nt;
 Result<FileInfo> file_info(Handle file) {
     HANDLE object = object_of(file);
     const HandleEntry* entry = entry_of(file);
-    if (!entry || !object)
+    if (!entry || (entry->original != 0 && !object))
         return Errno::EBADF;
     if (entry->kind == HandleKind::Stream || entry->kind == HandleKind::Socket) {
         FileInfo info{};
@@ -280,10 +280,14 @@ Result<FileInfo> file_info(Handle file) {
         info.inode = static_cast<u64>(file) + 1;
         return info;
     }
-    return info_of(object, entry->device);
+    if (!object)
+        return Errno::EBADF;
+    return entry->is_on_drive ? drive::file_info(object, entry->device) : info_of(object, entry->device);
 }
 
 Result<FileInfo> file_info_at(Handle directory, std::string_view name) {
+    if (is_on_drive(directory))
+        return drive::file_info_at(directory, name);
     Object object;
     TRY(open_for_attributes(directory, name, object));
     return info_of(object.get(), entry_of(directory)->device);
@@ -291,6 +295,8 @@ Result<FileInfo> file_info_at(Handle directory, std::string_view name) {
 
 Result<void> set_permissions(Handle file, u32 permissions) {
     const HandleEntry* entry = TRY(attribute_entry(file));
+    if (entry->is_on_drive)
+        return drive::set_permissions(file, permissions);
     return record_permissions(entry->file, entry->kind == HandleKind::Directory, permissions & 07777);
 }
 
@@ -303,6 +309,8 @@ Result<void> set_times(Handle file, const abi::timespec* accessed, const abi::ti
 
 Result<void> set_times_at(Handle directory, std::string_view name, const abi::timespec* accessed,
                           const abi::timespec* modified) {
+    if (is_on_drive(directory))
+        return drive::set_times_at(directory, name, accessed, modified);
     Object object;
     TRY(open_for_attributes(directory, name, object));
     return set_times_of(object.get(), accessed, modified);
@@ -312,6 +320,8 @@ Result<void> set_times_at(Handle directory, std::string_view name, const abi::ti
 
 Result<usize> get_attribute(Handle file, const char* name, void* value, usize capacity) {
     const HandleEntry* entry = TRY(attribute_entry(file));
+    if (entry->is_on_drive)
+        return drive::get_attribute(object_of(file), name, value, capacity);
     Store store;
     char small[64];
     if (capacity <= sizeof(small)) {
@@ -337,6 +347,8 @@ Result<usize> get_attribute(Handle file, const char* name, void* value, usize ca
 
 Result<void> set_attribute(Handle file, const char* name, const void* value, usize length, i32 flags) {
     const HandleEntry* entry = TRY(attribute_entry(file));
+    if (entry->is_on_drive)
+        return drive::set_attribute(object_of(file), name, value, length, flags);
     if (length > kSideStoreRecordBytes)
         return Errno::ENOSPC;
     Store store;
@@ -356,6 +368,8 @@ Result<void> set_attribute(Handle file, const char* name, const void* value, usi
 
 Result<usize> list_attributes(Handle file, char* names, usize capacity) {
     const HandleEntry* entry = TRY(attribute_entry(file));
+    if (entry->is_on_drive)
+        return drive::list_attributes(object_of(file), names, capacity);
     Store store;
     if (!store.store.has_attributes(entry->file))
         return usize{0};
@@ -364,9 +378,20 @@ Result<usize> list_attributes(Handle file, char* names, usize capacity) {
 
 Result<void> remove_attribute(Handle file, const char* name) {
     const HandleEntry* entry = TRY(attribute_entry(file));
+    if (entry->is_on_drive)
+        return drive::remove_attribute(object_of(file), name);
     Store store;
     SharedGuard guard(files().store_lock);
     return store.store.remove(entry->file, name);
+}
+
+Result<usize> get_attribute_at(Handle directory, std::string_view name, const char* attribute, void* value, usize capacity) {
+    if (is_on_drive(directory))
+        return drive::get_attribute_at(directory, name, attribute, value, capacity);
+    const Handle file = TRY(open_at(directory, name, kOpenRead, 0));
+    const auto length = get_attribute(file, attribute, value, capacity);
+    close(file);
+    return length;
 }
 
 } // namespace host

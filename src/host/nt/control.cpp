@@ -70,10 +70,15 @@ bool receive_packet(char* buffer, Packet& packet) {
         return false;
     PipeHead head;
     __builtin_memcpy(&head, g_incoming, sizeof(head));
-    for (u32 i = 0; i < head.handle_count && i < kMaxHandles; ++i) {
-        Result<Handle> stream = adopt_stream(reinterpret_cast<HANDLE>(head.handles[i]));
-        if (stream.is_ok())
-            packet.handles[packet.handle_count++] = stream.value();
+    HANDLE objects[kMaxHandles];
+    Handle streams[kMaxHandles];
+    const usize count = base::min<usize>(head.handle_count, kMaxHandles);
+    for (usize i = 0; i < count; ++i)
+        objects[i] = reinterpret_cast<HANDLE>(head.handles[i]);
+    adopt_streams(objects, count, streams);
+    for (usize i = 0; i < count; ++i) {
+        if (streams[i] != kNoHandle)
+            packet.handles[packet.handle_count++] = streams[i];
         else
             log("control: a stream could not be taken over");
     }

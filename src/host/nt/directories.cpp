@@ -1,6 +1,6 @@
 // Directories of the NT host: listing and making.
 #include "abi/stat.hpp"
-#include "host/nt/files.hpp"
+#include "host/nt/drive_files.hpp"
 
 namespace host {
 
@@ -13,9 +13,17 @@ void rewind_directory(Handle directory) {
 
 Result<void> read_directory(Handle directory, bool (*visit)(void* context, const DirectoryEntry& entry),
                             void* context) {
+    if (is_on_drive(directory))
+        return drive::read_directory(directory, visit, context);
     // Each call scans from the start and passes over what was taken before: the host's own position is one per Windows
-    // handle, and a handle may move between processes. Small enough for a kernel stack.
-    HANDLE object = TRY(directory_object(directory));
+    // handle, and a handle may move between processes. With a handle of its own: Wine lists one in the first process alone that asks
+    // for it, and shows for ever what was there then. Small enough for a kernel stack.
+    Object own;
+    HostName itself(std::string_view(), nullptr);
+    const NTSTATUS opened =
+        open_object(TRY(directory_object(directory)), itself, kReadAccess, FILE_OPEN, FILE_DIRECTORY_FILE, own.receive());
+    if (opened < 0)
+        return errno_of(opened);
     HandleEntry& state = *entry_of(directory);
     const bool is_root = state.file == entry_of(files().root)->file;
     alignas(8) u8 buffer[2048];
@@ -24,7 +32,7 @@ Result<void> read_directory(Handle directory, bool (*visit)(void* context, const
     u64 index = 0;
     for (bool restart = true;; restart = false) {
         IO_STATUS_BLOCK io{};
-        const NTSTATUS status = NtQueryDirectoryFile(object, nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer),
+        const NTSTATUS status = NtQueryDirectoryFile(own.get(), nullptr, nullptr, nullptr, &io, buffer, sizeof(buffer),
                                                      kIdFullDirectory, FALSE, nullptr, restart);
         if (status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE)
             return {};
@@ -62,6 +70,8 @@ Result<void> read_directory(Handle directory, bool (*visit)(void* context, const
 }
 
 Result<void> make_directory_at(Handle directory, std::string_view name, u32 permissions) {
+    if (is_on_drive(directory))
+        return drive::make_directory_at(directory, name);
     HANDLE folder = TRY(directory_object(directory));
     HostName host_name(name, files().escapes_case);
     if (!host_name.is_valid())

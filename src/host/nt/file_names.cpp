@@ -37,7 +37,8 @@ usize decode(const u8* bytes, usize left, u32& code) {
     return length;
 }
 
-// The host compares names by their capital letters. Of all that have the same one, the small letter stands for itself.
+// The host compares names by their capital letters. Of all that have the same one, the small letter stands
+// for itself.
 bool stands_for_itself(u32 code) {
     if (code < 0x80)
         return !(code >= 'A' && code <= 'Z');
@@ -56,26 +57,32 @@ bool is_reserved(u8 byte, const u8* rest, usize left) {
     case '>':
     case '?':
     case '\\':
-    case '|': return true;
+    case '|':
+        return true;
     case '.':
-    case ' ': return left == 0;
-    case '~': return left != 0 && is_letter_or_digit(*rest);
-    default: return byte < 32;
+    case ' ':
+        return left == 0;
+    case '~':
+        return left != 0 && is_letter_or_digit(*rest);
+    default:
+        return byte < 32;
     }
 }
 
 } // namespace
 
-void HostName::put(u32 unit) { m_units[m_length++] = static_cast<WCHAR>(unit); }
+void HostName::put(u32 unit) {
+    m_units[m_length++] = static_cast<WCHAR>(unit);
+}
 
 void HostName::put_text(std::string_view name, bool escapes_case) {
     const auto* bytes = reinterpret_cast<const u8*>(name.data());
     for (usize at = 0; at < name.size();) {
         u32 code = 0;
         const usize length = decode(bytes + at, name.size() - at, code);
-        const bool is_plain =
-            length != 0 && !(code >= kEscape && code <= kEscape + 0xff) && (!escapes_case || stands_for_itself(code)) &&
-            !(length == 1 && is_reserved(bytes[at], bytes + at + 1, name.size() - at - 1));
+        const bool is_plain = length != 0 && !(code >= kEscape && code <= kEscape + 0xff) &&
+                              (!escapes_case || stands_for_itself(code)) &&
+                              !(length == 1 && is_reserved(bytes[at], bytes + at + 1, name.size() - at - 1));
         if (!is_plain) {
             for (usize i = 0; i < (length == 0 ? 1 : length); ++i)
                 put(kEscape + bytes[at + i]);
@@ -105,6 +112,32 @@ HostName::HostName(std::string_view name, bool escapes_case) {
     finish();
 }
 
+isize plain_units(std::string_view text, WCHAR* out, usize capacity) {
+    const auto* bytes = reinterpret_cast<const u8*>(text.data());
+    usize used = 0;
+    for (usize at = 0; at < text.size();) {
+        u32 code = 0;
+        const usize length = decode(bytes + at, text.size() - at, code);
+        at += length == 0 ? 1 : length;
+        if (used + (code > 0xffff ? 2 : 1) > capacity)
+            return -1;
+        if (length == 0) {
+            out[used++] = '?';
+        } else if (code > 0xffff) {
+            out[used++] = static_cast<WCHAR>(0xd800 + ((code - 0x10000) >> 10));
+            out[used++] = static_cast<WCHAR>(0xdc00 + ((code - 0x10000) & 0x3ff));
+        } else {
+            out[used++] = static_cast<WCHAR>(code);
+        }
+    }
+    return static_cast<isize>(used);
+}
+
+HostName::HostName(std::string_view name, Plain) {
+    m_length = name == "." ? 0 : static_cast<i32>(plain_units(name, m_units, kMaxNameBytes));
+    finish();
+}
+
 HostName::HostName(std::string_view own_name, std::nullptr_t) {
     for (char character : own_name)
         put(static_cast<u8>(character));
@@ -117,9 +150,30 @@ HostName::HostName(const WCHAR* units, usize length) {
     finish();
 }
 
-isize guest_name(const WCHAR* units, usize length, bool escapes_case, char* out) {
-    if (length > kMaxNameBytes)
-        return -1;
+namespace {
+
+// Puts a code point in UTF-8, by put(byte).
+template <typename Put>
+void encode(u32 code, Put&& put) {
+    if (code < 0x80) {
+        put(code);
+    } else if (code < 0x800) {
+        put(0xc0 | code >> 6);
+        put(0x80 | (code & 0x3f));
+    } else if (code < 0x10000) {
+        put(0xe0 | code >> 12);
+        put(0x80 | (code >> 6 & 0x3f));
+        put(0x80 | (code & 0x3f));
+    } else {
+        put(0xf0 | code >> 18);
+        put(0x80 | (code >> 12 & 0x3f));
+        put(0x80 | (code >> 6 & 0x3f));
+        put(0x80 | (code & 0x3f));
+    }
+}
+
+// In UTF-8; with `unescapes`, escapes become the bytes that they stand for. -1 when it is too long.
+isize to_bytes(const WCHAR* units, usize length, bool unescapes, char* out) {
     isize used = 0;
     const auto put = [&](u32 byte) {
         if (used >= 0 && used < static_cast<isize>(kMaxNameBytes))
@@ -129,28 +183,28 @@ isize guest_name(const WCHAR* units, usize length, bool escapes_case, char* out)
     };
     for (usize at = 0; at < length && used >= 0; ++at) {
         u32 code = units[at];
-        if (code >= kEscape && code <= kEscape + 0xff) {
+        if (unescapes && code >= kEscape && code <= kEscape + 0xff) {
             put(code - kEscape);
             continue;
         }
-        if (code >= 0xd800 && code < 0xdc00 && at + 1 < length && units[at + 1] >= 0xdc00 && units[at + 1] < 0xe000)
+        if (code >= 0xd800 && code < 0xdc00 && at + 1 < length && units[at + 1] >= 0xdc00 &&
+            units[at + 1] < 0xe000)
             code = 0x10000 + ((code - 0xd800) << 10) + (units[++at] - 0xdc00u);
-        if (code < 0x80) {
-            put(code);
-        } else if (code < 0x800) {
-            put(0xc0 | code >> 6);
-            put(0x80 | (code & 0x3f));
-        } else if (code < 0x10000) {
-            put(0xe0 | code >> 12);
-            put(0x80 | (code >> 6 & 0x3f));
-            put(0x80 | (code & 0x3f));
-        } else {
-            put(0xf0 | code >> 18);
-            put(0x80 | (code >> 12 & 0x3f));
-            put(0x80 | (code >> 6 & 0x3f));
-            put(0x80 | (code & 0x3f));
-        }
+        encode(code, put);
     }
+    return used;
+}
+
+} // namespace
+
+isize plain_name(const WCHAR* units, usize length, char* out) {
+    return to_bytes(units, length, false, out);
+}
+
+isize guest_name(const WCHAR* units, usize length, bool escapes_case, char* out) {
+    if (length > kMaxNameBytes)
+        return -1;
+    const isize used = to_bytes(units, length, true, out);
     if (used <= 0)
         return -1;
     const HostName again(std::string_view(out, static_cast<usize>(used)), escapes_case);

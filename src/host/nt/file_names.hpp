@@ -19,6 +19,8 @@ class HostName {
 public:
     // "" and "." stand for the directory itself.
     explicit HostName(std::string_view name, bool escapes_case);
+    struct Plain {}; // a drive's, spelled as the host does
+    HostName(std::string_view name, Plain);
     HostName(std::string_view own_name, std::nullptr_t); // ASCII, as it is
     HostName(const WCHAR* units, usize length);          // spelled already; kMaxNameBytes at most
     bool is_valid() const { return m_length >= 0; }      // otherwise: too long
@@ -42,5 +44,10 @@ private:
 // Length of the Linux name in `out` (kMaxNameBytes), or -1 for a name that no guest's name is spelled like: one of lxss's own,
 // or one that a host program has made.
 isize guest_name(const WCHAR* units, usize length, bool escapes_case, char* out);
+
+// The same of a drive's name, as it is: -1 when it is too long.
+isize plain_name(const WCHAR* units, usize length, char* out);
+// The way back, with ? (which no name has) for what is not UTF-8. The length, or -1 when there is no room.
+isize plain_units(std::string_view text, WCHAR* out, usize capacity);
 
 } // namespace host::nt

@@ -5,6 +5,7 @@
 #include "host/nt/files.hpp"
 
 #include "abi/fcntl.hpp"
+#include "host/nt/drive_files.hpp"
 
 namespace host::nt {
 
@@ -62,9 +63,6 @@ NTSTATUS identify(HANDLE object, Identity& identity) {
 namespace {
 
 constexpr u64 kLargestTransfer = u64{1} << 30;
-
-constexpr ACCESS_MASK kReadAccess = kAttributeAccess | FILE_READ_DATA;
-constexpr ACCESS_MASK kWriteAccess = kReadAccess | FILE_WRITE_DATA | FILE_APPEND_DATA;
 
 bool wants_read_only(NTSTATUS status) {
     return status == STATUS_ACCESS_DENIED || status == STATUS_SHARING_VIOLATION ||
@@ -137,6 +135,8 @@ namespace host {
 using namespace nt;
 
 Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 permissions) {
+    if (is_on_drive(directory))
+        return drive::open_at(directory, name, mode);
     if (mode & kOpenAnonymous)
         return Errno::EOPNOTSUPP;
     HANDLE folder = TRY(directory_object(directory));

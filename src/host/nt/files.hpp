@@ -12,6 +12,8 @@ inline constexpr std::string_view kHiddenFolder = "lxss~host";
 
 inline constexpr u32 kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 inline constexpr ACCESS_MASK kAttributeAccess = SYNCHRONIZE | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES;
+inline constexpr ACCESS_MASK kReadAccess = kAttributeAccess | FILE_READ_DATA;
+inline constexpr ACCESS_MASK kWriteAccess = kReadAccess | FILE_WRITE_DATA | FILE_APPEND_DATA;
 
 // A name in a directory, as the host wants it.
 struct NamedFile {
@@ -59,6 +61,8 @@ NTSTATUS identify(HANDLE object, Identity& identity);
 Errno name_error(NTSTATUS status, const HostName& name);
 
 // ---- names that go later (removal.cpp)
+
+bool is_empty_directory(HANDLE object);
 
 // Whether a handle of the instance has this file open.
 bool is_open_anywhere(u64 file);

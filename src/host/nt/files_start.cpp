@@ -1,7 +1,9 @@
 // First steps of the files: the tree's root, what the host can do, the hidden folder, the side store.
 #include "host/nt/files.hpp"
 #include "host/nt/journal.hpp"
+#include "host/nt/sockets.hpp"
 #include "host/nt/streams.hpp"
+#include "host/nt/tree_paths.hpp"
 
 namespace host::nt {
 
@@ -64,10 +66,13 @@ void prepare_files(HANDLE root, HANDLE guest_tools) {
     files().hidden = adopt_folder(hidden.get(), "the hidden folder");
     files().next_number.store(1);
     files().has_posix_removal = can_remove_open_files();
+    files().handles_follow_renames = true; // for the trial
+    files().handles_follow_renames = do_handles_follow_renames(object_of(files().hidden));
     files().escapes_case = !has_case_sensitive_folders(object_of(files().root));
     open_store();
     finish_all_renames();
     empty_hidden_folder();
+    start_socket_service();
 }
 
 void end_files() {

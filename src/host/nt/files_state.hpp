@@ -33,6 +33,7 @@ struct FilesState {
     Handle store;                     // the side store's log
     bool escapes_case;                // names of the tree escape upper case, because the host does not tell it apart
     bool has_posix_removal;           // the host removes and replaces open files by itself
+    bool handles_follow_renames;      // tree_paths.hpp
     std::atomic<u64> next_number;     // of names in the hidden folder
     std::atomic<u32> aside_count;
     SharedLock names_lock;            // asides, and removal of files that are open
@@ -57,7 +58,7 @@ void for_each_handle(Visit&& visit) {
     HandleTable& table = files().handles;
     for (u32 i = 0; i < kMaxHandles; ++i) {
         HandleEntry& entry = table.entries[i];
-        if ((entry.word.load(std::memory_order_acquire) % 4 == 3) && !visit(static_cast<Handle>(i), entry))
+        if (is_in_use(entry.word.load(std::memory_order_acquire)) && !visit(static_cast<Handle>(i), entry))
             return;
     }
 }

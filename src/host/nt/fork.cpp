@@ -256,7 +256,10 @@ Result<void> fork_process(ThreadBlock& child) {
     child.host_process = child.host_thread = record.number;
     bool is_ordered = false;
     MemoryGuard guard;
-    suspend_other_threads();
+    if (!suspend_other_threads()) {
+        give_up(record);
+        return Errno::EAGAIN;
+    }
     const Result<void> result = [&]() -> Result<void> {
         u64 total = 0;
         const HANDLE transfer = TRY(write_transfer(total));

@@ -15,8 +15,6 @@ struct Duplicate {
 };
 Duplicate g_duplicates[kMaxHandles];
 
-constexpr u32 kStateMask = 1; // set in the state "in use" alone
-
 void note_user(u32 index) {
     std::atomic<u32>& users = files().handles.users[index][g_process.index / 32];
     const u32 bit = 1u << g_process.index % 32;
@@ -38,14 +36,21 @@ HANDLE install(u32 index, u32 word, HANDLE object) {
     return reinterpret_cast<HANDLE>(duplicate.object.load());
 }
 
+// Closes a duplicate that another thread of this process may just be about to use: after 64 others.
+void retire(u64 object) {
+    static std::atomic<u64> retired[64];
+    static std::atomic<u32> next;
+    const u64 old = object != 0 ? retired[next.fetch_add(1) % base::array_size(retired)].exchange(object) : 0;
+    if (old != 0)
+        NtClose(reinterpret_cast<HANDLE>(old));
+}
+
 HANDLE duplicate_here(u32 index, u32 word, const HandleEntry& entry) {
     note_user(index);
     Duplicate& duplicate = g_duplicates[index];
     if (duplicate.object.load() != 0 && duplicate.word.load() != word) {
         // Of an earlier object, whose closer was killed before it came to this process.
-        const u64 stale = duplicate.object.exchange(0);
-        if (stale != 0)
-            NtClose(reinterpret_cast<HANDLE>(stale));
+        retire(duplicate.object.exchange(0));
     }
     HANDLE object = nullptr;
     if (NtDuplicateObject(g_process.instance, reinterpret_cast<HANDLE>(entry.original), this_process(), &object, 0, 0,
@@ -95,7 +100,7 @@ HandleEntry* entry_of(Handle handle) {
     if (static_cast<u32>(handle) >= kMaxHandles)
         return nullptr;
     HandleEntry& entry = files().handles.entries[handle];
-    return entry.word.load(std::memory_order_acquire) & kStateMask ? &entry : nullptr;
+    return is_in_use(entry.word.load(std::memory_order_acquire)) ? &entry : nullptr;
 }
 
 Result<Handle> adopt(HANDLE object, const NewHandle& what) {
@@ -116,6 +121,7 @@ Result<Handle> adopt(HANDLE object, const NewHandle& what) {
         entry.kind = what.kind;
         entry.is_writable = what.is_writable;
         entry.has_write_access = what.has_write_access;
+        entry.is_on_drive = what.is_on_drive;
         entry.original = address_of(original);
         entry.file = what.file;
         entry.device = what.device;
@@ -138,12 +144,41 @@ Result<Handle> adopt(HANDLE object, const NewHandle& what) {
     return Errno::EMFILE;
 }
 
+void replace_object(Handle handle, HANDLE object) {
+    HandleEntry* entry = entry_of(handle);
+    HANDLE original = object;
+    u32 word = entry ? entry->word.load() : 0;
+    if (word % 4 != 3 ||
+        (!is_instance_host() &&
+         NtDuplicateObject(this_process(), object, g_process.instance, &original, 0, 0, DUPLICATE_SAME_ACCESS) < 0)) {
+        NtClose(object);
+        return;
+    }
+    const bool is_taken = entry->word.compare_exchange_strong(word, word - 2);
+    const u64 unwanted = is_taken ? entry->original : address_of(original);
+    const auto index = static_cast<u32>(handle);
+    if (is_taken) {
+        entry->original = address_of(original);
+        close_elsewhere(index, word);
+    }
+    if (is_instance_host()) {
+        NtClose(reinterpret_cast<HANDLE>(unwanted));
+    } else {
+        close_in(g_process.instance, unwanted);
+        NtClose(object); // it is duplicated when it is used
+        if (is_taken && g_duplicates[index].word.load() == word)
+            retire(g_duplicates[index].object.exchange(0));
+    }
+    if (is_taken)
+        entry->word.store(word + 4, std::memory_order_release);
+}
+
 HANDLE native_handle(Handle handle) { return object_of(handle); }
 
 HANDLE object_of(Handle handle) {
     preserve_vectors();
     const HandleEntry* entry = entry_of(handle);
-    if (!entry)
+    if (!entry || entry->original == 0)
         return nullptr;
     if (is_instance_host())
         return reinterpret_cast<HANDLE>(entry->original);
@@ -169,8 +204,13 @@ void close(Handle handle) {
     if (!entry)
         return;
     u32 word = entry->word.load();
-    // Out of use for others, and not free yet (adopt() takes multiples of four).
-    if (!(word & kStateMask) || !entry->word.compare_exchange_strong(word, word - 1))
+    // Out of use for others, and not free yet (adopt() takes multiples of four). Who gives it another Windows handle is done soon, or
+    // was killed.
+    for (u32 round = 0; word % 4 == 1 && round < 10'000; ++round) {
+        NtYieldExecution();
+        word = entry->word.load();
+    }
+    if (!is_in_use(word) || !entry->word.compare_exchange_strong(word, word / 4 * 4 + 2))
         return;
     const auto index = static_cast<u32>(handle);
     const HandleKind kind = entry->kind;
@@ -181,6 +221,8 @@ void close(Handle handle) {
         leave_poll_sets(handle);
     if (kind == HandleKind::Stream)
         end_stream(extra);
+    else if (kind == HandleKind::Socket)
+        end_socket(extra);
     close_elsewhere(index, word);
     Duplicate& own = g_duplicates[index];
     if (!is_instance_host() && own.word.load() == word) {
@@ -196,7 +238,7 @@ void close(Handle handle) {
             close_in(g_process.instance, original);
     }
     files().handles.in_use.fetch_sub(1, std::memory_order_relaxed);
-    entry->word.store(word + 1, std::memory_order_release);
+    entry->word.store(word / 4 * 4 + 4, std::memory_order_release);
     if ((kind == HandleKind::File || kind == HandleKind::Directory) && files().aside_count.load() != 0)
         remove_asides_of(file);
 }
@@ -209,10 +251,19 @@ Result<Handle> duplicate(Handle handle) {
     HANDLE copy = nullptr;
     if (object && NtDuplicateObject(this_process(), object, this_process(), &copy, 0, 0, DUPLICATE_SAME_ACCESS) < 0)
         return Errno::EMFILE;
-    if (entry->kind == HandleKind::Stream)
-        keep_stream(entry->extra);
-    return adopt(copy, {entry->kind, entry->is_writable, entry->file, entry->device, entry->extra,
-                        entry->has_write_access});
+    const HandleKind kind = entry->kind;
+    const u64 extra = entry->extra;
+    if (kind == HandleKind::Stream)
+        keep_stream(extra);
+    else if (kind == HandleKind::Socket)
+        keep_socket(extra);
+    Result<Handle> made = adopt(copy, {kind, entry->is_writable, entry->file, entry->device, extra, entry->has_write_access,
+                                       entry->is_on_drive});
+    if (made.is_error() && kind == HandleKind::Stream)
+        end_stream(extra);
+    else if (made.is_error() && kind == HandleKind::Socket)
+        end_socket(extra);
+    return made;
 }
 
 u64 handle_limit() { return kMaxHandles; }

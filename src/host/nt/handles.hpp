@@ -16,13 +16,13 @@ inline constexpr u32 kMaxHandles = 8192;
 enum class HandleKind : u8 { None, File, Directory, Stream, Socket, PollSet };
 
 struct HandleEntry {
-    // 4 * generation + state: 0 free, 2 being filled in or closed, 3 in use. A duplicate belongs to the one value that it was
-    // made under.
+    // 4 * generation + state: 0 free, 2 being filled in or closed, 3 in use, 1 in use while it gets another Windows handle. A
+    // duplicate belongs to the one value that it was made under.
     std::atomic<u32> word;
     HandleKind kind;
     bool is_writable;
     bool has_write_access; // the Windows handle; reopen() needs no more then
-    u8 unused;
+    bool is_on_drive;      // File, Directory: of a drive, not of the instance's tree
     u64 original;  // the Windows handle in the instance host
     u64 file;      // File, Directory: the host's id of the file
     u64 device;    // File, Directory: its volume
@@ -31,6 +31,7 @@ struct HandleEntry {
     u64 unused2[2];
 };
 static_assert(sizeof(HandleEntry) == 64);
+inline bool is_in_use(u32 word) { return word & 1; }
 
 struct HandleTable {
     std::atomic<u32> next; // where a free entry is looked for first
@@ -49,10 +50,15 @@ struct NewHandle {
     bool is_writable = false;
     u64 file = 0, device = 0, extra = 0;
     bool has_write_access = false;
+    bool is_on_drive = false;
 };
 Result<Handle> adopt(HANDLE object, const NewHandle& what);
 
 // The calling process's Windows handle, or null. Preserves vector registers (Windows is called next).
 HANDLE object_of(Handle handle);
+
+// Gives a handle in use another Windows handle of the same file, which it takes over. Whoever uses the old one in this moment may see
+// EBADF.
+void replace_object(Handle handle, HANDLE object);
 
 } // namespace host::nt

@@ -1,5 +1,7 @@
 #include "host/nt/journal.hpp"
 
+#include "host/nt/tree_paths.hpp"
+
 namespace host::nt {
 
 namespace {
@@ -12,67 +14,6 @@ struct JournalHead {
     u32 units[4]; // lengths: from's directory, from, to's directory, to
 };
 constexpr u32 kMagic = 0x4c4e524a;
-constexpr usize kLargestUnits = 30'000; // of all names together: paths of the host have 32,767 at most
-constexpr usize kBufferBytes = 64 * 1024;
-
-class Pages {
-public:
-    Pages() {
-        SIZE_T bytes = kBufferBytes;
-        if (NtAllocateVirtualMemory(this_process(), &m_memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) < 0)
-            m_memory = nullptr;
-    }
-    LXSS_NO_COPY(Pages);
-    ~Pages() {
-        SIZE_T bytes = 0;
-        if (m_memory)
-            NtFreeVirtualMemory(this_process(), &m_memory, &bytes, MEM_RELEASE);
-    }
-    u8* bytes() { return static_cast<u8*>(m_memory); }
-
-private:
-    PVOID m_memory = nullptr;
-};
-
-// The path of an open folder within its volume, into `out`; its length in units, or 0.
-usize path_of(HANDLE object, WCHAR* out, usize capacity) {
-    Pages pages;
-    if (!pages.bytes())
-        return 0;
-    IO_STATUS_BLOCK io{};
-    if (NtQueryInformationFile(object, &io, pages.bytes(), kBufferBytes, FileNameInformation) < 0)
-        return 0;
-    const auto& name = *reinterpret_cast<const FILE_NAME_INFORMATION*>(pages.bytes());
-    const usize length = name.FileNameLength / sizeof(WCHAR);
-    if (length > capacity)
-        return 0;
-    __builtin_memcpy(out, name.FileName, name.FileNameLength);
-    return length;
-}
-
-// The path of a folder relative to the tree's root.
-bool relative_path(HANDLE directory, WCHAR* out, usize capacity, usize& length) {
-    Pages root;
-    if (!root.bytes())
-        return false;
-    const usize root_length = path_of(object_of(files().root), reinterpret_cast<WCHAR*>(root.bytes()), kLargestUnits);
-    length = path_of(directory, out, capacity);
-    if (root_length == 0 || length < root_length)
-        return false;
-    const usize skip = length > root_length ? root_length + 1 : length;
-    length -= skip;
-    __builtin_memmove(out, out + skip, length * sizeof(WCHAR));
-    return true;
-}
-
-NTSTATUS open_folder(const WCHAR* path, usize length, HANDLE* object) {
-    UNICODE_STRING name{static_cast<USHORT>(length * 2), static_cast<USHORT>(length * 2), const_cast<WCHAR*>(path)};
-    OBJECT_ATTRIBUTES attributes;
-    InitializeObjectAttributes(&attributes, &name, 0, object_of(files().root), nullptr);
-    IO_STATUS_BLOCK io{};
-    return NtCreateFile(object, SYNCHRONIZE | FILE_READ_DATA | FILE_READ_ATTRIBUTES, &attributes, &io, nullptr, 0, kShareAll,
-                        FILE_OPEN, FILE_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_FOR_BACKUP_INTENT, nullptr, 0);
-}
 
 // One of the places that a rename moves a file between.
 struct Spot {
@@ -104,24 +45,25 @@ bool finish(u64 number) {
     if (open_object(object_of(files().hidden), journal_name, kAttributeAccess | FILE_READ_DATA | DELETE, FILE_OPEN, 0,
                     journal.receive()) < 0)
         return false;
-    Pages pages;
+    PathBuffer pages;
     IO_STATUS_BLOCK io{};
     LARGE_INTEGER at{};
     if (!pages.bytes())
         return false;
     const auto& head = *reinterpret_cast<const JournalHead*>(pages.bytes());
     const NTSTATUS status =
-        NtReadFile(journal.get(), nullptr, nullptr, nullptr, &io, pages.bytes(), kBufferBytes, &at, nullptr);
+        NtReadFile(journal.get(), nullptr, nullptr, nullptr, &io, pages.bytes(), PathBuffer::kBytes, &at, nullptr);
     usize needed = 0;
     for (u32 units : head.units)
-        needed += units > kLargestUnits ? kBufferBytes : units * sizeof(WCHAR);
+        needed += units > kLargestPath ? PathBuffer::kBytes : units * sizeof(WCHAR);
     if (status >= 0 && io.Information >= sizeof(head) && head.magic == kMagic && io.Information == sizeof(head) + needed) {
         const auto* names = reinterpret_cast<const WCHAR*>(&head + 1);
         Spot from, to, aside;
         bool is_known = true;
         for (Spot* spot : {&from, &to}) {
             const u32* units = head.units + (spot == &to ? 2 : 0);
-            is_known = is_known && open_folder(names, units[0], spot->folder.receive()) >= 0 && units[1] <= kMaxNameBytes;
+            is_known = is_known && open_in_tree(names, units[0], SYNCHRONIZE | FILE_READ_DATA | FILE_READ_ATTRIBUTES, FILE_DIRECTORY_FILE,
+                                                 spot->folder.receive()) >= 0 && units[1] <= kMaxNameBytes;
             if (!is_known)
                 break;
             spot->directory = spot->folder.get();
@@ -152,19 +94,19 @@ bool finish(u64 number) {
 
 Result<void> Journal::begin(Kind kind, HANDLE from_directory, const HostName& from, HANDLE to_directory,
                             const HostName& to, u64 number) {
-    Pages pages;
+    PathBuffer pages;
     if (!pages.bytes())
         return Errno::ENOMEM;
     auto& head = *reinterpret_cast<JournalHead*>(pages.bytes());
     auto* names = reinterpret_cast<WCHAR*>(&head + 1);
-    usize left = kLargestUnits;
+    usize left = kLargestPath;
     const struct {
         HANDLE directory;
         const HostName& name;
     } places[] = {{from_directory, from}, {to_directory, to}};
     for (usize i = 0; i < 2; ++i) {
         usize length = 0;
-        if (!relative_path(places[i].directory, names, left, length) || length + places[i].name.length() > left)
+        if (!tree_path(places[i].directory, names, left, length) || length + places[i].name.length() > left)
             return Errno::ENAMETOOLONG;
         head.units[2 * i] = static_cast<u32>(length);
         head.units[2 * i + 1] = static_cast<u32>(places[i].name.length());

@@ -157,15 +157,14 @@ void start_run() {
     start.environment_count = static_cast<u32>(base::array_size(kEnvironment));
     start.trace = kNoHandle;
     constexpr DWORD kStreams[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
-    for (usize i = 0; i < 3; ++i) {
-        HANDLE own;
-        if (!DuplicateHandle(this_process(), GetStdHandle(kStreams[i]), this_process(), &own, 0, FALSE, DUPLICATE_SAME_ACCESS))
+    HANDLE own[3];
+    for (usize i = 0; i < 3; ++i)
+        if (!DuplicateHandle(this_process(), GetStdHandle(kStreams[i]), this_process(), &own[i], 0, FALSE, DUPLICATE_SAME_ACCESS))
             fail("standard streams", "cannot be used", GetLastError());
-        const auto stream = adopt_stream(own);
-        if (stream.is_error())
-            fail("standard streams", abi::errno_text(stream.error()));
-        start.streams[i] = stream.value();
-    }
+    adopt_streams(own, 3, start.streams);
+    for (const Handle stream : start.streams)
+        if (stream == kNoHandle)
+            fail("standard streams", "cannot be taken over");
     const auto started = lxcore::start_session(start);
     if (started.is_error())
         fail(g_options.run[0], abi::errno_text(started.error()));

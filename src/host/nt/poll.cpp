@@ -1,70 +1,112 @@
-// Waiting for handles: all are looked at, then their Windows objects and the thread's own event are waited for together.
+// Waiting for handles. All that is waited for is told to the thread by its own event: see PollWaiters.
 #include "abi/poll.hpp"
 #include "host/nt/nt_files.hpp"
 #include "host/nt/poll_sets.hpp"
-#include "host/nt/sockets.hpp"
 #include "host/nt/streams.hpp"
+#include "host/nt/threads.hpp"
 
 namespace host::nt {
 
-void WaitObjects::add(HANDLE object) {
-    for (u32 i = 0; i < count; ++i)
-        if (objects[i] == object)
-            return;
-    if (count < MAXIMUM_WAIT_OBJECTS && object)
-        objects[count++] = object;
-    else
-        is_complete = false;
-}
-
-u32 readiness_of(Handle handle, u32 events) {
-    const HandleEntry* entry = entry_of(handle);
-    if (!entry)
-        return abi::POLLNVAL;
-    u32 ready = 0;
-    switch (entry->kind) {
-    case HandleKind::None: return abi::POLLNVAL;
-    case HandleKind::File:
-    case HandleKind::Directory: ready = abi::POLLIN | abi::POLLOUT | abi::POLLRDNORM | abi::POLLWRNORM; break;
-    case HandleKind::Stream:
-        ready = entry->extra != 0 ? stream_readiness(entry->extra, events)
-                                  : abi::POLLIN | abi::POLLOUT | abi::POLLRDNORM | abi::POLLWRNORM;
-        break;
-    case HandleKind::Socket: ready = socket_readiness(handle, events); break;
-    case HandleKind::PollSet: ready = poll_set_readiness(entry->extra); break;
-    }
-    return ready & (events | abi::POLLERR | abi::POLLHUP | abi::POLLNVAL);
-}
-
-void add_wait_objects(Handle handle, u32 events, WaitObjects& objects) {
-    const HandleEntry* entry = entry_of(handle);
-    if (!entry)
+void PollWaiters::wake() {
+    if (m_bits.load() == 0)
         return;
-    if (entry->kind == HandleKind::Stream && entry->extra != 0) {
-        // One event serves both directions: with both, it may be set for the one that is not wanted.
-        if (reading_relay(entry->extra) && writing_relay(entry->extra))
-            objects.is_complete = false;
-        else
-            objects.add(object_of(handle));
-    } else if (entry->kind == HandleKind::Socket) {
-        objects.add(socket_event(handle, events));
-    } else if (entry->kind == HandleKind::PollSet) {
-        add_poll_set_objects(entry->extra, objects);
+    const u64 bits = m_bits.exchange(0);
+    Shared& state = shared();
+    const u32 used = state.slots_in_use.load();
+    for (u32 slot = 0; slot < used; ++slot) {
+        u64 waiting = kPollWait;
+        if ((bits & bit(slot)) && state.waiting[slot].compare_exchange_strong(waiting, kPollWait | kWoken) &&
+            state.slots[slot].parked.exchange(0) == 1)
+            (void)NtSetEvent(event_of(slot), nullptr);
     }
 }
 
 namespace {
 
-constexpr u64 kLookAgainNs = 10'000'000; // when something cannot be waited for
+constexpr u32 kAlwaysTold = abi::POLLERR | abi::POLLHUP | abi::POLLNVAL;
+constexpr u32 kAnyData = abi::POLLIN | abi::POLLOUT | abi::POLLRDNORM | abi::POLLWRNORM;
 
-usize look(PollItem* items, usize count) {
-    usize ready = 0;
-    for (usize i = 0; i < count; ++i) {
-        const u32 found = items[i].handle < 0 ? 0 : readiness_of(items[i].handle, static_cast<u16>(items[i].events));
-        items[i].returned = static_cast<i16>(found);
-        ready += found != 0;
+bool readiness_of_socket_for(u64 index, u32 events, u32& ready) {
+    const SocketReadiness now = readiness_of_socket(index);
+    ready = now.events;
+    return (groups_of(events) & ~(now.ready_groups | now.watched)) == 0;
+}
+
+} // namespace
+
+bool readiness_of(Handle handle, u32 events, u32& ready) {
+    const HandleEntry* entry = entry_of(handle);
+    bool is_known = true;
+    switch (entry ? entry->kind : HandleKind::None) {
+    case HandleKind::None:
+        ready = abi::POLLNVAL;
+        break;
+    case HandleKind::File:
+    case HandleKind::Directory:
+        ready = kAnyData;
+        break;
+    case HandleKind::Stream:
+        ready = entry->extra != 0 ? stream_readiness(entry->extra, events) : kAnyData;
+        break;
+    case HandleKind::Socket:
+        is_known = readiness_of_socket_for(entry->extra, events, ready);
+        break;
+    case HandleKind::PollSet:
+        is_known = poll_set_readiness(entry->extra, ready);
+        break;
     }
-    return ready;
+    ready &= events | kAlwaysTold;
+    return is_known;
+}
+
+void note_waiter(Handle handle, u32 slot) {
+    const HandleEntry* entry = entry_of(handle);
+    if (!entry)
+        return;
+    if (entry->kind == HandleKind::Stream)
+        note_stream_waiter(entry->extra, slot);
+    else if (entry->kind == HandleKind::Socket)
+        sockets().records[entry->extra].waiters.note(slot);
+    else if (entry->kind == HandleKind::PollSet)
+        note_poll_set_waiter(entry->extra, slot);
+}
+
+void add_questions(Handle handle, u32 events, bool exactly, SocketQuestion& question) {
+    const HandleEntry* entry = entry_of(handle);
+    if (!entry)
+        return;
+    if (entry->kind == HandleKind::PollSet)
+        return add_poll_set_questions(entry->extra, question);
+    if (entry->kind != HandleKind::Socket)
+        return;
+    const SocketReadiness now = readiness_of_socket(entry->extra);
+    const u32 known = exactly ? now.ready_groups : now.ready_groups | now.watched;
+    if (groups_of(events) & ~known)
+        question.add(entry->extra, groups_of(events));
+}
+
+namespace {
+
+// Which items are ready. False when that is not known of all.
+bool look(PollItem* items, usize count, usize& ready_count) {
+    bool is_known = true;
+    ready_count = 0;
+    for (usize i = 0; i < count; ++i) {
+        u32 ready = 0;
+        if (items[i].handle >= 0)
+            is_known = readiness_of(items[i].handle, static_cast<u16>(items[i].events), ready) && is_known;
+        items[i].returned = static_cast<i16>(ready);
+        ready_count += ready != 0;
+    }
+    return is_known;
+}
+
+void ask(const PollItem* items, usize count, bool exactly) {
+    SocketQuestion question;
+    for (usize i = 0; i < count; ++i)
+        if (items[i].handle >= 0)
+            add_questions(items[i].handle, static_cast<u16>(items[i].events), exactly, question);
+    question.ask();
 }
 
 } // namespace
@@ -77,36 +119,42 @@ using namespace nt;
 
 Result<usize> poll_now(PollItem* items, usize count) {
     preserve_vectors();
-    return look(items, count);
+    // A socket that is watched is asked all the same: what a peer on this host has sent before is to be seen.
+    ask(items, count, true);
+    usize ready = 0;
+    (void)look(items, count, ready);
+    return ready;
 }
 
 Result<usize> poll_interruptible(PollItem* items, usize count, u64 deadline_ns) {
-    for (;;) {
+    for (bool asks_first = true;;) {
+        preserve_vectors();
+        if (asks_first)
+            ask(items, count, false);
         if (!begin_poll())
             return Errno::EINTR;
-        const usize ready = look(items, count);
+        const u32 slot = current_slot();
+        for (usize i = 0; i < count; ++i)
+            if (items[i].handle >= 0)
+                note_waiter(items[i].handle, slot);
+        usize ready = 0;
+        // What another thread has changed in the meantime is asked for again.
+        asks_first = !look(items, count, ready);
         const u64 now = deadline_ns == kNoDeadline || deadline_ns == 0 ? 0 : monotonic_ns();
         if (ready != 0 || now >= deadline_ns) {
-            // An interruption that has come in the meantime leaves its work bit, which is looked at on the way out.
+            // An interruption that has come in the meantime leaves its work bit, which is looked at on the
+            // way out.
             (void)end_poll(false);
             return ready;
         }
-        WaitObjects objects;
-        objects.add(thread_event());
-        for (usize i = 0; i < count; ++i)
-            if (items[i].handle >= 0)
-                add_wait_objects(items[i].handle, static_cast<u16>(items[i].events), objects);
-        u64 left = deadline_ns == kNoDeadline ? kNoDeadline : deadline_ns - now;
-        if (!objects.is_complete)
-            left = base::min(left, kLookAgainNs);
         LARGE_INTEGER timeout;
-        timeout.QuadPart = -static_cast<i64>(base::min<u64>((left + 99) / 100, u64{1} << 60));
-        const NTSTATUS status = NtWaitForMultipleObjects(objects.count, objects.objects, TRUE /* any */, FALSE,
-                                                         left == kNoDeadline ? nullptr : &timeout);
-        if (end_poll(status == STATUS_WAIT_0))
+        timeout.QuadPart = -static_cast<i64>(base::min<u64>((deadline_ns - now + 99) / 100, u64{1} << 60));
+        if (!asks_first)
+            (void)NtWaitForSingleObject(thread_event(), FALSE,
+                                        deadline_ns == kNoDeadline ? nullptr : &timeout);
+        asks_first = true;
+        if (end_poll(true))
             return Errno::EINTR;
-        if (status < 0)
-            return errno_of(status);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "host/nt/poll_sets.hpp"
 
 #include "abi/poll.hpp"
+#include "host/nt/streams.hpp"
 
 namespace host::nt {
 
@@ -21,16 +22,41 @@ bool is_current(const PollMember& member) {
     return entry && entry->word.load() == member.word;
 }
 
-// What is ready and has not been reported; 0 for members that are off.
-u32 news_of(PollMember& member) {
-    if (!is_current(member) || (member.events & kEventMask) == 0)
+// Member and wanted events, or 0 when it is off.
+u32 wanted_of(const PollMember& member) {
+    return is_current(member) ? member.events & kEventMask : 0;
+}
+
+// Changes when the guest has found a handle empty or full, in the half of its direction.
+u32 turns_of(Handle handle) {
+    const HandleEntry* entry = entry_of(handle);
+    if (!entry)
         return 0;
-    const u32 wanted = member.events & kEventMask;
-    const u32 ready = readiness_of(member.handle.load() - 1, wanted) & (wanted | kAlways);
+    if (entry->kind == HandleKind::Stream)
+        return stream_turns(entry->extra);
+    if (entry->kind != HandleKind::Socket)
+        return 0;
+    const SocketReadiness now = readiness_of_socket(entry->extra);
+    return now.input_turns | u32{now.output_turns} << 16;
+}
+
+// Whether there is something to report: `ready` then. `is_known` as of readiness_of().
+bool has_news(const PollMember& member, u32& ready, bool& is_known) {
+    const u32 wanted = wanted_of(member);
+    if (wanted == 0)
+        return false;
+    const Handle handle = member.handle.load() - 1;
+    is_known = readiness_of(handle, wanted, ready) && is_known;
+    ready &= wanted | kAlways;
     if (!(member.events & abi::EPOLLET))
-        return ready;
-    member.reported &= ready;
-    return ready & ~member.reported;
+        return ready != 0;
+    const u32 turns = turns_of(handle) ^ member.turns;
+    u32 old = member.reported.load();
+    if (turns & 0xffff)
+        old &= ~(abi::POLLIN | abi::POLLRDNORM | abi::POLLPRI | abi::POLLRDBAND);
+    if (turns >> 16)
+        old &= ~(abi::POLLOUT | abi::POLLWRNORM | abi::POLLWRBAND);
+    return (ready & ~old) != 0;
 }
 
 Result<PollSet*> set_of(Handle handle) {
@@ -53,31 +79,33 @@ PollMember* find_member(PollSet& set, Handle handle) {
 
 } // namespace
 
-u32 poll_set_readiness(u64 extra) {
+bool poll_set_readiness(u64 extra, u32& ready) {
+    PollSet& set = poll_sets()[extra];
+    bool is_known = true;
+    for (u32 i = 0; i < set.used.load(); ++i) {
+        u32 found = 0;
+        if (has_news(set.members[i], found, is_known)) {
+            ready = abi::POLLIN | abi::POLLRDNORM;
+            return true;
+        }
+    }
+    ready = 0;
+    return is_known;
+}
+
+void note_poll_set_waiter(u64 extra, u32 slot) {
+    PollSet& set = poll_sets()[extra];
+    set.waiters.note(slot);
+    for (u32 i = 0; i < set.used.load(); ++i)
+        if (wanted_of(set.members[i]) != 0)
+            note_waiter(set.members[i].handle.load() - 1, slot);
+}
+
+void add_poll_set_questions(u64 extra, SocketQuestion& question) {
     PollSet& set = poll_sets()[extra];
     for (u32 i = 0; i < set.used.load(); ++i)
-        if (news_of(set.members[i]) != 0)
-            return abi::POLLIN | abi::POLLRDNORM;
-    return 0;
-}
-
-void add_poll_set_objects(u64 extra, WaitObjects& objects) {
-    PollSet& set = poll_sets()[extra];
-    for (u32 i = 0; i < set.used.load(); ++i) {
-        const PollMember& member = set.members[i];
-        if (is_current(member) && (member.events & kEventMask))
-            add_wait_objects(member.handle.load() - 1, member.events & kEventMask, objects);
-    }
-}
-
-void rearm_poll_sets(Handle handle, u32 events) {
-    for (u32 i = 0; i < kMaxPollSets; ++i) {
-        PollSet& set = poll_sets()[i];
-        if (!set.is_used.load(std::memory_order_relaxed))
-            continue;
-        if (PollMember* member = find_member(set, handle))
-            member->reported &= ~events;
-    }
+        if (const u32 wanted = wanted_of(set.members[i]); wanted != 0)
+            add_questions(set.members[i].handle.load() - 1, wanted, false, question);
 }
 
 void leave_poll_sets(Handle handle) {
@@ -92,7 +120,9 @@ void leave_poll_sets(Handle handle) {
     }
 }
 
-void end_poll_set(u64 extra) { poll_sets()[extra].is_used.store(0); }
+void end_poll_set(u64 extra) {
+    poll_sets()[extra].is_used.store(0);
+}
 
 } // namespace host::nt
 
@@ -135,11 +165,12 @@ Result<void> poll_set_add(Handle set_handle, Handle handle, u32 events, u64 data
         member.handle.store(0);
         member.word = entry->word.load();
         member.events = events;
-        member.reported = 0;
+        member.reported.store(0);
         member.data = data;
         member.handle.store(handle + 1, std::memory_order_release);
         if (set.used.load() <= i)
             set.used.store(i + 1);
+        set.waiters.wake();
         return {};
     }
     return Errno::ENOSPC;
@@ -152,8 +183,9 @@ Result<void> poll_set_modify(Handle set_handle, Handle handle, u32 events, u64 d
     if (!member)
         return Errno::ENOENT;
     member->data = data;
-    member->reported = 0;
+    member->reported.store(0);
     member->events = events;
+    set.waiters.wake();
     return {};
 }
 
@@ -166,8 +198,15 @@ void poll_set_remove(Handle set_handle, Handle handle) {
         member->handle.store(0);
 }
 
-Result<usize> poll_set_wait_interruptible(Handle set_handle, abi::epoll_event* events, usize capacity, u64 deadline_ns) {
+Result<usize> poll_set_wait_interruptible(Handle set_handle, abi::epoll_event* events, usize capacity,
+                                          u64 deadline_ns) {
     PollSet& set = *TRY(set_of(set_handle));
+    {
+        preserve_vectors();
+        SocketQuestion question;
+        add_poll_set_questions(entry_of(set_handle)->extra, question);
+        question.ask();
+    }
     for (;;) {
         usize count = 0;
         {
@@ -176,16 +215,23 @@ Result<usize> poll_set_wait_interruptible(Handle set_handle, abi::epoll_event* e
             const u32 start = used ? set.turn.load() % used : 0;
             for (u32 i = 0; i < used && count < capacity; ++i) {
                 PollMember& member = set.members[(start + i) % used];
-                const u32 news = news_of(member);
-                if (news == 0)
+                const Handle handle = member.handle.load() - 1;
+                const u32 turns = handle >= 0 ? turns_of(handle) : 0;
+                u32 ready = 0;
+                bool is_known = true;
+                if (!has_news(member, ready, is_known)) {
+                    // What is ready no more is news when it comes again.
+                    if (is_known)
+                        member.reported.fetch_and(ready);
                     continue;
-                const abi::epoll_event event{news, member.data};
+                }
+                const abi::epoll_event event{ready, member.data};
                 if (copy_guarded(&events[count], &event, sizeof(event)) != 0)
                     return count != 0 ? Result<usize>(count) : Result<usize>(Errno::EFAULT);
                 ++count;
                 set.turn.store((start + i + 1) % used);
-                if (member.events & abi::EPOLLET)
-                    member.reported |= news;
+                member.reported.store(ready);
+                member.turns = turns;
                 if (member.events & abi::EPOLLONESHOT)
                     member.events &= ~kEventMask;
             }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/nt/files_state.hpp"
+#include "host/nt/sockets.hpp"
 
 namespace host::nt {
 
@@ -9,10 +10,11 @@ inline constexpr u32 kMaxPollSets = 60;
 inline constexpr u32 kMaxMembers = 512; // of a set
 
 struct PollMember {
-    std::atomic<i32> handle; // + 1; 0: free
-    u32 word;                // of its entry: the member is that object alone
-    u32 events;              // abi::EPOLL*
-    u32 reported;            // with EPOLLET: what was ready when it was last reported
+    std::atomic<i32> handle;   // + 1; 0: free
+    u32 word;                  // of its entry: the member is that object alone
+    u32 events;                // abi::EPOLL*
+    std::atomic<u32> reported; // with EPOLLET: what was ready when it was last reported
+    u32 turns;                 // and how often it had been found empty, or full, by then
     u64 data;
 };
 struct PollSet {
@@ -20,29 +22,30 @@ struct PollSet {
     SharedLock lock;
     std::atomic<u32> used; // members above it were never used
     std::atomic<u32> turn; // where the next search for events starts, so that no member starves
+    PollWaiters waiters;   // they look again when a member comes or changes
     PollMember members[kMaxMembers];
 };
 inline constexpr u64 kPollSetsAddress = kFilesArea + (u64{6} << 20);
 static_assert(sizeof(PollSet) * kMaxPollSets <= u64{1} << 20);
-inline PollSet* poll_sets() { return reinterpret_cast<PollSet*>(kPollSetsAddress); }
+inline PollSet* poll_sets() {
+    return reinterpret_cast<PollSet*>(kPollSetsAddress);
+}
 
-// What is ready of abi::POLL* `events`; POLLERR, POLLHUP and POLLNVAL always count.
-u32 readiness_of(Handle handle, u32 events);
+// What is ready of abi::POLL* `events`; POLLERR, POLLHUP and POLLNVAL always count. False when that is not
+// known: a socket has to be asked (SocketQuestion).
+bool readiness_of(Handle handle, u32 events, u32& ready);
 
-// The Windows objects that are set when something about a handle may have changed.
-struct WaitObjects {
-    HANDLE objects[MAXIMUM_WAIT_OBJECTS];
-    u32 count = 0;
-    bool is_complete = true; // otherwise something has none: look again before long
-    void add(HANDLE object);
-};
-void add_wait_objects(Handle handle, u32 events, WaitObjects& objects);
+// Before a wait of the thread in `slot`: whatever makes the handle ready wakes it.
+void note_waiter(Handle handle, u32 slot);
+// Adds the sockets whose readiness is not known to the question. `exactly`: also those that were not ready
+// last time, and are watched.
+void add_questions(Handle handle, u32 events, bool exactly, SocketQuestion& question);
 
-u32 poll_set_readiness(u64 extra);
-void add_poll_set_objects(u64 extra, WaitObjects& objects);
+// The same of a set, by HandleEntry::extra.
+bool poll_set_readiness(u64 extra, u32& ready);
+void note_poll_set_waiter(u64 extra, u32 slot);
+void add_poll_set_questions(u64 extra, SocketQuestion& question);
 
-// lxcore has found that nothing more is ready (EAGAIN): the next readiness is news to edge-triggered members.
-void rearm_poll_sets(Handle handle, u32 events);
 void leave_poll_sets(Handle handle);
 void end_poll_set(u64 extra);
 

@@ -3,6 +3,7 @@
 #include "host/nt/processes.hpp"
 
 #include "host/nt/engine_port.hpp"
+#include "host/nt/files_state.hpp"
 #include "host/nt/memory.hpp"
 #include "host/nt/threads.hpp"
 
@@ -59,8 +60,14 @@ bool start_one(ProcessRecord& record) {
             command[i] = i < text.length() ? static_cast<wchar_t>(text.data()[i]) : 0;
         STARTUPINFOW startup{};
         startup.cb = sizeof(startup);
+        startup.dwFlags = STARTF_USESTDHANDLES; // a detached process gets none by itself
+        startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+        startup.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
+        startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
         PROCESS_INFORMATION info{};
-        if (!CreateProcessW(image, command, nullptr, nullptr, TRUE, CREATE_SUSPENDED, nullptr, nullptr, &startup, &info))
+        // Without a console of its own: Windows would open a window for each, and Wine starts a program for each.
+        if (!CreateProcessW(image, command, nullptr, nullptr, TRUE, CREATE_SUSPENDED | DETACHED_PROCESS, nullptr, nullptr, &startup,
+                            &info))
             return false;
         (void)AssignProcessToJobObject(g_job, info.hProcess);
         if (reserve_low_window(info.hProcess)) {
@@ -166,6 +173,7 @@ void reap_processes(void (*notify)(i32 number, i32 signal)) {
         const bool was_running = record.state.load() == ProcessState::Running;
         record.state.store(ProcessState::Dead);
         sweep_slots_of(index);
+        finish_renames_of(index);
         for (u32 other = 1; other < kMaxProcesses; ++other) {
             ProcessRecord& claimed = state.processes[other];
             if (claimed.claimed_by != index || !(claimed.holders.load() & kHeldByClaimer))

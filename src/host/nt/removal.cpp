@@ -5,8 +5,9 @@
 // later on NTFS) it does. A rename over something that is open, and an exchange, take several steps of the host: a journal
 // (journal.cpp) completes or undoes what a crash cut short.
 #include "abi/fcntl.hpp"
-#include "host/nt/files.hpp"
+#include "host/nt/drive_files.hpp"
 #include "host/nt/journal.hpp"
+#include "host/nt/tree_paths.hpp"
 
 namespace host::nt {
 
@@ -23,6 +24,8 @@ NTSTATUS remove_object(HANDLE object) {
     FILE_DISPOSITION_INFORMATION request{TRUE};
     return NtSetInformationFile(object, &io, &request, sizeof(request), FileDispositionInformation);
 }
+
+} // namespace
 
 bool is_empty_directory(HANDLE object) {
     alignas(8) u8 buffer[1024];
@@ -42,6 +45,8 @@ bool is_empty_directory(HANDLE object) {
         }
     }
 }
+
+namespace {
 
 // With names_lock. What handles of `file` still need: its name `number` (0: none, the host keeps the file by itself).
 void note_aside(u64 file, u64 number, bool is_directory) {
@@ -95,6 +100,7 @@ Result<void> rename_object(HANDLE object, HANDLE directory, HostName& name, bool
     __builtin_memcpy(request.name, name.units(), request.name_bytes);
     IO_STATUS_BLOCK io{};
     NTSTATUS status;
+    NameKeeper keeper(object);
     if (files().has_posix_removal) {
         request.flags = kRenamePosix | kRenameIgnoreReadOnly | (replace ? kRenameReplace : 0);
         status = NtSetInformationFile(object, &io, &request, sizeof(request), kRenameEx);
@@ -104,6 +110,7 @@ Result<void> rename_object(HANDLE object, HANDLE directory, HostName& name, bool
     }
     if (status < 0)
         return name_error(status, name);
+    keeper.renamed();
     return {};
 }
 
@@ -300,13 +307,19 @@ Result<void> make_symlink_at(Handle, std::string_view, std::string_view) {
     return Errno::EOPNOTSUPP; // VolFs keeps the target as a file's data, as WSL 1 does
 }
 
-Result<usize> read_symlink_at(Handle directory, std::string_view name, char*, usize) {
+Result<usize> read_symlink_at(Handle directory, std::string_view name, char* buffer, usize capacity) {
+    if (is_on_drive(directory))
+        return drive::read_symlink_at(directory, name, buffer, capacity);
     Place place(TRY(directory_object(directory)), name);
     TRY(place.open(kAttributeAccess));
     return Errno::EINVAL;
 }
 
 Result<void> link_at(Handle from_directory, std::string_view from, Handle to_directory, std::string_view to) {
+    if (is_on_drive(from_directory) != is_on_drive(to_directory))
+        return Errno::EXDEV;
+    if (is_on_drive(from_directory))
+        return drive::link_at(from_directory, from, to_directory, to);
     Place source(TRY(directory_object(from_directory)), from);
     TRY(source.open(kAttributeAccess));
     if (source.identity.is_directory)
@@ -325,6 +338,8 @@ Result<void> link_handle_at(Handle file, Handle to_directory, std::string_view t
 }
 
 Result<void> unlink_at(Handle directory, std::string_view name) {
+    if (is_on_drive(directory))
+        return drive::unlink_at(directory, name, false);
     if (is_dots(name))
         return Errno::EISDIR;
     Place place(TRY(directory_object(directory)), name);
@@ -336,6 +351,8 @@ Result<void> unlink_at(Handle directory, std::string_view name) {
 }
 
 Result<void> remove_directory_at(Handle directory, std::string_view name) {
+    if (is_on_drive(directory))
+        return drive::unlink_at(directory, name, true);
     if (is_dots(name))
         return name == ".." ? Errno::ENOTEMPTY : Errno::EINVAL;
     Place place(TRY(directory_object(directory)), name);
@@ -348,6 +365,10 @@ Result<void> remove_directory_at(Handle directory, std::string_view name) {
 
 Result<void> rename_at(Handle from_directory, std::string_view from, Handle to_directory, std::string_view to,
                        u32 flags) {
+    if (is_on_drive(from_directory) != is_on_drive(to_directory))
+        return Errno::EXDEV;
+    if (is_on_drive(from_directory))
+        return drive::rename_at(from_directory, from, to_directory, to, flags);
     if (is_dots(from) || is_dots(to))
         return Errno::EBUSY;
     if (flags & ~(abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE))

@@ -166,7 +166,8 @@ Result<View*> insert_view(u64 address, u64 bytes, u32 section, u64 offset, ViewK
     }
     open_low_window(address, address + bytes);
     void* base = reinterpret_cast<void*>(address);
-    SIZE_T size = bytes;
+    // A file's section ends with the file, within a page.
+    SIZE_T size = base::min(bytes, g_space.sections[section].bytes - offset);
     LARGE_INTEGER at;
     at.QuadPart = static_cast<i64>(offset);
     constexpr ULONG kViewUnmap = 2; // not mapped in child processes

@@ -16,18 +16,8 @@ void poke(Relay& relay) {
     wake(word_of(relay.turn), ~0u);
 }
 
-void set_event(u64 event, bool is_set) {
-    if (is_set)
-        NtSetEvent(reinterpret_cast<HANDLE>(event), nullptr);
-    else
-        ResetEvent(reinterpret_cast<HANDLE>(event));
-}
-
-void drop_user(Relay& relay) {
-    if (relay.users.fetch_sub(1) != 1)
-        return;
-    relay.object = relay.event = 0;
-}
+// With the last user, the relay is anybody's: start_relay() may take it at once.
+void drop_user(Relay& relay) { relay.users.fetch_sub(1); }
 
 // The ring's next part in one piece.
 struct Piece {
@@ -45,17 +35,10 @@ Piece filled_piece(Relay& relay) {
     return {relay.ring + at, base::min(used, kRingBytes - at)};
 }
 
-void take_thread_slot() {
-    const u32 slot = take_slot(GetCurrentThreadId(), 0);
-    if (slot == ~0u)
-        fail("streams", "too many threads");
-    use_slot(slot);
-}
-
 // ---- the threads, in the instance host ----
 
 DWORD WINAPI read_stream(void* argument) {
-    take_thread_slot();
+    take_own_slot("streams");
     auto& relay = *static_cast<Relay*>(argument);
     HANDLE done = CreateEventW(nullptr, TRUE, FALSE, nullptr);
     while (relay.is_open.load()) {
@@ -82,7 +65,7 @@ DWORD WINAPI read_stream(void* argument) {
             relay.head.fetch_add(static_cast<u32>(io.Information));
         else
             relay.is_ended.store(1);
-        set_event(relay.event, true);
+        relay.waiters.wake();
         if (relay.is_ended.load())
             break;
     }
@@ -100,7 +83,7 @@ DWORD WINAPI read_stream(void* argument) {
 }
 
 DWORD WINAPI write_stream(void* argument) {
-    take_thread_slot();
+    take_own_slot("streams");
     auto& relay = *static_cast<Relay*>(argument);
     for (;;) {
         const u32 turn = relay.turn.load();
@@ -115,7 +98,7 @@ DWORD WINAPI write_stream(void* argument) {
         if (!WriteFile(reinterpret_cast<HANDLE>(relay.object), piece.data, piece.length, &put, nullptr) || put == 0)
             relay.is_ended.store(1);
         relay.tail.fetch_add(put);
-        set_event(relay.event, true);
+        relay.waiters.wake();
     }
     NtClose(reinterpret_cast<HANDLE>(relay.object));
     drop_user(relay);
@@ -134,7 +117,7 @@ void cancel_read(const Relay& relay) {
 }
 
 // A relay at work; 0 when there is none left.
-u64 start_relay(HANDLE object, HANDLE event, bool reads) {
+u64 start_relay(HANDLE object, bool reads) {
     for (u32 i = 0; i < kMaxRelays; ++i) {
         Relay& relay = relays().relays[i];
         u32 nobody = 0;
@@ -146,7 +129,6 @@ u64 start_relay(HANDLE object, HANDLE event, bool reads) {
             return 0;
         }
         relay.object = address_of(own);
-        relay.event = address_of(event);
         relay.wanted.store(0);
         relay.turn.store(0);
         relay.head.store(0);
@@ -188,22 +170,60 @@ Result<Handle> adopt_stream(HANDLE object) {
         const bool is_known = type == FILE_TYPE_DISK && identify(object, identity) >= 0;
         return adopt(object, {HandleKind::Stream, is_writable, is_known ? identity.file : 0});
     }
-    HANDLE event = CreateEventW(nullptr, TRUE, TRUE, nullptr);
-    if (!event) {
-        NtClose(object);
-        return Errno::ENOMEM;
-    }
     u64 extra = 0;
     if (access & FILE_READ_DATA)
-        extra |= start_relay(object, event, true);
+        extra |= start_relay(object, true);
     if (is_writable)
-        extra |= start_relay(object, event, false) << 16;
+        extra |= start_relay(object, false) << 16;
     NtClose(object);
-    if (extra == 0) {
-        NtClose(event);
+    if (extra == 0)
         return Errno::EMFILE;
+    Result<Handle> handle = adopt(nullptr, {HandleKind::Stream, is_writable, 0, 0, extra});
+    if (handle.is_error())
+        end_stream(extra);
+    return handle;
+}
+
+namespace {
+
+// Whether two handles lead to one pipe.
+bool is_same_stream(HANDLE left, HANDLE right) {
+    if (GetFileType(left) != FILE_TYPE_PIPE || GetFileType(right) != FILE_TYPE_PIPE || access_of(left) != access_of(right))
+        return false;
+    const HMODULE library = GetModuleHandleW(L"ntdll.dll");
+    using Compare = NTSTATUS(NTAPI*)(HANDLE, HANDLE); // since Windows 10
+    const auto compare = reinterpret_cast<Compare>(reinterpret_cast<void*>(GetProcAddress(library, "NtCompareObjects")));
+    if (compare && compare(left, right) == STATUS_SUCCESS)
+        return true;
+    // Wine makes an object of each of its descriptors; these tell the pipe by its inode.
+    if (!GetProcAddress(library, "wine_get_version"))
+        return false;
+    FILE_INTERNAL_INFORMATION first{}, second{};
+    IO_STATUS_BLOCK io{};
+    return NtQueryInformationFile(left, &io, &first, sizeof(first), FileInternalInformation) >= 0 &&
+           NtQueryInformationFile(right, &io, &second, sizeof(second), FileInternalInformation) >= 0 &&
+           first.IndexNumber.QuadPart != 0 && first.IndexNumber.QuadPart == second.IndexNumber.QuadPart;
+}
+
+} // namespace
+
+void adopt_streams(const HANDLE* objects, usize count, Handle* streams) {
+    const auto value = [](const Result<Handle>& stream) { return stream.is_ok() ? stream.value() : kNoHandle; };
+    for (usize i = 0; i < count; ++i) {
+        usize same = 0;
+        while (same < i && !is_same_stream(objects[same], objects[i]))
+            ++same;
+        // What it is compared with is not closed before the end.
+        HANDLE own = nullptr;
+        if (same < i && streams[same] != kNoHandle)
+            streams[i] = value(duplicate(streams[same]));
+        else if (NtDuplicateObject(this_process(), objects[i], this_process(), &own, 0, 0, DUPLICATE_SAME_ACCESS) >= 0)
+            streams[i] = value(adopt_stream(own));
+        else
+            streams[i] = kNoHandle;
     }
-    return adopt(event, {HandleKind::Stream, is_writable, 0, 0, extra});
+    for (usize i = 0; i < count; ++i)
+        NtClose(objects[i]);
 }
 
 void keep_stream(u64 extra) {
@@ -261,6 +281,18 @@ u32 stream_readiness(u64 extra, u32 events) {
     return ready;
 }
 
+void note_stream_waiter(u64 extra, u32 slot) {
+    for (Relay* relay : {reading_relay(extra), writing_relay(extra)})
+        if (relay)
+            relay->waiters.note(slot);
+}
+
+u32 stream_turns(u64 extra) {
+    const Relay* reading = reading_relay(extra);
+    const Relay* writing = writing_relay(extra);
+    return (reading ? reading->turns.load() & 0xffff : 0) | (writing ? writing->turns.load() << 16 : 0);
+}
+
 } // namespace host::nt
 
 namespace host {
@@ -275,17 +307,6 @@ Result<HandleEntry*> stream_entry(Handle stream) {
         return Errno::EBADF;
     preserve_vectors();
     return entry;
-}
-
-// The event tells whether something can be done, until it is done: reset it, and look again.
-template <typename IsReady>
-void clear_event(Handle stream, IsReady&& is_ready) {
-    HANDLE event = object_of(stream);
-    if (!event)
-        return;
-    ResetEvent(event);
-    if (is_ready())
-        NtSetEvent(event, nullptr);
 }
 
 // Bytes of a disk file or of NUL, at the position that all its users share.
@@ -339,7 +360,7 @@ Result<usize> stream_read(Handle stream, const abi::iovec* vectors, usize count)
         }
     }
     if (relay->head.load() == relay->tail.load())
-        clear_event(stream, [&] { return stream_readiness(entry.extra, 0) != 0; });
+        relay->turns.fetch_add(1);
     if (done != 0 || (relay->is_ended.load() && relay->head.load() == relay->tail.load()))
         return done;
     (void)stream_readiness(entry.extra, abi::POLLIN);
@@ -381,7 +402,7 @@ Result<usize> stream_write(Handle stream, const abi::iovec* vectors, usize count
     if (done != 0)
         poke(*relay);
     if (!(stream_readiness(entry.extra, abi::POLLOUT) & abi::POLLOUT))
-        clear_event(stream, [&] { return (stream_readiness(entry.extra, 0) & abi::POLLOUT) != 0; });
+        relay->turns.fetch_add(1);
     usize wanted = 0;
     for (usize i = 0; i < count; ++i)
         wanted += vectors[i].iov_len;

@@ -13,7 +13,7 @@ namespace nt {
 namespace {
 
 static_assert(LX_SLOT_BLOCK == 0x1480 && LX_SLOT_COUNT <= kTlsThreadSlot);
-constexpr u32 kTlsBlock = 0, kTlsFrame = 1, kTlsGuestFs = 4;
+constexpr u32 kTlsBlock = 0, kTlsFrame = 1, kTlsGuestGs = 3, kTlsGuestFs = 4;
 
 std::atomic<u32> g_kick_lock; // who holds it may suspend threads of this process
 
@@ -105,12 +105,20 @@ u32 g_suspended_count;
 
 void use_slot(u32 slot) { set_tls_slot<kTlsThreadSlot>(slot + 1); }
 
+void take_own_slot(std::string_view what) {
+    const u32 slot = take_slot(GetCurrentThreadId(), 0);
+    if (slot == ~0u)
+        fail(what, "too many threads");
+    use_slot(slot);
+}
+
 void use_block(ThreadBlock& block) {
     block.self = &block;
     block.host_thread = static_cast<i32>(GetCurrentThreadId());
     block.host_process = this_record().number;
     set_tls_slot<kTlsBlock>(reinterpret_cast<u64>(&block));
     set_tls_slot<kTlsFrame>(block.frame);
+    set_tls_slot<kTlsGuestGs>(block.guest_gs_base);
     shared().slots[current_slot()].block = &block;
 }
 
@@ -158,16 +166,20 @@ bool start_kicker() {
     return true;
 }
 
-void suspend_other_threads() {
+bool suspend_other_threads() {
     lock_kicks();
     g_suspended_count = 0;
     Shared& state = shared();
     const u32 used = state.slots_in_use.load();
-    for (u32 slot = 0; slot < used && g_suspended_count < kMaxSuspended; ++slot) {
+    for (u32 slot = 0; slot < used; ++slot) {
         ThreadSlot& record = state.slots[slot];
         const u32 id = record.thread.load();
         if (id == 0 || record.process.load() != g_process.index || !record.block || slot == current_slot())
             continue;
+        if (g_suspended_count == kMaxSuspended) {
+            resume_other_threads();
+            return false;
+        }
         const HANDLE thread = open_thread(id);
         if (!thread)
             continue;
@@ -179,6 +191,7 @@ void suspend_other_threads() {
         else
             (void)NtClose(thread);
     }
+    return true;
 }
 
 void resume_other_threads() {

@@ -35,6 +35,8 @@ bool wait_or_death(u32* word, u32 expected, HANDLE process);
 void kick_running(u32 slot);
 // Makes `slot` that of the calling thread.
 void use_slot(u32 slot);
+// Gives a thread of the instance host that has no block a slot. Ends the instance when there is none; `what` says whose.
+void take_own_slot(std::string_view what);
 
 // Makes the calling thread that of `block`, whose frame field is set, without changing stacks.
 void use_block(ThreadBlock& block);
@@ -45,8 +47,8 @@ void run_in_block(ThreadBlock& block, void (*function)(void*));
 [[noreturn]] void start_guest(ThreadBlock& block);
 
 // Stops all other threads of this process that have a block, for a moment in which the address space is consistent, and lets
-// them go on. Under the process's kick lock.
-void suspend_other_threads();
+// them go on. Under the process's kick lock. False, with none stopped, when there are too many.
+bool suspend_other_threads();
 void resume_other_threads();
 
 // The thread that interrupts threads of this process on behalf of others, and ends the process when the instance host has died; a

@@ -140,6 +140,7 @@ Result<void> DriveInode::remove_directory(std::string_view name, Inode& target) 
     HandlePin directory = TRY(pin(false));
     HostSpelling spelling;
     TRY(spelling_of(removed, directory.handle(), name, spelling));
+    removed.close_idle_handles();
     TRY(host::remove_directory_at(directory.handle(), spelling.view()));
     MaybeLockGuard guard(removed.lock);
     removed.links = 0;
@@ -170,6 +171,9 @@ Result<void> DriveInode::rename(std::string_view old_name, Inode& target_old, In
     } else {
         existing.assign(wanted.view());
     }
+    moved.close_idle_handles();
+    if (replaced)
+        replaced->close_idle_handles();
     TRY(host::rename_at(from_directory.handle(), from.view(), to_directory.handle(), existing.view(), flags));
     if (respell)
         (void)host::rename_at(to_directory.handle(), existing.view(), to_directory.handle(), wanted.view(),

@@ -63,6 +63,8 @@ public:
     // As it is now on the host. ENOENT...
     Result<RefPtr<DirectoryListing>> listing();
     void file_closed();
+    // Some hosts keep the name of what is open.
+    void close_idle_handles();
     // An event of the host's watcher, for whichever inode it concerns.
     static void pass_on(const host::WatchEvent& event);
     std::atomic<u32> open_files{0};

@@ -110,7 +110,10 @@ Result<HandlePin> DriveInode::open_in_place(HandleSlot& slot, u32 mode) {
 void DriveInode::file_closed() {
     if (open_files.fetch_sub(1, std::memory_order_acq_rel) != 1 || is_directory())
         return;
-    // The host's programs must be able to remove the file: no handle stays behind.
+    close_idle_handles(); // the host's programs must be able to remove the file
+}
+
+void DriveInode::close_idle_handles() {
     for (HandleSlot* slot : {&m_read_slot, &m_write_slot}) {
         const host::Handle handle = slot->take_idle();
         if (handle != host::kNoHandle)

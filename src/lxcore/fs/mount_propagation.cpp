@@ -1,15 +1,16 @@
-// Shared subtrees: mount_namespaces(7) and the kernel's sharedsubtree.rst. A mount that is shared belongs to a peer group; one that
-// is slave names the group whose events it gets. Both are numbers, so that nothing needs mending when a mount goes but
-// the slaves of a group's last member.
+// Shared subtrees: mount_namespaces(7) and the kernel's sharedsubtree.rst. A mount that is shared belongs to
+// a peer group; one that is slave names the group whose events it gets. Both are numbers, so that nothing
+// needs mending when a mount goes but the slaves of a group's last member.
 #include "abi/mount.hpp"
 #include "lxcore/fs/mount_tree.hpp"
 
 namespace lxcore {
 
-
 namespace {
 
-u32 new_group() { return ++mount_state().last_group; }
+u32 new_group() {
+    return ++mount_state().last_group;
+}
 
 // Copies of a tree, made before any of it is seen.
 class Copies {
@@ -20,9 +21,10 @@ public:
         for (MountTree* tree : m_trees)
             delete tree;
     }
-    // One more, below `parent`. The groups of its mounts: null for none; null masters for those that the originals have.
-    Result<void> add(const MountTree& from, Mount& parent, const RefPtr<Dentry>& mountpoint, const u32* groups,
-                     const u32* masters) {
+    // One more, below `parent`. The groups of its mounts: null for none; null masters for those that the
+    // originals have.
+    Result<void> add(const MountTree& from, Mount& parent, const RefPtr<Dentry>& mountpoint,
+                     const u32* groups, const u32* masters) {
         if (!is_dentry_below(*mountpoint, *parent.root))
             return {}; // the place cannot be seen through that mount
         MountTree* tree = TRY(make<MountTree>());
@@ -65,8 +67,8 @@ private:
 // Groups of mounts that an event reaches one after the other: peers first, then their slaves, and so on.
 struct Reached {
     u32 group;
-    usize own;                   // index in `groups` of those of the copies there
-    usize masters;               // likewise, of what they are slaves of
+    usize own;     // index in `groups` of those of the copies there
+    usize masters; // likewise, of what they are slaves of
     static constexpr usize kNone = ~usize{0};
 };
 
@@ -77,8 +79,8 @@ bool is_reached(const Vector<Reached>& reached, u32 group) {
     return false;
 }
 
-// Makes the copies that a tree has to have when it is attached to a shared mount, and finds the groups of its own mounts, which
-// come first in `groups`.
+// Makes the copies that a tree has to have when it is attached to a shared mount, and finds the groups of its
+// own mounts, which come first in `groups`.
 Result<void> make_copies(const Path& where, const MountTree& tree, Copies& copies, Vector<u32>& groups) {
     Mount& target = *where.mount;
     Vector<Reached> reached;
@@ -87,7 +89,9 @@ Result<void> make_copies(const Path& where, const MountTree& tree, Copies& copie
     TRY(reached.push_back({target.peer_group, 0, Reached::kNone}));
     for (usize i = 0; i < reached.size(); ++i) {
         const Reached now = reached[i];
-        const auto at = [&](usize index) { return index == Reached::kNone ? nullptr : groups.data() + index; };
+        const auto at = [&](usize index) {
+            return index == Reached::kNone ? nullptr : groups.data() + index;
+        };
         for (Mount& mount : mount_state().mounts) {
             if (mount.peer_group == now.group) {
                 if (&mount != &target)

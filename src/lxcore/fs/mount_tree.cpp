@@ -32,7 +32,9 @@ DetachedMounts::~DetachedMounts() {
     }
 }
 
-Result<void> DetachedMounts::prepare() { return m_entries.reserve(mount_state().mounts.count()); }
+Result<void> DetachedMounts::prepare() {
+    return m_entries.reserve(mount_state().mounts.count());
+}
 
 void DetachedMounts::detach(Mount& mount) {
     mount.list_node.unlink();
@@ -42,7 +44,8 @@ void DetachedMounts::detach(Mount& mount) {
     mount.is_attached = false;
 }
 
-Result<RefPtr<Mount>> make_mount(RefPtr<SuperBlock> super_block, RefPtr<Dentry> root, std::string_view source, u32 flags) {
+Result<RefPtr<Mount>> make_mount(RefPtr<SuperBlock> super_block, RefPtr<Dentry> root, std::string_view source,
+                                 u32 flags) {
     RefPtr<Mount> mount = TRY(make_ref<Mount>());
     mount->source = TRY(String::create(source));
     super_block->mount_count.fetch_add(1);
@@ -100,8 +103,9 @@ Result<void> copy_mounts(const MountTree& from, Dentry& root, MountTree& out) {
         Mount* parent = i == 0 ? nullptr : copies[from.index_of(original.parent.get())];
         if (i > 0 && (!parent || original.is_unbindable))
             continue;
-        RefPtr<Mount> copy = TRY(make_mount(original.super_block, i == 0 ? RefPtr<Dentry>(&root) : original.root,
-                                            original.source.view(), original.flags));
+        RefPtr<Mount> copy =
+            TRY(make_mount(original.super_block, i == 0 ? RefPtr<Dentry>(&root) : original.root,
+                           original.source.view(), original.flags));
         copy->peer_group = original.peer_group;
         copy->master_group = original.master_group;
         if (i > 0) {

@@ -308,6 +308,10 @@ Result<Path> create_node(i32 dirfd, std::string_view path, u32 mode, u64 device)
     if (name.trailing_slash && !is_directory)
         return Errno::ENOENT;
     TRY(may_create_in(name.parent));
+    // A character device 0:0 is no device but a whiteout, which anybody may make.
+    const bool is_device = abi::S_ISBLK(mode) || (abi::S_ISCHR(mode) && device != 0);
+    if (is_device && !current().credentials->has_capability(abi::CAP_MKNOD))
+        return Errno::EPERM;
     const NewOwner owner = TRY(owner_of_new(directory, mode));
     const NameChange change(*dentry);
     RefPtr<Inode> inode = TRY(make_node(directory, name.view(), owner, device));

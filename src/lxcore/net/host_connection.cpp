@@ -224,6 +224,13 @@ abi::ucred HostConnection::peer_credentials() const {
     abi::ucred credentials{0, ~0u, ~0u};
     (void)host::get_option(m_handle, abi::SOL_SOCKET, abi::SO_PEERCRED, &credentials, sizeof(credentials))
         .is_ok();
+    // To that user's programs on the host everybody in here is the host user, whom the tree belongs to. The same must hold the
+    // other way: PulseAudio's two sides share memory when each finds itself the user of the other.
+    const auto tree = host::file_info(host::root_folder());
+    if (tree.is_ok() && credentials.uid == tree.value().uid) {
+        credentials.uid = current().credentials->uid;
+        credentials.gid = current().credentials->gid;
+    }
     return credentials;
 }
 

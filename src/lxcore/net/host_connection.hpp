@@ -35,7 +35,7 @@ public:
     // `files`: those that came with the message, as many as message.control has room for; null for none.
     Result<usize> receive(SocketMessage& message, PassedFiles*& files, u64 deadline);
     Result<void> shutdown(i32 how) { return host::shutdown(m_handle, how); }
-    // The other side as the host knows it: its process and user numbers are the host's.
+    // The other side as the host knows it, but that the host user is the caller's own: see there.
     abi::ucred peer_credentials() const;
     Result<i32> take_error(); // SO_ERROR
     Result<i64> control(u32 request, u64 argument);

@@ -1,5 +1,6 @@
 // Open tmpfs files and directories.
 #include "abi/mman.hpp"
+#include "lxcore/fs/locked_write.hpp"
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/tmpfs/tmpfs_inode.hpp"
 
@@ -31,23 +32,7 @@ Result<usize> TmpfsFile::read(IoBuffer& buffer, i64 offset) {
 
 Result<usize> TmpfsFile::write(IoBuffer& buffer, i64 offset) {
     TmpfsInode& inode = *m_inode;
-    if (flags.load(std::memory_order_relaxed) & abi::O_APPEND) {
-        if (offset != kCurrentPosition) {
-            LockGuard guard(inode.lock);
-            return inode.write_data(buffer, inode.size);
-        }
-        LockGuard position_guard(position_lock);
-        LockGuard guard(inode.lock);
-        const u64 end = inode.size;
-        Result<usize> done = inode.write_data(buffer, end);
-        if (done.is_ok())
-            position = end + done.value();
-        return done;
-    }
-    return at_position(offset, [&](u64 from) -> Result<usize> {
-        LockGuard guard(inode.lock);
-        return inode.write_data(buffer, from);
-    });
+    return write_locked(*this, inode, offset, [&](u64 from) { return inode.write_data(buffer, from); });
 }
 
 Result<u64> TmpfsFile::seek(i64 offset, i32 whence) {

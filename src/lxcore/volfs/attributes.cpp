@@ -36,16 +36,24 @@ Result<usize> VolfsAttributes::Log::read(u64 offset, void* buffer, usize length)
 
 Result<void> VolfsAttributes::Log::write(u64 offset, const void* data, usize length) {
     const abi::iovec vector{reinterpret_cast<u64>(data), length};
-    return TRY(host::write_at(handle, &vector, 1, offset)) == length ? Result<void>() : Result<void>(Errno::ENOSPC);
+    return TRY(host::write_at(handle, &vector, 1, offset)) == length ? Result<void>()
+                                                                     : Result<void>(Errno::ENOSPC);
 }
 
 Result<void> VolfsAttributes::Log::truncate(u64 length) {
-    return is_read_only ? Result<void>() : host::truncate(handle, length); // what is cut off counts for nothing anyway
+    return is_read_only ? Result<void>()
+                        : host::truncate(handle, length); // what is cut off counts for nothing anyway
 }
 
-Result<void> VolfsAttributes::Log::flush() { return host::sync(handle, true); }
-u8* VolfsAttributes::Log::take_buffer() { return static_cast<u8*>(allocate_pages(kBufferPages)); }
-void VolfsAttributes::Log::give_back(u8* buffer) { release_pages(buffer, kBufferPages); }
+Result<void> VolfsAttributes::Log::flush() {
+    return host::sync(handle, true);
+}
+u8* VolfsAttributes::Log::take_buffer() {
+    return static_cast<u8*>(allocate_pages(kBufferPages));
+}
+void VolfsAttributes::Log::give_back(u8* buffer) {
+    release_pages(buffer, kBufferPages);
+}
 
 // ---- opening
 
@@ -60,7 +68,8 @@ Result<void> VolfsAttributes::open(host::Handle root, const VolfsStorage& storag
     m_file.is_read_only = read_only;
     if (storage.metadata == VolfsStorage::Metadata::Attributes)
         return {};
-    const u32 mode = read_only ? u32{host::kOpenRead} : host::kOpenRead | host::kOpenWrite | host::kOpenCreate;
+    const u32 mode =
+        read_only ? u32{host::kOpenRead} : host::kOpenRead | host::kOpenWrite | host::kOpenCreate;
     m_file.handle = TRY(host::open_at(root, kSideStoreName, mode, 0600));
     m_index = static_cast<base::SideStoreIndex*>(allocate_pages(kIndexPages));
     if (!m_index)
@@ -78,12 +87,17 @@ Result<void> VolfsAttributes::open(host::Handle root, const VolfsStorage& storag
 std::string_view VolfsAttributes::objection(Errno error) {
     switch (error) {
     case Errno::ESTALE:
-        return "it is a copy of another's, and the owners and modes of the files have stayed behind there; export that "
+        return "it is a copy of another's, and the owners and modes of the files have stayed behind there; "
+               "export that "
                "instance and import it here";
-    case Errno::ENOENT: return "its side store, .lxss-attributes, with the owners and modes of its files, is missing";
-    case Errno::EIO: return "its side store, .lxss-attributes, is damaged; 'lxss --check NAME --repair' begins a new one";
-    case Errno::ENOSPC: return "its side store, .lxss-attributes, knows more files than there is room for";
-    default: return abi::errno_text(error);
+    case Errno::ENOENT:
+        return "its side store, .lxss-attributes, with the owners and modes of its files, is missing";
+    case Errno::EIO:
+        return "its side store, .lxss-attributes, is damaged; 'lxss --check NAME --repair' begins a new one";
+    case Errno::ENOSPC:
+        return "its side store, .lxss-attributes, knows more files than there is room for";
+    default:
+        return abi::errno_text(error);
     }
 }
 
@@ -107,13 +121,15 @@ Result<void> VolfsAttributes::compact(host::Handle root, base::SideStore& store)
 
 // ---- use
 
-Result<usize> VolfsAttributes::get(host::Handle file, u64 number, const char* name, void* value, usize capacity) {
+Result<usize> VolfsAttributes::get(host::Handle file, u64 number, const char* name, void* value,
+                                   usize capacity) {
     if (!m_index)
         return host::get_attribute(file, name, value, capacity);
     return base::SideStore(m_file, *m_index).get(number, name, value, capacity);
 }
 
-Result<void> VolfsAttributes::set(host::Handle file, u64 number, const char* name, const void* value, usize length) {
+Result<void> VolfsAttributes::set(host::Handle file, u64 number, const char* name, const void* value,
+                                  usize length) {
     if (!m_index)
         return host::set_attribute(file, name, value, length, 0);
     if (m_file.is_read_only)
@@ -144,6 +160,8 @@ Result<void> VolfsAttributes::forget(u64 number) {
     return base::SideStore(m_file, *m_index).forget(number);
 }
 
-Result<void> VolfsAttributes::flush() { return m_index ? m_file.flush() : Result<void>(); }
+Result<void> VolfsAttributes::flush() {
+    return m_index ? m_file.flush() : Result<void>();
+}
 
 } // namespace lxcore

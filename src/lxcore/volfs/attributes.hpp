@@ -1,5 +1,6 @@
-// Where the attributes of a tree's host files are kept: with the files, as extended attributes of the host, or, where its
-// files can hold none, in the side store, a log in the tree's root (docs/decisions/metadata-side-store.md).
+// Where the attributes of a tree's host files are kept: with the files, as extended attributes of the host,
+// or, where its files can hold none, in the side store, a log in the tree's root
+// (docs/decisions/metadata-side-store.md).
 #pragma once
 
 #include "base/side_store.hpp"
@@ -16,15 +17,16 @@ public:
     LXSS_NO_COPY(VolfsAttributes);
     ~VolfsAttributes() { close(); }
 
-    // As `storage` says. A store that is not there yet is made. With `read_only` nothing is written. ESTALE: the store belongs to
-    // another tree (this one is a copy of it); EIO: it is damaged; ENOSPC, ENOMEM.
+    // As `storage` says. A store that is not there yet is made. With `read_only` nothing is written. ESTALE:
+    // the store belongs to another tree (this one is a copy of it); EIO: it is damaged; ENOSPC, ENOMEM.
     Result<void> open(host::Handle root, const VolfsStorage& storage, bool read_only);
     void close();
     // Why open() failed, for the user.
     static std::string_view objection(Errno error);
     bool is_beside_files() const { return m_index != nullptr; }
 
-    // As the host's functions, of the host file `number`, of which `file` is an open handle; the side store needs none.
+    // As the host's functions, of the host file `number`, of which `file` is an open handle; the side store
+    // needs none.
     Result<usize> get(host::Handle file, u64 number, const char* name, void* value, usize capacity);
     Result<void> set(host::Handle file, u64 number, const char* name, const void* value, usize length);
     Result<usize> list(host::Handle file, u64 number, char* names, usize capacity);
@@ -57,7 +59,7 @@ private:
 
     Log m_file;
     base::SideStoreIndex* m_index = nullptr; // null: with the files
-    Mutex m_lock; // of changes; a leaf
+    Mutex m_lock;                            // of changes; a leaf
 };
 
 } // namespace lxcore

@@ -1,6 +1,7 @@
 // Open VolFs files: reading, writing, mapping. Bytes go between the host and guest memory without a copy here.
 #include "abi/mman.hpp"
 #include "lxcore/fs/host_file.hpp"
+#include "lxcore/fs/locked_write.hpp"
 #include "lxcore/mm/mm.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
 
@@ -40,7 +41,7 @@ Result<usize> VolfsFile::read(IoBuffer& buffer, i64 offset) {
 Result<usize> VolfsFile::write(IoBuffer& buffer, i64 offset) {
     VolfsInode& inode = *m_inode;
     HandlePin pinned = TRY(inode.pin(true));
-    const auto write_here = [&](u64 from) -> Result<usize> {
+    return write_locked(*this, inode, offset, [&](u64 from) -> Result<usize> {
         const auto put = [&](const abi::iovec* vectors, usize count, u64 at) {
             return host::write_at(pinned.handle(), vectors, count, at);
         };
@@ -51,24 +52,6 @@ Result<usize> VolfsFile::write(IoBuffer& buffer, i64 offset) {
             inode.mark_stale();
         }
         return done;
-    };
-    if (flags.load(std::memory_order_relaxed) & abi::O_APPEND) {
-        // Appended as a whole at the end as it is under the lock, pwrite(2) included.
-        if (offset != kCurrentPosition) {
-            LockGuard guard(inode.lock);
-            return write_here(inode.size);
-        }
-        LockGuard position_guard(position_lock);
-        LockGuard guard(inode.lock);
-        const u64 end = inode.size;
-        Result<usize> done = write_here(end);
-        if (done.is_ok())
-            position = end + done.value();
-        return done;
-    }
-    return at_position(offset, [&](u64 from) -> Result<usize> {
-        LockGuard guard(inode.lock);
-        return write_here(from);
     });
 }
 

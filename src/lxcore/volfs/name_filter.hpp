@@ -7,9 +7,10 @@
 
 namespace lxcore {
 
-// Hashes of all names that a directory has, and of some that it had: a name whose hash is missing is not there. Known for
-// directories that were made or listed by this kernel. Names are added before the host has them, so that a thread that is
-// killed in between leaves one too many, never one too few. Guarded by the directory inode's lock, as the names are.
+// Hashes of all names that a directory has, and of some that it had: a name whose hash is missing is not
+// there. Known for directories that were made or listed by this kernel. Names are added before the host has
+// them, so that a thread that is killed in between leaves one too many, never one too few. Guarded by the
+// directory inode's lock, as the names are.
 class NameFilter {
 public:
     NameFilter() = default;
@@ -35,7 +36,7 @@ private:
         u32 count;
         u32 hashes[]; // open addressing; 0: free
     };
-    static constexpr u32 kFirst = 62; // hashes that go into 256 bytes with the head
+    static constexpr u32 kFirst = 62;          // hashes that go into 256 bytes with the head
     static constexpr u32 kMost = kFirst << 11; // half a mebibyte
     static usize bytes(u32 capacity) { return sizeof(Table) + capacity * sizeof(u32); }
     static u32 hash(std::string_view name);

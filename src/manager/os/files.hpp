@@ -3,6 +3,7 @@
 
 #include "manager/unique_fd.hpp"
 
+#include <map>
 #include <string>
 
 namespace lxss {
@@ -13,6 +14,9 @@ std::string replace_file(const std::string& path, const std::string& text);
 // Opens `path` for appending, private to the user. Empty with a message.
 UniqueFd open_log(const std::string& path, std::string& error);
 
+// Writes a line's worth of text for a person; what goes wrong is not worth a word.
+void show(HostDescriptor terminal, const std::string& text);
+
 // Another descriptor of the same object, not inherited; empty when there is no room.
 UniqueFd duplicate_descriptor(HostDescriptor descriptor);
 
@@ -21,5 +25,9 @@ bool is_absolute_path(const std::string& path);
 
 // The host's name servers in the format of resolv.conf(5), for the instance's init. "" when there are none.
 std::string host_resolver_configuration();
+
+// The drives that an instance mounts without being asked to: name below /mnt -> what mount(8) names it by. Linux: the root as
+// c. Windows: each letter of a fixed, removable or network drive that has something in it.
+std::map<std::string, std::string> host_drives();
 
 } // namespace lxss

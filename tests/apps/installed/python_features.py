@@ -44,7 +44,7 @@ def subprocesses():
         subprocess.run(["/no/such/program"])
     except FileNotFoundError as error:
         print(error.strerror)
-    print(subprocess.run(["sh", "-c", "echo $X; pwd; id -u"], env={"X": "1", "PATH": os.environ["PATH"]}, cwd="/",
+    print(subprocess.run(["sh", "-c", "echo $X; pwd; umask"], env={"X": "1", "PATH": os.environ["PATH"]}, cwd="/", umask=0o27,
                          capture_output=True, text=True).stdout.split())
     pipeline = subprocess.Popen(["seq", "1000"], stdout=subprocess.PIPE)
     print(subprocess.check_output(["tail", "-n", "1"], stdin=pipeline.stdout).strip(), pipeline.wait())

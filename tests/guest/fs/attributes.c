@@ -225,6 +225,15 @@ TEST(xattr_names) {
         SKIP("no xattrs in this file system");
     memset(name + 5, 'n', 251);
     EXPECT_ERRNO(setxattr("f", name, "", 0, 0), ERANGE);
+    // The longest one, its namespace included.
+    char list[600];
+    name[255] = 0;
+    EXPECT_OK(setxattr("f", name, "longest", 7, 0));
+    EXPECT_EQ(getxattr("f", name, list, sizeof list), 7);
+    EXPECT_EQ(listxattr("f", list, sizeof list), 9 + 256);
+    EXPECT_TRUE(strcmp(list, name) == 0 || strcmp(list + 9, name) == 0);
+    EXPECT_OK(removexattr("f", name));
+    EXPECT_EQ(listxattr("f", list, sizeof list), 9);
     EXPECT_ERRNO(setxattr("f", "", "", 0, 0), ERANGE);
     EXPECT_ERRNO(setxattr("f", "nospace", "", 0, 0), EOPNOTSUPP);
     EXPECT_ERRNO(setxattr("f", "user.", "", 0, 0), EINVAL);

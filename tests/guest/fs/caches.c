@@ -131,6 +131,50 @@ TEST(warm_operations_ask_the_host_nothing) {
     EXPECT_GT(host_calls(), before);
 }
 
+static int call_fsync(int fd) { return fsync(fd); }
+static int call_fdatasync(int fd) { return fdatasync(fd); }
+static int call_syncfs(int fd) { return syncfs(fd); }
+static int call_sync_file_range(int fd) {
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+static int call_write(int fd) { return pwrite(fd, "x", 1, 0) == 1 ? 0 : -1; }
+
+// What is to be on the disk when a call returns is given to the host: seen by the calls that it costs.
+TEST(synchronising_reaches_the_host) {
+    NEED_LXSS();
+    SCRATCH();
+    static const struct {
+        const char* name;
+        int (*call)(int fd);
+        int flags;
+        long host_calls;
+    } rows[] = {
+        {"fsync", call_fsync, 0, 1},
+        {"fdatasync", call_fdatasync, 0, 1},
+        {"syncfs", call_syncfs, 0, 1},
+        {"sync_file_range", call_sync_file_range, 0, 1},
+        {"write", call_write, 0, 1},
+        {"write to an O_DSYNC file", call_write, O_DSYNC, 2},
+        {"write to an O_SYNC file", call_write, O_SYNC, 2},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int fd = open("f", O_RDWR | O_CREAT | rows[i].flags, 0600);
+        EXPECT_EQ(write(fd, "text", 4), 4);
+        EXPECT_OK(rows[i].call(fd)); // opens what it needs
+        const long before = host_calls();
+        for (int round = 0; round < 10; round++)
+            EXPECT_OK(rows[i].call(fd));
+        const long calls = host_calls() - before;
+        if (calls < 10 * rows[i].host_calls)
+            note(rows[i].name);
+        EXPECT_GE(calls, 10 * rows[i].host_calls);
+        close(fd);
+    }
+    const long before = host_calls();
+    sync();
+    EXPECT_GT(host_calls(), before);
+}
+
 // What is said of names without asking stays true, however they come and go.
 TEST(absent_names) {
     SCRATCH();

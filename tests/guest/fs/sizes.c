@@ -1,6 +1,8 @@
 // truncate, ftruncate, fallocate, SEEK_HOLE; sendfile, copy_file_range, splice, tee.
 #include "harness.h"
 
+#include <linux/falloc.h>
+
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -65,6 +67,100 @@ TEST(fallocate_modes) {
     close(fd);
     fd = open("f", O_RDONLY);
     EXPECT_ERRNO(fallocate(fd, 0, 0, 10), EBADF);
+    close(fd);
+}
+
+// "abcd" in pages of 4 KiB.
+static int pages(const char* letters) {
+    static char page[4096];
+    int fd = open("f", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    for (; *letters; letters++) {
+        memset(page, *letters, sizeof page);
+        EXPECT_EQ(write(fd, page, sizeof page), sizeof page);
+    }
+    return fd;
+}
+
+// The first byte of each page, '.' for zero.
+static const char* letters_of(int fd) {
+    static char text[32];
+    char byte;
+    int at = 0;
+    for (; pread(fd, &byte, 1, at * 4096) == 1; at++)
+        text[at] = byte ? byte : '.';
+    text[at] = 0;
+    return text;
+}
+
+TEST(fallocate_ranges) {
+    SCRATCH();
+    int fd = pages("abcd");
+    if (fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 4096, 4096) < 0 && errno == EOPNOTSUPP) {
+        close(fd);
+        SKIP("no such modes in this file system");
+    }
+    EXPECT_STR(letters_of(fd), "acd");
+    EXPECT_EQ(size_of("f"), 3 * 4096);
+    EXPECT_OK(fallocate(fd, FALLOC_FL_INSERT_RANGE, 4096, 8192));
+    EXPECT_STR(letters_of(fd), "a..cd");
+    EXPECT_EQ(size_of("f"), 5 * 4096);
+    EXPECT_OK(fallocate(fd, FALLOC_FL_ZERO_RANGE, 3 * 4096, 4096));
+    EXPECT_STR(letters_of(fd), "a...d");
+    EXPECT_OK(fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 4 * 4096, 8192));
+    EXPECT_STR(letters_of(fd), "a....");
+    EXPECT_OK(fallocate(fd, FALLOC_FL_ZERO_RANGE, 4 * 4096, 8192));
+    EXPECT_STR(letters_of(fd), "a.....");
+    // What is written through the call's own view of the size is where it should be.
+    EXPECT_EQ(lseek(fd, 0, SEEK_END), 6 * 4096);
+    EXPECT_EQ(write(fd, "e", 1), 1);
+    EXPECT_STR(letters_of(fd), "a.....e");
+    // Ranges of whole blocks, within the file.
+    EXPECT_ERRNO(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 1, 4096), EINVAL);
+    EXPECT_ERRNO(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 4096, 100 * 4096), EINVAL);
+    EXPECT_ERRNO(fallocate(fd, FALLOC_FL_INSERT_RANGE, 100 * 4096, 4096), EINVAL);
+    // EINVAL, since Linux 6.12 EOPNOTSUPP.
+    EXPECT_TRUE(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_KEEP_SIZE, 0, 4096) < 0 &&
+                (errno == EINVAL || errno == EOPNOTSUPP));
+    EXPECT_ERRNO(fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), EOPNOTSUPP);
+    EXPECT_ERRNO(fallocate(fd, 0, INT64_MAX, 1), EFBIG);
+    close(fd);
+}
+
+TEST(fallocate_of_other_things) {
+    SCRATCH();
+    int pipes[2];
+    ASSERT_OK(pipe(pipes));
+    EXPECT_ERRNO(fallocate(pipes[1], 0, 0, 10), ESPIPE);
+    close(pipes[0]), close(pipes[1]);
+    EXPECT_ERRNO(fallocate(-1, 0, 0, 10), EBADF);
+    int directory = open(".", O_RDONLY);
+    EXPECT_ERRNO(fallocate(directory, 0, 0, 10), EBADF); // not for writing
+    close(directory);
+    int device = open("/dev/null", O_WRONLY);
+    EXPECT_ERRNO(fallocate(device, 0, 0, 10), ENODEV);
+    close(device);
+}
+
+TEST(holes_are_found_one_by_one) {
+    SCRATCH();
+    int fd = pages("a");
+    for (int i = 2; i < 10; i += 2)
+        EXPECT_EQ(pwrite(fd, "x", 1, i << 20), 1);
+    if (lseek(fd, 0, SEEK_HOLE) == (8 << 20) + 1) {
+        close(fd);
+        SKIP("no holes in this file system");
+    }
+    off_t at = 0;
+    for (int i = 0; i < 10; i += 2) {
+        EXPECT_EQ(lseek(fd, at, SEEK_DATA), i << 20);
+        at = lseek(fd, i << 20, SEEK_HOLE);
+        EXPECT_EQ(at, i == 8 ? (8 << 20) + 1 : (i << 20) + 4096);
+    }
+    EXPECT_ERRNO(lseek(fd, at, SEEK_DATA), ENXIO);
+    // A hole that is made is found as well.
+    if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2 << 20, 4096) == 0)
+        EXPECT_EQ(lseek(fd, 4096, SEEK_DATA), 4 << 20);
+    EXPECT_ERRNO(lseek(fd, -1, SEEK_DATA), ENXIO);
     close(fd);
 }
 

@@ -45,12 +45,20 @@ UniqueFd open_log(const std::string& path, std::string& error) {
     return log;
 }
 
+void show(HostDescriptor terminal, const std::string& text) {
+    [[maybe_unused]] const ssize_t written = ::write(terminal, text.data(), text.size());
+}
+
 UniqueFd duplicate_descriptor(HostDescriptor descriptor) {
     return UniqueFd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
 }
 
 bool is_absolute_path(const std::string& path) {
     return path.starts_with('/');
+}
+
+std::map<std::string, std::string> host_drives() {
+    return {{"c", "/"}};
 }
 
 std::string host_resolver_configuration() {

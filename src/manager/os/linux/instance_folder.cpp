@@ -2,10 +2,12 @@
 
 #include "manager/paths.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <string_view>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -96,15 +98,43 @@ bool is_free_folder(const std::string& folder) {
     return descriptor && list_folder(descriptor.get(), names) && names.empty();
 }
 
+// All below the folder, for progress alone: what cannot be read is not counted.
+static uint64_t count_files(const std::string& folder) {
+    uint64_t count = 0;
+    std::error_code failure;
+    using Walk = std::filesystem::recursive_directory_iterator;
+    for (Walk walk(folder, std::filesystem::directory_options::skip_permission_denied, failure), end;
+         !failure && walk != end; walk.increment(failure))
+        ++count;
+    return count;
+}
+
 // With the extended attributes, in which VolFs keeps what the host's files cannot hold.
-static int copy_tree(const std::string& folder, const std::string& target) {
+static int copy_tree(const std::string& folder, const std::string& target, const MoveProgress& progress) {
+    // cp names each file in a line; it quotes names that have line ends.
+    int lines[2] = {-1, -1};
+    if (progress && ::pipe2(lines, O_CLOEXEC) != 0)
+        return errno;
+    UniqueFd reader(lines[0]), writer(lines[1]);
+    const uint64_t total = progress ? count_files(folder) : 0;
     const pid_t pid = ::fork();
     if (pid < 0)
         return errno;
     if (pid == 0) {
-        ::execlp("cp", "cp", "-dR", "--preserve=mode,timestamps,links,xattr", "--reflink=auto", "--",
-                 (folder + "/.").c_str(), target.c_str(), nullptr);
+        if (writer)
+            ::dup2(writer.get(), STDOUT_FILENO);
+        ::execlp("cp", "cp", progress ? "-dRv" : "-dR", "--preserve=mode,timestamps,links,xattr",
+                 "--reflink=auto", "--", (folder + "/.").c_str(), target.c_str(), nullptr);
         ::_exit(127);
+    }
+    writer.reset();
+    char names[16384];
+    ssize_t length;
+    uint64_t done = 0;
+    while (reader &&
+           ((length = ::read(reader.get(), names, sizeof names)) > 0 || (length < 0 && errno == EINTR))) {
+        done += static_cast<uint64_t>(std::count(names, names + std::max<ssize_t>(length, 0), '\n'));
+        progress(std::min(done, total), total);
     }
     int wait_status = 0;
     while (::waitpid(pid, &wait_status, 0) < 0 && errno == EINTR) {
@@ -115,7 +145,8 @@ static int copy_tree(const std::string& folder, const std::string& target) {
     return descriptor && ::syncfs(descriptor.get()) == 0 ? 0 : errno;
 }
 
-int move_instance_folder(const std::string& folder, const std::string& target, bool& copied) {
+int move_instance_folder(const std::string& folder, const std::string& target, bool& copied,
+                         const MoveProgress& progress) {
     copied = false;
     struct stat status;
     const bool made = ::lstat(target.c_str(), &status) != 0;
@@ -128,7 +159,7 @@ int move_instance_folder(const std::string& folder, const std::string& target, b
     if (made && ::mkdir(target.c_str(), 0700) != 0)
         return errno;
     copied = true;
-    const int failure = ::chmod(target.c_str(), 0700) != 0 ? errno : copy_tree(folder, target);
+    const int failure = ::chmod(target.c_str(), 0700) != 0 ? errno : copy_tree(folder, target, progress);
     if (failure)
         remove_instance_folder(target, made, 0);
     return failure;

@@ -40,6 +40,11 @@ UniqueFd open_log(const std::string& path, std::string& error) {
     return log;
 }
 
+void show(HostDescriptor terminal, const std::string& text) {
+    DWORD written;
+    ::WriteFile(reinterpret_cast<HANDLE>(terminal), text.data(), static_cast<DWORD>(text.size()), &written, nullptr);
+}
+
 UniqueFd duplicate_descriptor(HostDescriptor descriptor) {
     HANDLE copy = nullptr;
     if (!::DuplicateHandle(::GetCurrentProcess(), handle_of(descriptor), ::GetCurrentProcess(), &copy, 0,
@@ -52,6 +57,20 @@ bool is_absolute_path(const std::string& path) {
     const auto is_slash = [](char character) { return character == '/' || character == '\\'; };
     return path.size() >= 3 &&
            ((path[1] == ':' && is_slash(path[2])) || (is_slash(path[0]) && is_slash(path[1])));
+}
+
+std::map<std::string, std::string> host_drives() {
+    std::map<std::string, std::string> drives;
+    for (DWORD letters = ::GetLogicalDrives(), index = 0; letters >> index != 0; ++index) {
+        const auto letter = static_cast<char>('a' + index);
+        const wchar_t root[] = {static_cast<wchar_t>(letter), L':', L'\\', 0};
+        const UINT type = letters >> index & 1 ? ::GetDriveTypeW(root) : DRIVE_UNKNOWN;
+        const bool is_wanted = type == DRIVE_FIXED || type == DRIVE_REMOVABLE || type == DRIVE_REMOTE;
+        // An empty card reader has a letter, too.
+        if (is_wanted && ::GetVolumeInformationW(root, nullptr, 0, nullptr, nullptr, nullptr, nullptr, 0))
+            drives[std::string(1, letter)] = {static_cast<char>(letter - 'a' + 'A'), ':'};
+    }
+    return drives;
 }
 
 std::string host_resolver_configuration() {

@@ -103,7 +103,8 @@ bool adopt_instance_folder(const std::string& folder, std::string& error) {
     return true;
 }
 
-int move_instance_folder(const std::string& folder, const std::string& target, bool& copied) {
+int move_instance_folder(const std::string& folder, const std::string& target, bool& copied,
+                         const MoveProgress&) {
     copied = false;
     const std::wstring to = wide_path(target);
     const bool was_there = ::GetFileAttributesW(to.c_str()) != INVALID_FILE_ATTRIBUTES;
