@@ -4,8 +4,6 @@
 #include "lxcore/ptrace/ptrace.hpp"
 #include "lxcore/signal/internal.hpp"
 
-#include <utility>
-
 namespace lxcore {
 
 namespace {
@@ -70,6 +68,13 @@ extern "C" void lxcore_exception(host::Frame* frame, const engine::Exception* ex
     if (exception->trap == kPageFault && !exception->bus_error && task.mm &&
         task.mm->handle_fault(exception->address, exception->error)) {
         ++task.min_faults;
+        lxcore_return_work(frame);
+        return;
+    }
+    if (const u64 rip = engine::canonical_rip(frame->rip); exception->trap == kDebug && rip != frame->rip) {
+        // A step has led from patched text to its trampoline, which shows as no step at all: the guest goes on with plain text.
+        frame->rip = rip;
+        lxcore_abandon_texts();
         lxcore_return_work(frame);
         return;
     }
