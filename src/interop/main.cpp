@@ -29,15 +29,6 @@ struct Client {
     bool is_over() const { return !connection && !program.is_running(); }
 };
 
-// The other end runs in the same manager's instance; of another user it cannot be, but by a mistake in the
-// folder's mode.
-bool is_own_user(int socket) {
-    ucred credentials{};
-    socklen_t length = sizeof credentials;
-    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 &&
-           credentials.uid == ::geteuid();
-}
-
 void send(Client& client, interop_header header, const std::string& text = {},
           const std::vector<UniqueFd>& descriptors = {}) {
     header.version = kInteropVersion;
@@ -138,7 +129,9 @@ void accept_clients(std::list<Client>& clients) {
                 ::usleep(100'000); // until a program has ended
             return;
         }
-        if (is_own_user(socket.get()))
+        // The other end runs in the same manager's instance; of another user it cannot be, but by a mistake
+        // in the folder's mode.
+        if (peer_is_same_user(socket.get()))
             clients.emplace_back().connection = make_connection(std::move(socket));
     }
 }

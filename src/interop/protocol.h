@@ -6,9 +6,9 @@
  * order.
  *
  *   lxss-host                          lxss-interop
- *   Stream 0..2, as many as can go  ->                       what is a pipe of the host already is handed
- * over Run                             ->
- *                                   <- Started, descriptors  the other ends of the pipes, the pty's master
+ *   Stream 0..2, as many as can go  ->                what is a pipe of the host is handed over
+ *   Run                             ->
+ *                                   <- Started        with the other ends of the pipes, the pty's master
  *   Signal, Size                    ->
  *                                   <- Stopped
  *                                   <- Exit
@@ -29,9 +29,9 @@ enum interop_type {
     kInteropSize = 4,   /* rows, columns of the terminal */
     kInteropStarted =
         8, /* value: kInteropEnd* bits of the descriptors that come along, in the order of the bits */
-    kInteropExit = 9,    /* value: wait status; the last packet */
+    kInteropExit = 9,     /* value: wait status; the last packet */
     kInteropStopped = 11, /* value: signal; until a Signal of SIGCONT */
-    kInteropFailed = 10, /* value: exit code for lxss-host; strings: text for the user; the last packet */
+    kInteropFailed = 10,  /* value: exit code for lxss-host; strings: text for the user; the last packet */
 };
 
 enum {

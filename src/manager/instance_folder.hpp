@@ -19,8 +19,8 @@ bool adopt_instance_folder(const std::string& folder, std::string& error);
 
 // Moves the instance to `target`, a folder that does not exist or is empty: by rename(2), or between file
 // systems by a copy, after which `folder` is still there and `copied` is true. The instance must not run.
-// Returns 0 or an errno value; after a failure the target is as it was. `progress`, if there is one, is told
-// of a copy how many of how many files are done.
+// Returns 0 or an errno value (EXDEV: it would have to be copied and cannot be); after a failure the target
+// is as it was. `progress`, if there is one, is told of a copy how many of how many files are done.
 using MoveProgress = std::function<void(uint64_t done, uint64_t total)>;
 int move_instance_folder(const std::string& folder, const std::string& target, bool& copied,
                          const MoveProgress& progress = {});

@@ -2,6 +2,7 @@
 #include "manager/instance_folder.hpp"
 #include "manager/manager.hpp"
 
+#include <filesystem>
 #include <spdlog/spdlog.h>
 
 namespace lxss {
@@ -20,14 +21,23 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     if (!check_new_name(client, entry.name) || !check_new_folder(client, entry.folder))
         return;
 
-    std::string error;
-    if (!prepare_instance_folder(entry.folder, entry.made_folder, error))
-        return fail(client, error);
+    // In the registry before anything is on the disk, so that whatever a killed manager leaves is known.
+    std::error_code failure;
+    if (!is_free_folder(entry.folder) && !std::filesystem::is_empty(entry.folder, failure))
+        return fail(client,
+                    failure ? "cannot open " + entry.folder + ": " + failure.message()
+                            : entry.folder + " is not empty; name a folder that is empty or does not exist");
+    entry.made_folder = !std::filesystem::exists(entry.folder, failure);
     entry.state = RegistryState::Installing;
+    std::string error;
     try {
         registry_.put(entry);
+        bool made_folder = false;
+        if (!prepare_instance_folder(entry.folder, made_folder, error)) {
+            registry_.remove(entry.name);
+            return fail(client, error);
+        }
     } catch (const RegistryError& problem) {
-        remove_instance_folder(entry.folder, entry.made_folder, 0);
         return fail(client, problem.what());
     }
     spdlog::info("instance {}: import into {}", entry.name, entry.folder);

@@ -76,15 +76,18 @@ class Instance(support.Home):
 
     def kernel_pid(self):
         """The lxkernel of the instance."""
-        for manager in self.manager_pids():
-            for pid in children(manager):
-                try:
-                    with open(f"/proc/{pid}/cmdline", "rb") as file:
-                        program = os.path.basename(file.read().split(b"\0")[0])
-                except (FileNotFoundError, ProcessLookupError):
-                    continue
-                if program == b"lxkernel" and process_is_alive(pid):
-                    return pid
+        # /proc's list of children may leave some out while others come and go: proc_pid_task(5).
+        for _ in range(20):
+            for manager in self.manager_pids():
+                for pid in children(manager):
+                    try:
+                        with open(f"/proc/{pid}/cmdline", "rb") as file:
+                            program = os.path.basename(file.read().split(b"\0")[0])
+                    except (FileNotFoundError, ProcessLookupError):
+                        continue
+                    if program == b"lxkernel" and process_is_alive(pid):
+                        return pid
+            time.sleep(0.05)
         raise AssertionError(f"no lxkernel runs; the log ends: {self.instance_log()[-2000:]}")
 
     def pico_processes(self):

@@ -142,6 +142,18 @@ class SideStore(volfs_support.TreeTestCase):
         self.expect_refusal("it is a copy of another's")
         os.unlink(self.log)
 
+    @unittest.skipUnless(os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat(tempfile.gettempdir()).st_dev,
+                         "needs a second file system")
+    def test_move_to_another_file_system(self):
+        self.guest(MAKE)
+        self.stop()
+        target = f"/dev/shm/lxss-test-{os.getpid()}"
+        result = self.home.run("--manage", "test", "--move", target)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(b"use --export and --import", result.stderr)
+        self.assertFalse(os.path.exists(target))
+        self.assertEqual(self.guest(LOOK), SEEN)
+
     def test_many_changes_are_written_anew(self):
         self.guest("cd /root/broken; : >f; perl -e 'chown $_ % 1000 + 1, 1, \"f\" for 1..30000'")
         self.stop()

@@ -15,7 +15,8 @@ constexpr usize kBufferPages = base::page_ceil(base::kSideStoreRecordBytes) / ba
 // What tells this tree and its log from a copy of them, in which the host's files have other numbers.
 Result<u64> identity(host::Handle root, host::Handle log) {
     const u64 folder = TRY(host::file_info(root)).inode, file = TRY(host::file_info(log)).inode;
-    return (folder * 0x9e37'79b9'7f4a'7c15 ^ file) | 1;
+    const u64 value = folder * 0x9e37'79b9'7f4a'7c15 ^ file; // of one folder, different for each file
+    return value ? value : ~u64{0};
 }
 
 } // namespace

@@ -22,6 +22,12 @@ void Connection::reset() {
     state_.reset();
 }
 
+bool peer_is_same_user(int socket) {
+    ucred peer{};
+    socklen_t length = sizeof peer;
+    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == ::geteuid();
+}
+
 Connection make_connection(UniqueFd socket) {
     auto state = std::make_unique<Connection::State>();
     state->socket = std::move(socket);

@@ -12,4 +12,7 @@ struct Connection::State {
 
 Connection make_connection(UniqueFd socket);
 
+// The user at the other end of a UNIX socket is this process's user.
+bool peer_is_same_user(int socket);
+
 } // namespace lxss

@@ -156,6 +156,9 @@ int move_instance_folder(const std::string& folder, const std::string& target, b
         return 0;
     if (errno != EXDEV)
         return errno;
+    // A side store knows the files by their numbers, which a copy's files do not have.
+    if (::access((folder + "/rootfs/.lxss-attributes").c_str(), F_OK) == 0)
+        return EXDEV;
     if (made && ::mkdir(target.c_str(), 0700) != 0)
         return errno;
     copied = true;

@@ -27,13 +27,6 @@ static sockaddr_un socket_address(int folder) {
     return address;
 }
 
-// The user at the other end is this process's user.
-static bool peer_is_same_user(int socket) {
-    ucred peer{};
-    socklen_t length = sizeof peer;
-    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == ::geteuid();
-}
-
 // The socket that systemd listens on for us (sd_listen_fds(3)), whose descriptors begin at 3.
 static UniqueFd socket_of_service_manager() {
     const char* process = std::getenv("LISTEN_PID");

@@ -42,7 +42,8 @@ UniqueFd open_log(const std::string& path, std::string& error) {
 
 void show(HostDescriptor terminal, const std::string& text) {
     DWORD written;
-    ::WriteFile(reinterpret_cast<HANDLE>(terminal), text.data(), static_cast<DWORD>(text.size()), &written, nullptr);
+    ::WriteFile(reinterpret_cast<HANDLE>(terminal), text.data(), static_cast<DWORD>(text.size()), &written,
+                nullptr);
 }
 
 UniqueFd duplicate_descriptor(HostDescriptor descriptor) {
