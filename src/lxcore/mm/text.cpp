@@ -150,7 +150,7 @@ extern "C" bool lxcore_find_text(u64 address, engine::TextPlace* place) {
 extern "C" void lxcore_improve_text(u64 address) {
     using namespace lxcore;
     Task& task = current();
-    if (!task.mm)
+    if (!task.mm || task.mm->shows_plain_text)
         return;
     const u64 site = address - 2;
     MmEditor editor(*task.mm);
