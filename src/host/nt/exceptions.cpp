@@ -158,6 +158,8 @@ LONG CALLBACK handle_exception(EXCEPTION_POINTERS* pointers) {
         // A bad rip or rsp in the frame: the guest's own fault, with the frame as it is.
     } else {
         save_registers(block->guest_frame(), context);
+        if (exception.trap == 1)
+            block->guest_frame().rflags |= 0x100; // TF, which Windows takes out of the context of a single step
         if (exception.trap == 14 && !exception.bus_error) {
             MemoryGuard guard; // guest code holds no lock
             exception.bus_error = is_beyond_end(exception.address);
