@@ -21,7 +21,8 @@ struct Configuration {
     std::chrono::milliseconds idle_timeout{15'000}; // of an instance after its last client; negative: never
     std::chrono::milliseconds manager_idle_timeout{3'000};
     std::chrono::milliseconds stop_timeout{3'000}; // from SIGTERM to SIGKILL
-    std::map<std::string, std::string> drives; // name below /mnt -> absolute host folder; host_drives() unless set
+    std::map<std::string, std::string>
+        drives; // name below /mnt -> absolute host folder; host_drives() unless set
     std::map<std::string, InstanceConfiguration> instances; // by lower-case name
     std::vector<std::string> problems; // "FILE:LINE: what is wrong"; such a line has no effect
 

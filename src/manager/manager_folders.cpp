@@ -40,7 +40,8 @@ std::string missing_folder_problem(const std::string& name, const std::string& f
 
 static std::string reason(int failure) {
     if (failure == EXDEV)
-        return "that is another file system, and the owners and modes of its files are kept in a side store, which cannot be copied: "
+        return "that is another file system, and the owners and modes of its files are kept in a side store, "
+               "which cannot be copied: "
                "use --export and --import";
     return failure == EBUSY ? "another lxss uses it" : std::strerror(failure);
 }

@@ -26,8 +26,8 @@ bool is_absolute_path(const std::string& path);
 // The host's name servers in the format of resolv.conf(5), for the instance's init. "" when there are none.
 std::string host_resolver_configuration();
 
-// The drives that an instance mounts without being asked to: name below /mnt -> what mount(8) names it by. Linux: the root as
-// c. Windows: each letter of a fixed, removable or network drive that has something in it.
+// The drives that an instance mounts without being asked to: name below /mnt -> what mount(8) names it by.
+// Linux: the root as c. Windows: each letter of a fixed, removable or network drive that has something in it.
 std::map<std::string, std::string> host_drives();
 
 } // namespace lxss
