@@ -67,34 +67,61 @@ void close_in(HANDLE process, u64 object) {
         NtClose(taken);
 }
 
+constexpr u64 kClosePatienceNs = 200'000'000;
+
+// Has a process close its duplicate, and waits for that, but not for ever: it may be about to end, which closes it too. (Closing it
+// from here would have Wine ask one of its threads, and wait for ever if that ends in the midst of it.)
+void close_in_pico(ProcessRecord& record, u32 index, u32 word) {
+    const u64 request = u64{index} << 32 | word;
+    const u64 deadline = monotonic_ns() + kClosePatienceNs;
+    auto* const done = reinterpret_cast<u32*>(&record.closes_done);
+    std::atomic<u64>* place = nullptr;
+    while (record.state.load() == ProcessState::Running) {
+        const u32 seen = record.closes_done.load();
+        for (u32 i = 0; i < base::array_size(record.closes) && !place; ++i) {
+            u64 none = 0;
+            if (record.closes[i].compare_exchange_strong(none, request)) {
+                place = &record.closes[i];
+                record.kicks.fetch_add(1);
+                wake(reinterpret_cast<u32*>(&record.kicks), 1);
+            }
+        }
+        if (place && place->load() != request)
+            return;
+        if (wait(done, seen, deadline) == WaitResult::TimedOut)
+            return;
+    }
+}
+
 // Closes the duplicates of the processes other than this one and the instance host.
 void close_elsewhere(u32 index, u32 word) {
     for (u32 part = 0; part < kMaxProcesses / 32; ++part) {
         u32 bits = files().handles.users[index][part].exchange(0);
         for (; bits != 0; bits &= bits - 1) {
             const u32 process = part * 32 + static_cast<u32>(__builtin_ctz(bits));
-            if (process == g_process.index || process == 0)
-                continue;
-            const HANDLE other = open_process(shared().processes[process].number,
-                                              PROCESS_DUP_HANDLE | PROCESS_VM_READ | PROCESS_VM_WRITE | PROCESS_VM_OPERATION);
-            if (!other)
-                continue;
-            Duplicate theirs{};
-            SIZE_T got = 0;
-            u64 bytes[2] = {};
-            if (NtReadVirtualMemory(other, &g_duplicates[index], bytes, sizeof(bytes), &got) >= 0 &&
-                got == sizeof(theirs) && static_cast<u32>(bytes[0]) == word && bytes[1] != 0) {
-                // First out of its table: a duplicate that stays open is a smaller evil than one that is closed twice.
-                const u64 none[2] = {};
-                if (NtWriteVirtualMemory(other, &g_duplicates[index], none, sizeof(none), &got) >= 0)
-                    close_in(other, bytes[1]);
-            }
-            NtClose(other);
+            if (process != g_process.index && process != 0)
+                close_in_pico(shared().processes[process], index, word);
         }
     }
 }
 
 } // namespace
+
+void close_as_asked() {
+    ProcessRecord& record = this_record();
+    for (std::atomic<u64>& place : record.closes) {
+        const u64 request = place.load();
+        if (request == 0)
+            continue;
+        Duplicate& duplicate = g_duplicates[request >> 32];
+        if (duplicate.word.load() == static_cast<u32>(request))
+            if (const u64 object = duplicate.object.exchange(0))
+                NtClose(reinterpret_cast<HANDLE>(object));
+        place.store(0);
+        record.closes_done.fetch_add(1);
+        wake(reinterpret_cast<u32*>(&record.closes_done), ~0u);
+    }
+}
 
 HandleEntry* entry_of(Handle handle) {
     if (static_cast<u32>(handle) >= kMaxHandles)

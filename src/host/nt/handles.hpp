@@ -61,4 +61,7 @@ HANDLE object_of(Handle handle);
 // EBADF.
 void replace_object(Handle handle, HANDLE object);
 
+// By the kicker thread: closes this process's duplicates of handles that others have closed.
+void close_as_asked();
+
 } // namespace host::nt

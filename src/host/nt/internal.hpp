@@ -66,9 +66,12 @@ struct alignas(64) ProcessRecord {
     u32 claimed_by;     // index of the process that took it from the pool
     std::atomic<u32> holders; // kHeldBy*: the record is free again when both are gone
     i32 error;          // Failed
-    std::atomic<u32> kicks; // changed to make the kicker thread look for threads to interrupt
+    std::atomic<u32> kicks; // changed to make the kicker thread look for threads to interrupt, and at `closes`
     u64 handle;         // of the process, in the instance host
     std::atomic<u64> ended_user_ns, ended_system_ns; // CPU time of threads that have ended
+    // Duplicates of handles that its kicker thread is asked to close (handles.cpp), 0 where there is none.
+    std::atomic<u64> closes[16];
+    std::atomic<u32> closes_done; // changed with each
 };
 
 struct Shared {

@@ -49,6 +49,8 @@ bool start_one(ProcessRecord& record) {
     const u32 index = static_cast<u32>(&record - shared().processes);
     record.order.store(static_cast<u32>(Order::None));
     record.kicks.store(0);
+    for (std::atomic<u64>& request : record.closes)
+        request.store(0);
     record.claimed_by = 0;
     record.holders.store(kHeldByProcess);
     record.number = 0;
@@ -174,6 +176,8 @@ void reap_processes(void (*notify)(i32 number, i32 signal)) {
         (void)GetExitCodeProcess(handles[which - WAIT_OBJECT_0], &code);
         const bool was_running = record.state.load() == ProcessState::Running;
         record.state.store(ProcessState::Dead);
+        record.closes_done.fetch_add(1);
+        wake(word_of(record.closes_done), ~0u);
         sweep_slots_of(index);
         finish_renames_of(index);
         for (u32 other = 1; other < kMaxProcesses; ++other) {

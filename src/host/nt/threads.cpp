@@ -3,6 +3,7 @@
 #include "engine/translate/slots.hpp"
 #include "host/nt/engine_port.hpp"
 #include "host/nt/exceptions.hpp"
+#include "host/nt/handles.hpp"
 
 namespace host {
 
@@ -90,6 +91,7 @@ DWORD WINAPI kicker_main(void*) {
             if (state.slots[slot].kick.load() != 0 && state.slots[slot].process.load() == g_process.index &&
                 state.slots[slot].kick.exchange(0) != 0)
                 kick_here(slot);
+        close_as_asked();
         if (!wait_or_death(reinterpret_cast<u32*>(&kicks), seen, g_process.instance))
             (void)NtTerminateProcess(this_process(), 1);
     }
