@@ -76,7 +76,7 @@ class Instance(support.Home):
 
     def kernel_pid(self):
         """The lxkernel of the instance."""
-        # /proc's list of children may leave some out while others come and go: proc_pid_task(5).
+        # /proc's list of children may leave some out while others come and go: proc_tid_children(5).
         for _ in range(20):
             for manager in self.manager_pids():
                 for pid in children(manager):

@@ -2,6 +2,8 @@
  *
  *   hostile_calls SEED ROUNDS CALLS
  *
+ * It runs in an instance alone: natively it would change whatever its caller has open, and may change.
+ *
  * ROUNDS child processes, each with its own seed and a time limit, make CALLS calls each. Prints how they ended. A child
  * may end in any way (its own memory is fair game); only the kernel under it must not. */
 #define _GNU_SOURCE
@@ -157,6 +159,10 @@ static void child(uint64_t seed, long calls) {
 int main(int argc, char **argv) {
     if (argc != 4)
         return 2;
+    if (access("/proc/lxss", F_OK) != 0) {
+        fputs("hostile_calls: this is no instance of lxss, and it would harm the machine\n", stderr);
+        return 2;
+    }
     const uint64_t seed = strtoull(argv[1], NULL, 0);
     const long rounds = atol(argv[2]), calls = atol(argv[3]);
     system("mkdir -p /tmp/hostile");
