@@ -70,6 +70,10 @@ std::string current_folder() {
     return std::filesystem::current_path(failure).string();
 }
 
+bool names_folder_of_host(const std::string&) {
+    return false;
+}
+
 std::vector<std::string> host_environment() {
     std::vector<std::string> environment;
     if (const std::string display = variable("DISPLAY"); !display.empty()) {

@@ -17,6 +17,11 @@ std::string current_folder() {
     return to_utf8(folder);
 }
 
+bool names_folder_of_host(const std::string& folder) {
+    return folder.starts_with("\\\\") ||
+           (folder.size() > 2 && folder[1] == ':' && (folder[2] == '\\' || folder[2] == '/'));
+}
+
 // Windows has neither an X11 nor a PulseAudio server of its own.
 std::vector<std::string> host_environment() {
     const std::optional<std::string> path = environment_value("PATH");

@@ -1,9 +1,10 @@
 // Programs of Windows. Each has a job, with what it starts, and a console of its own, so that Ctrl-C reaches it alone: a pseudo
-// console where all of its streams are the terminal, else one without a window.
+// console where any of its streams is the terminal, with lxss-console (on_console.cpp) between, else one without a window.
 #include "interop/host_program.hpp"
 
 #include "interop/os/nt/programs.hpp"
 #include "interop/os/nt/pseudo_console.hpp"
+#include "manager/paths.hpp"
 
 #include <winternl.h>
 
@@ -38,21 +39,22 @@ void choose_folder(Plan& plan, const std::string& wanted) {
 }
 
 bool open_streams(Plan& plan, const HostProgramStart& start) {
-    constexpr unsigned kAll = 7;
     UniqueFd screen, keys;
-    if (start.terminals == kAll && plan.console.open(start.rows, start.columns, screen, keys)) {
-        plan.ends.bits |= kInteropEndTerminal | kInteropEndTyped;
-        plan.ends.descriptors.push_back(std::move(screen));
-        plan.ends.descriptors.push_back(std::move(keys));
-        return true;
-    }
+    const bool has_console = start.terminals != 0 && plan.console.open(start.rows, start.columns, screen, keys);
     for (unsigned i = 0; i < 3; ++i) {
         HANDLE reader, writer;
+        if (has_console && (start.terminals & 1u << i))
+            continue;
         if (!::CreatePipe(&reader, &writer, nullptr, 0))
             return false;
         plan.streams[i] = owned(i == 0 ? reader : writer);
         plan.ends.descriptors.push_back(owned(i == 0 ? writer : reader));
         plan.ends.bits |= 1u << i; // kInteropEndInput, Output, Error
+    }
+    if (has_console) {
+        plan.ends.descriptors.push_back(std::move(screen));
+        plan.ends.descriptors.push_back(std::move(keys));
+        plan.ends.bits |= kInteropEndTerminal | kInteropEndTyped;
     }
     return true;
 }
@@ -62,38 +64,43 @@ UniqueFd make_job() {
 }
 
 // Suspended, in no job yet.
-bool create(const Plan& plan, const HostProgramStart& start, PROCESS_INFORMATION& information, DWORD& error) {
-    std::wstring line = command_line(start.words), environment = environment_block(start.environment);
+bool create(const Plan& plan, std::wstring line, const HostProgramStart& start, PROCESS_INFORMATION& information,
+            DWORD& error) {
+    std::wstring program = plan.program, environment = environment_block(start.environment);
+    if (plan.console) {
+        line = L"lxss-console \"" + program + L"\" " + line;
+        program = wide_path(program_file("lxss-console"));
+    }
     STARTUPINFOEXW startup{};
     startup.StartupInfo.cb = sizeof startup;
     SIZE_T bytes = 0;
-    ::InitializeProcThreadAttributeList(nullptr, 1, 0, &bytes);
+    ::InitializeProcThreadAttributeList(nullptr, 2, 0, &bytes);
     std::vector<char> attributes(bytes);
     startup.lpAttributeList = reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(attributes.data());
-    if (!::InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &bytes)) {
+    if (!::InitializeProcThreadAttributeList(startup.lpAttributeList, 2, 0, &bytes)) {
         error = ::GetLastError();
         return false;
     }
-    HANDLE inherited[3];
-    DWORD flags = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
-    bool is_good;
-    if (plan.console) {
-        constexpr DWORD_PTR kPseudoConsole = 0x2'0016; // PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE
-        is_good = ::UpdateProcThreadAttribute(startup.lpAttributeList, 0, kPseudoConsole, plan.console.value(), sizeof(void*),
-                                              nullptr, nullptr);
-    } else {
-        flags |= CREATE_NO_WINDOW;
-        startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
-        for (int i = 0; i < 3; ++i)
-            make_inheritable(inherited[i] = handle_of(plan.streams[i].get()));
-        startup.StartupInfo.hStdInput = inherited[0];
-        startup.StartupInfo.hStdOutput = inherited[1];
-        startup.StartupInfo.hStdError = inherited[2];
-        is_good = ::UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited,
-                                              sizeof inherited, nullptr, nullptr);
-    }
-    is_good = is_good && ::CreateProcessW(plan.program.c_str(), line.data(), nullptr, nullptr, !plan.console, flags,
-                                          environment.data(), plan.folder.c_str(), &startup.StartupInfo, &information);
+    startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+    HANDLE* const places[] = {&startup.StartupInfo.hStdInput, &startup.StartupInfo.hStdOutput, &startup.StartupInfo.hStdError};
+    std::vector<HANDLE> inherited;
+    for (int i = 0; i < 3; ++i)
+        if (plan.streams[i]) {
+            inherited.push_back(*places[i] = handle_of(plan.streams[i].get()));
+            make_inheritable(inherited.back());
+        }
+    constexpr DWORD_PTR kPseudoConsole = 0x2'0016; // PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE
+    const auto add = [&](DWORD_PTR what, void* value, size_t size) {
+        return ::UpdateProcThreadAttribute(startup.lpAttributeList, 0, what, value, size, nullptr, nullptr);
+    };
+    const bool is_good =
+        (!plan.console || add(kPseudoConsole, plan.console.value(), sizeof(void*))) &&
+        (inherited.empty() ||
+         add(PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited.data(), inherited.size() * sizeof(HANDLE))) &&
+        ::CreateProcessW(program.c_str(), line.data(), nullptr, nullptr, !inherited.empty(),
+                         CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT |
+                             (plan.console ? 0 : CREATE_NO_WINDOW),
+                         environment.data(), plan.folder.c_str(), &startup.StartupInfo, &information);
     error = ::GetLastError();
     ::DeleteProcThreadAttributeList(startup.lpAttributeList);
     return is_good;
@@ -170,7 +177,8 @@ bool HostProgram::start(HostProgramStart start, HostProgramEnds& ends, int& exit
     if (plan.program.empty())
         return false;
     constexpr size_t kLongestLine = 32'766;
-    if (command_line(start.words).size() > kLongestLine) {
+    std::wstring line = command_line(start.words);
+    if (line.size() > kLongestLine) {
         exit_code = kNotExecutable;
         error = start.words[0] + ": the command line is too long for Windows";
         return false;
@@ -182,7 +190,7 @@ bool HostProgram::start(HostProgramStart start, HostProgramEnds& ends, int& exit
     }
     PROCESS_INFORMATION information{};
     DWORD failure = 0;
-    if (!create(plan, start, information, failure)) {
+    if (!create(plan, std::move(line), start, information, failure)) {
         exit_code = kNotExecutable;
         error = start.words[0] + ": " + error_text(failure) + " (on the host)";
         return false;
@@ -212,8 +220,7 @@ std::optional<HostProgramEvent> HostProgram::take_event() {
     if (!state_ || ::WaitForSingleObject(handle_of(state_->process.get()), 0) != WAIT_OBJECT_0 ||
         !::GetExitCodeProcess(handle_of(state_->process.get()), &code))
         return std::nullopt;
-    // A pseudo console that is closed takes with it whoever is left on it.
-    const bool all_ended = state_->console || is_job_empty(handle_of(state_->job.get()));
+    const bool all_ended = is_job_empty(handle_of(state_->job.get()));
     const int wait_status = state_->ended_by != 0 ? state_->ended_by : wait_status_of(code);
     state_.reset();
     return HostProgramEvent{true, wait_status, all_ended};
