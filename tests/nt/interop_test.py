@@ -213,6 +213,20 @@ class Programs(unittest.TestCase):
         for words in (("-w", "/etc/passwd"), ("-w", "/proc"), ("-w", "/no/such"), ("Q:\\x",), ("C:x",), ("\\\\server\\share",)):
             self.assertEqual(inside("wslpath", *words).code, 1, words)
 
+    def test_helpers(self):
+        """What opens a batch file runs it."""
+        with open(os.path.join(DRIVE, "open.bat"), "w", encoding="ascii") as file:
+            file.write(f"echo opened>{WINDOWS}\\opened.txt\r\n")
+        self.assertLines(inside("lxss-open", INSIDE + "/open.bat"))
+        deadline = time.monotonic() + TIME_LIMIT
+        while not os.path.exists(DRIVE + "/opened.txt") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertTrue(os.path.exists(DRIVE + "/opened.txt"))
+        for name in ("lxss-open", "lxss-edit"):
+            run = inside(name, "/etc/passwd")
+            self.assertEqual(run.code, 255)
+            self.assertIn(b"does not see this file", run.error)
+
     def test_current_folder_and_path(self):
         self.assertLines(inside("pwd", cwd=os.path.join(DRIVE, "a folder")), INSIDE + "/a folder")
         self.assertLines(lxss("-d", "box", "--cd", "C:\\windows", "-e", "pwd"), "/mnt/c/windows")
