@@ -1,58 +1,22 @@
-"""Programs of Windows, started from inside an instance: see tests/nt/interop. usage: interop_test.py WORK WINE LXSS-EXE [TEST]..."""
+"""Programs of Windows, started from inside an instance. Run by tests/nt/own-manager; its files are interop_program.c, built for Windows,
+and interop_requests.c, for the instance.
+"""
 import hashlib
 import os
-import re
+import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import unittest
 
 import console_test
+from own_manager import FILES, LXSS, ROOT_ARCHIVE, TIME_LIMIT, WINE, WORK, Run, lxss, windows
 
-WORK, WINE, LXSS = sys.argv[1:4]
-del sys.argv[1:4]
 DRIVE = os.path.join(WORK, "drive")
 INSIDE = "/mnt/z" + DRIVE
-WINDOWS = "Z:" + DRIVE.replace("/", "\\")
+WINDOWS = windows(DRIVE)
 PROGRAM = INSIDE + "/program.exe"
-TIME_LIMIT = 60
 INTERRUPTED = 42  # what the program makes of Ctrl-C
-
-
-class Run:
-    """lxss.exe with `words`. Output goes to files: processes of Wine that outlive the run for a while would keep pipes open."""
-
-    def __init__(self, *words, environment=None, stdin=subprocess.DEVNULL, cwd=None):
-        self.files = [tempfile.TemporaryFile(), tempfile.TemporaryFile()]
-        self.process = subprocess.Popen([WINE, LXSS, *words], stdin=stdin, stdout=self.files[0], stderr=self.files[1], cwd=cwd,
-                                        env=dict(os.environ, **(environment or {})))
-
-    def content(self, index):
-        descriptor = self.files[index].fileno()
-        return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-
-    def wait_for(self, text):
-        deadline = time.monotonic() + TIME_LIMIT
-        while text not in self.content(0):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"no {text!r} in {self.content(0)!r}, {self.content(1)!r}")
-            time.sleep(0.05)
-
-    def finish(self):
-        try:
-            self.code = self.process.wait(TIME_LIMIT)
-        finally:
-            self.process.kill()
-        self.output, self.error = self.content(0), self.content(1)
-        for file in self.files:
-            file.close()
-        return self
-
-
-def lxss(*words, **options):
-    return Run(*words, **options).finish()
 
 
 def inside(*words, **options):
@@ -68,6 +32,15 @@ def restart():
 
 
 class Programs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        os.makedirs(DRIVE + "/a folder")
+        shutil.copy(FILES[0], DRIVE + "/program.exe")
+        shutil.copy(FILES[1], DRIVE + "/requests")
+        run = lxss("--import", "box", windows(WORK + "/box"), windows(ROOT_ARCHIVE))
+        if run.code != 0:
+            raise RuntimeError(run.error)
+
     def assertLines(self, run, *lines):
         self.assertEqual((run.output.decode(), run.code), ("".join(line + "\n" for line in lines), 0), run.error)
 
