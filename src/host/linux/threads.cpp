@@ -64,9 +64,6 @@ void set_gs_base(u64 base) {
 void prepare_thread(ThreadBlock& block) {
     set_gs_base(reinterpret_cast<u64>(&block));
     block.self = &block;
-    block.entry = reinterpret_cast<u64>(&lx_entry_syscall);
-    block.host_thread = static_cast<i32>(host_call(abi::SYS_gettid));
-    block.host_process = static_cast<i32>(host_call(abi::SYS_getpid));
     adopt_thread(block);
     if (!engine::runs_in_place())
         return;
@@ -213,14 +210,17 @@ void adopt_thread(ThreadBlock& block) {
     set_gs_base(reinterpret_cast<u64>(&block));
     block.self = &block;
     block.entry = reinterpret_cast<u64>(&lx_entry_syscall);
-    block.host_thread = static_cast<i32>(host_call(abi::SYS_gettid));
-    block.host_process = static_cast<i32>(host_call(abi::SYS_getpid));
     block.guest_fs_base = fs_base;
     // The host's signals find the block through their stack.
     abi::stack_t stack{};
     stack.ss_sp = reinterpret_cast<u64>(&block) + kTaskBytes;
     stack.ss_size = kHostSignalStackBytes;
     (void)host_call(abi::SYS_sigaltstack, address_of(&stack), 0);
+    // Only now may others interrupt it. A forked process begins with its parent's signal stack, which lies in shared memory: a
+    // signal to each of the two at the same time would write both contexts to one place.
+    block.host_thread = static_cast<i32>(host_call(abi::SYS_gettid));
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    block.host_process = static_cast<i32>(host_call(abi::SYS_getpid));
 }
 
 void kill_process(i32 host_process) {
