@@ -31,7 +31,9 @@ Result<RefPtr<Inode>> Inode::make_symlink(std::string_view, std::string_view, u3
 Result<void> Inode::link(std::string_view, Inode&) { return Errno::EPERM; }
 Result<void> Inode::unlink(std::string_view, Inode&) { return Errno::EPERM; }
 Result<void> Inode::remove_directory(std::string_view, Inode&) { return Errno::EPERM; }
-Result<void> Inode::rename(std::string_view, Inode&, Inode&, std::string_view, Inode*, u32) { return Errno::EPERM; }
+Result<void> Inode::rename(std::string_view, Inode&, Inode&, std::string_view, Inode*, u32, const Whiteout*) {
+    return Errno::EPERM;
+}
 Result<RefPtr<Inode>> Inode::create_anonymous(u32, u32, u32) { return Errno::EOPNOTSUPP; }
 Result<RefPtr<File>> Inode::open(const Path&, u32) { return Errno::ENXIO; }
 Result<usize> Inode::read_link(char*, usize) { return Errno::EINVAL; }

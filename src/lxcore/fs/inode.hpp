@@ -43,6 +43,12 @@ public:
     virtual bool visit(std::string_view name, u64 inode, u8 type /* abi::DT_* */, u64 next_position) = 0;
 };
 
+// What RENAME_WHITEOUT leaves in place of the old name: a character device 0:0, by which an overlay's upper layer says that the
+// name is gone.
+struct Whiteout {
+    u32 mode, uid, gid; // `mode` with the type
+};
+
 class Inode : public SharedObject {
 public:
     RefPtr<SuperBlock> super_block;
@@ -89,9 +95,10 @@ public:
     virtual Result<void> link(std::string_view name, Inode& target);
     virtual Result<void> unlink(std::string_view name, Inode& target);
     virtual Result<void> remove_directory(std::string_view name, Inode& target);
-    // `this` is the old parent; target_new may be null. flags: abi::RENAME_NOREPLACE/EXCHANGE.
+    // `this` is the old parent; target_new may be null. flags: abi::RENAME_NOREPLACE/EXCHANGE. `whiteout`: null, or what takes
+    // the old name in the same step: whoever looks sees both or neither, after a crash too. EINVAL where there are none.
     virtual Result<void> rename(std::string_view old_name, Inode& target_old, Inode& new_parent,
-                                std::string_view new_name, Inode* target_new, u32 flags);
+                                std::string_view new_name, Inode* target_new, u32 flags, const Whiteout* whiteout);
     // O_TMPFILE.
     virtual Result<RefPtr<Inode>> create_anonymous(u32 mode, u32 uid, u32 gid);
 
