@@ -40,6 +40,10 @@ Result<usize> Inode::read_link(char*, usize) { return Errno::EINVAL; }
 Result<Path> Inode::follow_magic_link() { return Errno::EINVAL; }
 Result<void> Inode::refresh() { return {}; }
 
+Result<void> Inode::refresh_rights(u64 host_calls) {
+    return has_own_rights() ? Result<void>() : refresh_looked_up(host_calls);
+}
+
 Result<void> Inode::refresh_looked_up(u64 host_calls) {
     return current().host_file_calls > host_calls && was_told_last() ? Result<void>() : refresh();
 }

@@ -129,6 +129,10 @@ public:
     Result<void> refresh_looked_up(u64 host_calls);
     // Whether the attributes are those that the calling thread's last call of the host about files has told.
     virtual bool was_told_last() const { return false; }
+    // Whether type, mode and owner are true without refresh(): nobody but this kernel changes them.
+    virtual bool has_own_rights() const { return false; }
+    // As refresh_looked_up(), for callers that look at type, mode and owner alone.
+    Result<void> refresh_rights(u64 host_calls = kNotLookedUp);
     // Applies a change that has been checked; `lock` is held. The generic layer updates the cached fields afterwards
     // from what the call left in them: an override stores first, then calls Inode::set_attributes.
     virtual Result<void> set_attributes(const AttributeChange& change);

@@ -169,7 +169,7 @@ Result<void> may_open(const Path& path, u32 flags, u64 host_calls) {
     Inode& inode = path.inode();
     if (flags & abi::O_PATH)
         return {};
-    TRY(inode.refresh_looked_up(host_calls));
+    TRY(inode.refresh_rights(host_calls));
     const u32 access = access_of(flags);
     const bool writes = (access & abi::W_OK) != 0;
     switch (inode.mode & abi::S_IFMT) {

@@ -65,6 +65,7 @@ public:
     Result<RefPtr<File>> open(const Path& path, u32 flags) override;
     Result<usize> read_link(char* buffer, usize capacity) override;
     Result<void> refresh() override;
+    bool has_own_rights() const override { return true; }
     Result<void> set_attributes(const AttributeChange& change) override;
     Result<usize> get_xattr(std::string_view name, void* value, usize capacity) override;
     Result<void> set_xattr(std::string_view name, const void* value, usize length, i32 flags) override;
