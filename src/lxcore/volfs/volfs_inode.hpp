@@ -230,8 +230,8 @@ private:
         Mutex lock;
         VolfsInode* first;
     };
-    static constexpr usize kBuckets = 4096;
-    Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 52]; }
+    static constexpr usize kBuckets = 16384;
+    Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 50]; }
     bool make_room(Errno error);
 
     host::Handle m_root;
