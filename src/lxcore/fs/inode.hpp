@@ -127,6 +127,9 @@ public:
     // files: what the lookup has just been told is not asked again. kNotLookedUp: as refresh().
     static constexpr u64 kNotLookedUp = ~u64{0};
     Result<void> refresh_looked_up(u64 host_calls);
+    // As a directory whose names somebody else changes: whether open() of `child`, a regular file that was found here, goes by
+    // `name` and fails when that names another file by now; the attributes are then those of the file that it has opened.
+    virtual bool opening_verifies(const Inode&, std::string_view) const { return false; }
     // Whether the attributes are those that the calling thread's last call of the host about files has told.
     virtual bool was_told_last() const { return false; }
     // Whether type, mode and owner are true without refresh(): nobody but this kernel changes them.
