@@ -106,8 +106,3 @@ class Whiteouts(volfs_support.TreeTestCase):
         # Between the rounds the file is where the next may begin: at "a", or at the name of this round.
         self.assertEqual(self.guest(LOOK, there), SEEN)
         self.guest(f"""cd /root/broken; [ -f a ] || perl -e 'my ($from, $to) = ("{there}", "a"); syscall(316, -100, $from, -100, $to, 4) == 0 or die "renameat2: $!"'""")
-
-
-if __name__ == "__main__":
-    import unittest
-    unittest.main()

@@ -81,6 +81,8 @@ public:
     // The host's attributes have changed by an operation of ours: the next refresh() asks for times and blocks.
     void mark_stale() { m_is_stale.store(true, std::memory_order_release); }
     void mark_mapped_writable() { m_is_mapped_writable.store(true, std::memory_order_release); }
+    // The host runs no program that somebody has open for writing: a file that may be one is not kept so once no guest writes it.
+    void close_idle_writer();
     std::atomic<u32> open_files{0};
 
 private:
