@@ -77,8 +77,8 @@ void drop_block(u32 number) {
         (void)set_branch(exit, exit.stub);
     }
     block.incoming = 0;
-    for (u32 i = 0; i < block.entry_count; ++i)
-        drop_entry(block.first_entry + i);
+    for (u32 entry = block.first_entry; entry; entry = g_cache.entries[entry].next_of_block)
+        drop_entry(entry);
 }
 
 void drop_page(Page& page) {
@@ -111,8 +111,8 @@ u32 find_entry(u64 guest, u32 wanted) {
 
 u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code) {
     const u32 number = g_cache.entry_count++;
-    ++g_cache.blocks[block].entry_count;
-    g_cache.entries[number] = {guest, direct, code, block, first_of(guest), 0, kind, false};
+    g_cache.entries[number] = {guest, direct, code, block, std::exchange(g_cache.blocks[block].first_entry, number), first_of(guest), 0, kind,
+                               false};
     set_first(guest, number);
     return number;
 }
@@ -123,10 +123,8 @@ u32 add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {
     block.guest = guest;
     block.code = reinterpret_cast<u64>(code);
     block.source_bytes = static_cast<u16>(made.source_bytes);
-    block.first_entry = g_cache.entry_count;
-    block.entry_count = 0;
+    block.first_entry = 0;
     block.first_exit = g_cache.exit_count;
-    block.exit_count = static_cast<u8>(made.exit_count);
     block.first_point = g_cache.point_count;
     block.point_count = static_cast<u16>(made.point_count);
     block.incoming = 0;
@@ -167,7 +165,7 @@ void link_number(u32 number, u32 entry_number) {
 void forget_everything() {
     for (u32 number = 1; number < g_cache.entry_count; ++number) {
         set_first(g_cache.entries[number].guest, 0);
-        forget_first_target(g_cache.entries[number].guest);
+        forget_first_targets(g_cache.entries[number].guest);
     }
     for (Page& page : g_cache.pages)
         page = {};

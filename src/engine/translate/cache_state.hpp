@@ -29,7 +29,6 @@ struct Block {
     u64 code;
     u32 first_point, first_exit, first_entry;
     u16 point_count, source_bytes;
-    u8 exit_count, entry_count;
     bool is_live;
     Step step;
     u32 incoming;        // exits that are linked to it: number + 1 of the first
@@ -43,16 +42,20 @@ struct EntryRecord {
         CallSite, // the block's translation of a call
         Landing, // of a return to it
         Passage, // a landing that only leads to the start of another block
+        Return,  // of a return to where the process's calls do not come from, made when it is wanted
         Step,    // the start of a block of one instruction, for single steps
     };
     u64 guest;
     u64 direct; // code for those who come with the guest's registers
-    u64 code;   // that for indirect branches; 0: not made yet
+    u64 code;   // that for those who come by a lookup table; 0: not made yet
     u32 block;
+    u32 next_of_block;
     u32 next_in_bucket; // of those with the same low bits
     u32 next_target;    // in the list that the lookup table leads to, whose members jump on to the next
     Kind kind;
     bool is_target; // in that list
+
+    bool is_for_returns() const { return kind == Landing || kind == Passage || kind == Return; }
 };
 
 struct ExitRecord {
@@ -74,7 +77,7 @@ struct Thunk {
     u8 jump[8]; // jmp *target(%rip)
     u64 target;
 };
-enum ThunkNumber : u32 { kExit, kSystemCall, kInterrupt80, kRaise, kOtherTarget, kStepSystemCall, kStepInterrupt80, kThunks };
+enum ThunkNumber : u32 { kExit, kSystemCall, kInterrupt80, kRaise, kOtherTarget, kOtherReturn, kStepSystemCall, kStepInterrupt80, kThunks };
 
 struct ZoneMemory {
     Thunk thunks[kThunks];
@@ -83,7 +86,7 @@ struct ZoneMemory {
 
 // What the host gives below 2 GiB.
 struct LowMemory {
-    u64 heads[kHeads];
+    u64 jumps[kHeads], returns[kHeads]; // the lookup tables
     ZoneMemory zone;
 };
 
@@ -111,7 +114,7 @@ struct Cache {
     Point points[kMaxTotalPoints];
     Page pages[kPageBuckets];
     u32 buckets[kHeads]; // by guest address, as the lookup table: the first entry
-    u32 targets[kHeads]; // and the first that the table leads to
+    u32 jump_targets[kHeads], return_targets[kHeads]; // and the first that each table leads to
     Zone zones[kMaxZones];
     // Work space of translations, under the lock.
     Translation translation;
@@ -120,7 +123,7 @@ struct Cache {
 
 extern Cache g_cache;
 extern LowMemory* g_memory;
-extern Options g_options;
+extern Mode g_mode;
 
 // As lock_cache(), by those whom a flush waits for.
 void lock_even_in_flush();
@@ -134,8 +137,8 @@ public:
 
 // ---- zones.cpp ----
 
-// The lookup table's entry where there is no block.
-u64 no_entry();
+// The entry of the table of jumps, or of returns, where there is no block.
+u64 no_entry(bool is_return);
 u64 thunk(const ZoneMemory& memory, ThunkNumber number);
 u64 zone_end(const Zone& zone);
 Zone* zone_at(u64 host);
@@ -150,7 +153,7 @@ void add_zone(ZoneMemory* memory);
 // The entry to the front of its list.
 void add_target(u32 number);
 void remove_target(u32 number);
-void forget_first_target(u64 guest);
+void forget_first_targets(u64 guest);
 
 // ---- blocks.cpp ----
 
@@ -158,7 +161,9 @@ void forget_first_target(u64 guest);
 u32 find_entry(u64 guest, u32 wanted);
 inline constexpr u32 kStarts = 1u << EntryRecord::Start;
 inline constexpr u32 kEnterable = kStarts | 1u << EntryRecord::CallSite | 1u << EntryRecord::Landing;
-inline constexpr u32 kLandings = 1u << EntryRecord::Landing | 1u << EntryRecord::Passage;
+inline constexpr u32 kReturns = 1u << EntryRecord::Landing | 1u << EntryRecord::Passage | 1u << EntryRecord::Return;
+// Those that can get code for indirect branches.
+inline constexpr u32 kJumpedTo = kStarts | 1u << EntryRecord::CallSite;
 inline constexpr u32 kSteps = 1u << EntryRecord::Step;
 
 // `code` of the block lies at the zone's end.

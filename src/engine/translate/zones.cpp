@@ -8,11 +8,11 @@ namespace engine::translate {
 
 u64 thunk(const ZoneMemory& memory, ThunkNumber number) { return reinterpret_cast<u64>(&memory.thunks[number]); }
 
-u64 no_entry() { return thunk(g_memory->zone, kOtherTarget); }
+u64 no_entry(bool is_return) { return thunk(g_memory->zone, is_return ? kOtherReturn : kOtherTarget); }
 
 void add_zone(ZoneMemory* memory) {
     const char* const targets[kThunks] = {lx_translate_exit, lx_entry_syscall, lx_translate_interrupt_80, lx_translate_raise,
-                                          lx_translate_other_target, lx_translate_step_syscall, lx_translate_step_interrupt_80};
+                                          lx_translate_other_target, lx_translate_other_return, lx_translate_step_syscall, lx_translate_step_interrupt_80};
     for (u32 i = 0; i < kThunks; ++i)
         memory->thunks[i] = {{0xff, 0x25, 2, 0, 0, 0, 0xcc, 0xcc}, reinterpret_cast<u64>(targets[i])};
     Zone& zone = g_cache.zones[g_cache.zone_count++];
@@ -64,10 +64,13 @@ bool is_way_in(u64 rip) {
 
 void use_code_memory(u64 address) {
     LXSS_ASSERT(address + sizeof(LowMemory) <= 0x8000'0000);
+    set_options(options()); // if nobody has
     g_memory = reinterpret_cast<LowMemory*>(address);
     add_zone(&g_memory->zone);
-    for (u64& head : g_memory->heads)
-        head = no_entry();
+    for (u64& head : g_memory->jumps)
+        head = no_entry(false);
+    for (u64& head : g_memory->returns)
+        head = no_entry(true);
     g_cache.block_count = g_cache.entry_count = 1;
 }
 } // namespace engine
