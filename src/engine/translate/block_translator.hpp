@@ -101,18 +101,28 @@ private:
     void indirect(const Instruction& in, bool is_call);
     // What an indirect branch does whose target is in rcx, and rcx in its slot.
     void goto_loaded(bool is_call);
+    // The same for a target in another register.
+    void goto_register(u8 number, bool is_call);
+    // What both end with; rcx is the index in the lookup table.
+    void goto_entry(bool is_call);
     // Indirect branches to `guest`, the address of the source's byte `at`, come in here, or returns to it: see lookup.hpp.
     void compare_target(u64 guest, u32 at, bool is_return);
+    // Its ways to compare: what is below 2 GiB; with BMI2's shifts; without.
+    void compare_low(u64 guest, u32 at, bool is_return);
+    void compare_shifted(u64 guest, bool is_return);
+    void compare_parts(u64 guest, bool is_return);
+    void skip_if_zero(u32 bytes);
+    void jump_elsewhere(bool is_return);
     // Where the return of the call comes in that is the current instruction.
     void landing();
     // No cache line border cuts the displacement of the comparison that begins here, and that of the host call before it, if there is one.
-    void align_comparison(bool is_return, bool has_call);
+    void align_comparison(u64 guest, bool is_return, bool has_call);
     void emit_indirect_calls();
     // Goes to the guest address in rcx; the guest's rcx is in its slot.
     void lookup();
     // Its first part, after which rcx is the index in the lookup table; and the second.
     void find_entry();
-    void index_of_rcx();
+    void index_of(u8 number);
     void jump_to_entry();
     void software_interrupt(u8 number);
     // An exception with rip at the instruction, or behind it.

@@ -145,7 +145,7 @@ void Translator::call(const Instruction& in) {
         m_ended = true;
         return;
     }
-    align_comparison(true, true);
+    align_comparison(next_rip(), true, true);
     m_emit.byte(0xe8);
     exit_displacement(target, Exit::Call);
     landing();
@@ -195,7 +195,7 @@ void Translator::ret(const Instruction& in) {
     }
     // A host return, for which the processor expects the landing behind the host call.
     point(Point::BranchedRcx, m_at, bit_of(kRcx), 8);
-    index_of_rcx();
+    index_of(kRcx);
     point(Point::Returned, m_at, bit_of(kRcx), 8);
     static constexpr u8 kPushEntry[] = {0xff, 0x34, 0xcd}; // push returns(,%rcx,8)
     m_emit.bytes(kPushEntry, sizeof(kPushEntry));
@@ -210,6 +210,10 @@ void Translator::indirect(const Instruction& in, bool is_call) {
     m_emit.store_slot(kRcx, LX_SLOT_REGISTER(kRcx));
     sequence(bit_of(kRcx));
     if (!in.has_memory) {
+        if (in.rm != kRsp && !m_source.is_step) {
+            goto_register(in.rm, is_call);
+            return;
+        }
         if (in.rm == kRsp)
             m_emit.load_address(kRcx, kRsp, m_bias);
         else if (in.rm != kRcx)
@@ -239,18 +243,33 @@ void Translator::indirect(const Instruction& in, bool is_call) {
     goto_loaded(is_call);
 }
 
+void Translator::goto_register(u8 number, bool is_call) {
+    m_emit.store_slot(number, LX_SLOT_TARGET);
+    if (is_call)
+        push_return(bit_of(kRcx));
+    point(Point::BranchedSlot, m_at, bit_of(kRcx));
+    index_of(number);
+    goto_entry(is_call);
+}
+
 void Translator::goto_loaded(bool is_call) {
-    if (!is_call) {
-        lookup();
-        return;
-    }
-    push_return(bit_of(kRcx));
+    if (is_call)
+        push_return(bit_of(kRcx));
     if (m_source.is_step) {
         lookup();
         return;
     }
     find_entry();
-    align_comparison(true, true);
+    goto_entry(is_call);
+}
+
+void Translator::goto_entry(bool is_call) {
+    if (!is_call) {
+        jump_to_entry();
+        m_ended = true;
+        return;
+    }
+    align_comparison(next_rip(), true, true);
     m_emit.byte(0xe8);
     m_indirect_calls[m_indirect_call_count++] = here();
     m_emit.word(0);
@@ -268,17 +287,30 @@ void Translator::emit_indirect_calls() {
     }
 }
 
-u32 other_target_offset(bool is_return, const Mode& mode) {
-    if (mode.has_shifts) // mov, shrx, lea, jrcxz, jmp
-        return 5 + (!is_return ? 11 : mode.stack_bias ? 10 : 6) + 7 + 2 + 1;
-    return (is_return ? 7 : 8) + 6 + 3 + 1; // mov, lea, jecxz, jmp
+namespace {
+
+// Whether the displacement of a `lea` reaches from there to 0.
+bool is_low(u64 guest) { return guest < 0x8000'0000; }
+
+constexpr u32 kJumpBytes = 5, kSubtractBytes = 7, kStepBackBytes = 5;
+
+} // namespace
+
+u32 other_target_offset(u64 guest, bool is_return, const Mode& mode) {
+    constexpr u32 kSkip = 2, kOpcode = 1; // jrcxz, jmp
+    if (is_low(guest)) {
+        const u32 load_bytes = !is_return ? 9 : mode.stack_bias == 0 ? 1 : mode.stack_bias < 128 ? 5 : 8;
+        return load_bytes + kSubtractBytes + kSkip + (is_return && !mode.stack_bias ? kStepBackBytes : 0) + kOpcode;
+    }
+    if (mode.has_shifts) // mov, shrx
+        return 5 + (!is_return ? 11 : mode.stack_bias ? 10 : 6) + kSubtractBytes + kSkip + kOpcode;
+    return (is_return ? 7 : 8) + kSubtractBytes - 1 + kSkip + 1 + kOpcode; // in 32 bits
 }
 
-void Translator::align_comparison(bool is_return, bool has_call) {
-    constexpr u32 kCallBytes = 5;
-    const u32 start = has_call ? kCallBytes : 0;
+void Translator::align_comparison(u64 guest, bool is_return, bool has_call) {
+    const u32 start = has_call ? kJumpBytes : 0;
     const auto is_cut = [&](u32 offset) { return ((reinterpret_cast<u64>(m_emit.at()) + offset) & 63) > 60; };
-    while ((has_call && is_cut(1)) || is_cut(start + other_target_offset(is_return, m_mode)))
+    while ((has_call && is_cut(1)) || is_cut(start + other_target_offset(guest, is_return, m_mode)))
         m_emit.pad(1);
 }
 
@@ -294,42 +326,13 @@ void Translator::landing() {
 void Translator::compare_target(u64 guest, u32 at, bool is_return) {
     const i32 drop = is_return ? 8 : 0;
     point(is_return ? Point::Returned : Point::BranchedSlot, at, bit_of(kRcx), drop);
-    // The table compares the low 16 bits, so that no target is too long for a displacement.
-    const i32 expected = static_cast<i32>(guest >> 16);
-    const auto jump_elsewhere = [&] { m_emit.jump_to(is_return ? m_glue.other_return : m_glue.other_target); };
-    if (m_mode.has_shifts) {
-        m_emit.move_immediate(kRcx, 16);
-        if (is_return)
-            m_emit.load_stack_shifted(kRcx, m_bias);
-        else
-            m_emit.load_slot_shifted(kRcx, LX_SLOT_TARGET);
-        m_emit.subtract_address(kRcx, expected, true);
-        m_emit.byte(0xe3); // jrcxz over the jump
-        m_emit.byte(5);
-        jump_elsewhere();
-    } else {
-        const auto skip_if_zero = [&](u8 bytes) { // jecxz
-            m_emit.byte(0x67);
-            m_emit.byte(0xe3);
-            m_emit.byte(bytes);
-        };
-        const auto load = [&](i32 offset, u32 bytes) {
-            if (is_return)
-                m_emit.load_stack_part(kRcx, m_bias + offset, bytes);
-            else
-                m_emit.load_slot_part(kRcx, LX_SLOT_TARGET + offset, bytes);
-        };
-        load(2, 4);
-        m_emit.subtract_address(kRcx, expected, false);
-        skip_if_zero(5);
-        const u32 elsewhere = here();
-        jump_elsewhere();
-        load(6, 2);
-        skip_if_zero(2);
-        m_emit.byte(0xeb);
-        m_emit.byte(static_cast<u8>(elsewhere - (here() + 1)));
-    }
-    if (is_return) {
+    if (is_low(guest))
+        compare_low(guest, at, is_return);
+    else if (m_mode.has_shifts)
+        compare_shifted(guest, is_return);
+    else
+        compare_parts(guest, is_return);
+    if (is_return && !(is_low(guest) && !m_bias)) {
         point(Point::Sequence, at, bit_of(kRcx), drop);
         m_emit.adjust_stack(drop);
     }
@@ -338,16 +341,76 @@ void Translator::compare_target(u64 guest, u32 at, bool is_return) {
     point(Point::Sequence, at);
 }
 
-void Translator::index_of_rcx() {
-    static constexpr u8 kLowBits[] = {0x0f, 0xb7, 0xc9}; // movzwl %cx, %ecx
-    m_emit.bytes(kLowBits, sizeof(kLowBits));
+void Translator::jump_elsewhere(bool is_return) { m_emit.jump_to(is_return ? m_glue.other_return : m_glue.other_target); }
+
+void Translator::skip_if_zero(u32 bytes) {
+    m_emit.byte(0xe3); // jrcxz
+    m_emit.byte(static_cast<u8>(bytes));
+}
+
+void Translator::compare_low(u64 guest, u32 at, bool is_return) {
+    const bool pops = is_return && !m_bias;
+    if (!is_return) {
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET);
+    } else if (m_bias) {
+        m_emit.load_stack(kRcx, m_bias);
+    } else {
+        m_emit.byte(0x59); // pop %rcx
+        point(Point::Returned, at, bit_of(kRcx));
+    }
+    m_emit.subtract_address(kRcx, static_cast<i32>(guest), true);
+    skip_if_zero(kJumpBytes + (pops ? kStepBackBytes : 0));
+    if (pops) {
+        m_emit.adjust_stack(-8);
+        point(Point::Returned, at, bit_of(kRcx), 8);
+    }
+    jump_elsewhere(is_return);
+}
+
+// The table compares the low 16 bits: the others are not too long for a displacement.
+void Translator::compare_shifted(u64 guest, bool is_return) {
+    m_emit.move_immediate(kRcx, 16);
+    if (is_return)
+        m_emit.load_stack_shifted(kRcx, m_bias);
+    else
+        m_emit.load_slot_shifted(kRcx, LX_SLOT_TARGET);
+    m_emit.subtract_address(kRcx, static_cast<i32>(guest >> 16), true);
+    skip_if_zero(kJumpBytes);
+    jump_elsewhere(is_return);
+}
+
+void Translator::compare_parts(u64 guest, bool is_return) {
+    const auto load = [&](i32 offset, u32 bytes) {
+        if (is_return)
+            m_emit.load_stack_part(kRcx, m_bias + offset, bytes);
+        else
+            m_emit.load_slot_part(kRcx, LX_SLOT_TARGET + offset, bytes);
+    };
+    load(2, 4);
+    m_emit.subtract_address(kRcx, static_cast<i32>(guest >> 16), false);
+    m_emit.byte(0x67); // jecxz
+    skip_if_zero(kJumpBytes);
+    const u32 elsewhere = here();
+    jump_elsewhere(is_return);
+    load(6, 2);
+    skip_if_zero(2);
+    m_emit.byte(0xeb);
+    m_emit.byte(static_cast<u8>(elsewhere - (here() + 1)));
+}
+
+void Translator::index_of(u8 number) { // movzwl to %ecx
+    if (number >= 8)
+        m_emit.byte(0x41);
+    m_emit.byte(0x0f);
+    m_emit.byte(0xb7);
+    m_emit.byte(static_cast<u8>(0xc8 | (number & 7)));
 }
 
 void Translator::find_entry() {
     point(Point::BranchedRcx, m_at, bit_of(kRcx));
     m_emit.store_slot(kRcx, LX_SLOT_TARGET);
     point(Point::BranchedSlot, m_at, bit_of(kRcx));
-    index_of_rcx();
+    index_of(kRcx);
 }
 
 void Translator::jump_to_entry() {

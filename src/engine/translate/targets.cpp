@@ -21,7 +21,7 @@ Table table_of(const EntryRecord& entry) { return table(entry.is_for_returns());
 bool set_next_target(u32 number, u32 next) {
     EntryRecord& entry = g_cache.entries[number];
     const bool is_return = entry.is_for_returns();
-    const u64 branch = entry.code + other_target_offset(is_return, g_mode);
+    const u64 branch = entry.code + other_target_offset(entry.guest, is_return, g_mode);
     const u64 to = next ? g_cache.entries[next].code : thunk(*zone_at(branch)->memory, is_return ? kOtherReturn : kOtherTarget);
     const i64 displacement = static_cast<i64>(to - branch - 4);
     if (displacement != static_cast<i32>(displacement))

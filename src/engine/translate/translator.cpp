@@ -38,7 +38,7 @@ void Translator::run() {
         static constexpr u8 kOver[] = {0xeb, 0};
         m_emit.bytes(kOver, sizeof(kOver));
         const u32 start = here();
-        align_comparison(false, false);
+        align_comparison(m_source.address, false, false);
         m_out.entry = here();
         compare_target(m_source.address, 0, false);
         m_code[start - 1] = static_cast<u8>(here() - start);
@@ -254,7 +254,7 @@ void Translator::run_entry(u64 direct, bool is_return) {
     m_out.source_bytes = m_out.exit_count = m_out.point_count = m_out.landing_count = 0;
     m_out.step = Step::None;
     m_out.direct = 0;
-    align_comparison(is_return, false);
+    align_comparison(m_source.address, is_return, false);
     m_out.entry = here();
     compare_target(m_source.address, 0, is_return);
     m_emit.jump_to(direct);

@@ -76,9 +76,9 @@ inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation
 inline constexpr u32 kStubBytes = 24;
 inline constexpr u32 kStubNumberOffset = 9;  // where a stub holds its exit's number
 inline constexpr u32 kStubDropOffset = 13;   // and, that of a call, drops the host's return address
-// In the code of an entry for indirect branches, or of one for returns: the offset of the displacement of the jump that is taken for
-// another target.
-u32 other_target_offset(bool is_return, const Mode& mode);
+// In the code of an entry for indirect branches to `guest`, or of one for returns: the offset of the displacement of the jump that is
+// taken for another target.
+u32 other_target_offset(u64 guest, bool is_return, const Mode& mode);
 
 struct Source {
     u64 address;

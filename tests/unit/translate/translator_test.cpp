@@ -459,6 +459,56 @@ TEST_F(TranslatorTest, CallsComeBack) {
     }
 }
 
+// Entries of both tables: to their target, and on to the next entry for any other with the same low 16 bits; registers and flags stay.
+TEST_F(TranslatorTest, EntriesCompareTheWholeTarget) {
+    std::mt19937 random(7);
+    u8* const zone = s_near;
+    static constexpr u8 kJump[] = {0xff, 0x25, 0, 0, 0, 0};
+    memcpy(zone, kJump, sizeof(kJump));
+    const u64 leave = reinterpret_cast<u64>(test_leave), out = reinterpret_cast<u64>(zone);
+    memcpy(zone + 6, &leave, 8);
+    for (const Setting& setting : kSettings) {
+        const u32 bias = setting.mode.stack_bias;
+        const u64 jumped = put_other_target(zone), returned = put_other_return(zone, bias);
+        for (const u64 guest : {u64{0x12'3456}, u64{0x7fff'fff0}, u64{0x8000'0010}, u64{0x5555'5555'1230}, u64{0x7fff'ffff'fff8}}) {
+            for (const u64 difference : {u64{0}, u64{1} << 16, u64{1} << 31, u64{1} << 32, u64{1} << 46, u64{1} << 47, u64{1} << 63}) {
+                for (const bool is_return : {false, true}) {
+                    u8* const code = zone + 256 + random() % 64;
+                    translate_entry(guest, out, is_return, {out, out, out, out, jumped, returned, 0, 0}, code, setting.mode, m_translation);
+                    const u64 branch = reinterpret_cast<u64>(code) + m_translation.entry + other_target_offset(guest, is_return, setting.mode);
+                    EXPECT_EQ(branch / 64, (branch + 3) / 64);
+                    i32 to_next;
+                    memcpy(&to_next, reinterpret_cast<void*>(branch), 4);
+                    EXPECT_EQ(branch + 4 + static_cast<u64>(i64{to_next}), is_return ? returned : jumped);
+                    State state = start_state(random);
+                    const State start = state;
+                    const u64 target = guest ^ difference;
+                    // rcx is something else by then.
+                    memcpy(s_block + LX_SLOT_REGISTER(kRcx), &state.registers[kRcx], 8);
+                    state.registers[kRcx] = random();
+                    const u64 none = 0;
+                    memcpy(s_block + LX_SLOT_EXIT, &none, 8);
+                    memcpy(s_block + LX_SLOT_TARGET, is_return ? &none : &target, 8);
+                    if (is_return) {
+                        state.registers[kRsp] -= 8;
+                        memcpy(reinterpret_cast<void*>(state.registers[kRsp]), &target, 8);
+                    }
+                    test_enter(&state, reinterpret_cast<u64>(code) + m_translation.entry, bias);
+                    EXPECT_EQ(state, start) << setting.name << std::hex << ", " << guest << " and " << target;
+                    u64 exit;
+                    memcpy(&exit, s_block + LX_SLOT_EXIT, 8);
+                    EXPECT_EQ(exit, difference ? kIndirect : 0) << setting.name << std::hex << ", " << guest << " and " << target;
+                    if (difference && is_return) {
+                        u64 found;
+                        memcpy(&found, s_block + LX_SLOT_TARGET, 8);
+                        EXPECT_EQ(found, target);
+                    }
+                }
+            }
+        }
+    }
+}
+
 // Steps: every instruction by itself, whatever it is.
 TEST_F(TranslatorTest, StepsEndBehindOneInstruction) {
     append({0x90, 0xe8, 0, 0, 0, 0, 0x75, 0, 0xff, 0xd0, 0xc3, 0x9c, 0x9d, 0xf3, 0xa4});
@@ -509,7 +559,7 @@ TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
             ASSERT_EQ(at / 64, (at + 3) / 64);
         }
         for (u32 i = 0; i < m_translation.landing_count; ++i) {
-            const u64 at = reinterpret_cast<u64>(code) + m_translation.landings[i].code + other_target_offset(true, mode);
+            const u64 at = reinterpret_cast<u64>(code) + m_translation.landings[i].code + other_target_offset(kGuest, true, mode);
             ASSERT_EQ(at / 64, (at + 3) / 64);
         }
     }
