@@ -99,16 +99,15 @@ Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
     if (made.source_bytes == 0)
         return {missing ? Found::Unreadable : Found::NotExecutable, guest + source.available, 0};
     const u32 block = add_block(zone, guest, made, code);
-    const u64 start = reinterpret_cast<u64>(code);
     for (u32 i = 0; i < made.landing_count; ++i) {
         const Landing& landing = made.landings[i];
-        add_entry(block, landing.is_passage ? EntryRecord::Passage : EntryRecord::Landing, guest + landing.guest, start + landing.direct,
-                  start + landing.code);
+        add_entry(block, landing.is_passage ? EntryRecord::Passage : EntryRecord::Landing, guest + landing.guest, landing.direct,
+                  static_cast<i32>(landing.code));
         if (!range.may_change)
-            add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, start + landing.call, 0);
+            add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, landing.call, 0);
     }
-    const u32 entry = add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, start + made.direct,
-                                made.entry ? start + made.entry : 0);
+    const u32 entry = add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, made.direct, static_cast<i32>(made.entry));
+    ask_ahead(zone);
     return {Found::Yes, 0, entry};
 }
 
@@ -123,9 +122,9 @@ void set_options(const Options& options) {
 const Options& options() { return g_options; }
 
 u64 find_quickly(u64 guest, Entering how) {
-    const u32 number = __atomic_load_n(&g_cache.buckets[guest % kHeads], __ATOMIC_ACQUIRE);
+    const u32 number = __atomic_load_n(&g_cache.buckets[bucket_of(guest)], __ATOMIC_ACQUIRE);
     const EntryRecord& entry = g_cache.entries[number];
-    return number && entry.guest == guest && (wanted_by(how) >> entry.kind & 1) ? entry.direct : 0;
+    return number && entry.guest == guest && (wanted_by(how) >> entry.kind & 1) ? direct_code(entry) : 0;
 }
 
 bool is_flushing() { return g_cache.is_flushing.load(std::memory_order_acquire) != 0; }
@@ -201,13 +200,14 @@ void make_target(u64 guest, bool is_return) {
         add_target(number);
         return;
     }
-    Zone& zone = zone_for(guest);
+    const u64 block_code = g_cache.blocks[entry.block].code;
+    Zone& zone = *zone_at(block_code);
     if (is_full(zone)) // the next translation makes room
         return;
     u8* const code = next_code(zone);
-    translate_entry(guest, entry.direct, is_return, glue(*zone.memory, false), code, g_mode, g_cache.translation);
+    translate_entry(guest, direct_code(entry), is_return, glue(*zone.memory, false), code, g_mode, g_cache.translation);
     (void)add_block(zone, guest, g_cache.translation, code);
-    const u64 made = reinterpret_cast<u64>(code) + g_cache.translation.entry;
+    const i32 made = static_cast<i32>(reinterpret_cast<i64>(code) + g_cache.translation.entry - static_cast<i64>(block_code));
     if (is_return) {
         add_target(add_entry(entry.block, EntryRecord::Return, guest, entry.direct, made));
     } else {
@@ -223,10 +223,23 @@ TakenExit taken_exit(u32 number) {
 
 void link(u32 number, u32 generation, u32 entry) {
     Guard guard;
-    if (generation != g_cache.generation || !g_cache.blocks[g_cache.exits[number].block].is_live ||
-        !g_cache.blocks[g_cache.entries[entry].block].is_live)
+    if (generation != g_cache.generation)
+        return;
+    const ExitRecord& exit = g_cache.exits[number];
+    const Block& block = g_cache.blocks[exit.block];
+    if (!block.is_live || !g_cache.blocks[g_cache.entries[entry].block].is_live)
         return;
     link_number(number, entry);
+    if (exit.kind != Exit::Call)
+        return;
+    // What is called is going to return: to the landing behind the host call.
+    const i32 landing = exit.branch + 4;
+    for (u32 at = block.first_entry; at; at = g_cache.entries[at].next_of_block) {
+        if (g_cache.entries[at].is_for_returns() && g_cache.entries[at].code == landing) {
+            add_target(at);
+            break;
+        }
+    }
 }
 
 void drop_source_of(u32 number, u32 generation) {

@@ -21,8 +21,8 @@ Table table_of(const EntryRecord& entry) { return table(entry.is_for_returns());
 bool set_next_target(u32 number, u32 next) {
     EntryRecord& entry = g_cache.entries[number];
     const bool is_return = entry.is_for_returns();
-    const u64 branch = entry.code + other_target_offset(entry.guest, is_return, g_mode);
-    const u64 to = next ? g_cache.entries[next].code : thunk(*zone_at(branch)->memory, is_return ? kOtherReturn : kOtherTarget);
+    const u64 branch = target_code(entry) + other_target_offset(entry.guest, is_return, g_mode);
+    const u64 to = next ? target_code(g_cache.entries[next]) : thunk(*zone_at(branch)->memory, is_return ? kOtherReturn : kOtherTarget);
     const i64 displacement = static_cast<i64>(to - branch - 4);
     if (displacement != static_cast<i32>(displacement))
         return false;
@@ -36,7 +36,7 @@ u32 first_target(const Table& table, u64 guest) { return table.targets[guest % k
 // What translated lookups find: only entries that branches have led to, or others would be in their way.
 void set_first_target(const Table& table, u64 guest, u32 number) {
     table.targets[guest % kHeads] = number;
-    __atomic_store_n(&table.heads[guest % kHeads], number ? g_cache.entries[number].code : no_entry(table.is_for_returns),
+    __atomic_store_n(&table.heads[guest % kHeads], number ? target_code(g_cache.entries[number]) : no_entry(table.is_for_returns),
                      __ATOMIC_RELEASE);
 }
 

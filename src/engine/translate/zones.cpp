@@ -18,6 +18,40 @@ void add_zone(ZoneMemory* memory) {
     Zone& zone = g_cache.zones[g_cache.zone_count++];
     zone.memory = memory;
     zone.used = zone.stubs = zone.count = 0;
+    zone.used_ready = zone.stubs_ready = 0;
+}
+
+namespace {
+
+// How many bytes to have ready where `used` are in use and `ready` have been asked for.
+u64 ready_for(u64 used, u64 ready) {
+    constexpr u64 kLeast = 16 << 10, kMost = 256 << 10;
+    return used <= ready ? ready : base::page_ceil(used + base::min(base::max(used / 4, kLeast), kMost));
+}
+
+template <typename Record> void ask_ahead_in(const Record* records, u32 count, u64& ready) {
+    const u64 start = base::page_floor(reinterpret_cast<u64>(records));
+    const u64 wanted = ready_for(reinterpret_cast<u64>(records + count) - start, ready);
+    if (wanted != ready)
+        host::populate(start + ready, wanted - ready);
+    ready = wanted;
+}
+
+} // namespace
+
+void ask_ahead(Zone& zone) {
+    ask_ahead_in(g_cache.blocks, g_cache.block_count, g_cache.blocks_ready);
+    ask_ahead_in(g_cache.entries, g_cache.entry_count, g_cache.entries_ready);
+    ask_ahead_in(g_cache.exits, g_cache.exit_count, g_cache.exits_ready);
+    ask_ahead_in(g_cache.points, g_cache.point_count, g_cache.points_ready);
+    const u64 used = base::min(ready_for(zone.used, zone.used_ready), base::page_floor(sizeof(zone.memory->code)));
+    if (used > zone.used_ready)
+        host::populate(reinterpret_cast<u64>(zone.memory) + zone.used_ready, used - zone.used_ready);
+    zone.used_ready = used;
+    const u64 stubs = base::min(ready_for(zone.stubs, zone.stubs_ready), base::page_floor(sizeof(zone.memory->code)));
+    if (stubs > zone.stubs_ready)
+        host::populate(zone_end(zone) - stubs, stubs - zone.stubs_ready);
+    zone.stubs_ready = stubs;
 }
 
 u64 zone_end(const Zone& zone) { return reinterpret_cast<u64>(zone.memory) + sizeof(ZoneMemory); }
