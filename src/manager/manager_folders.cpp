@@ -44,7 +44,8 @@ static std::string reason(int failure) {
                "which cannot be copied: "
                "use --export and --import";
     if (failure == kHelperNotRun)
-        return "lxssd cannot run " + program_path() + " any more, as when it has been replaced: end lxssd by 'lxss --shutdown'";
+        return "lxssd cannot run " + program_path() +
+               " any more, as when it has been replaced: end lxssd by 'lxss --shutdown'";
     return failure == EBUSY ? "another lxss uses it" : std::strerror(failure);
 }
 
@@ -180,7 +181,8 @@ static void tell_of_wait(const RegistryEntry& entry) {
     bool held = false;
     std::string error;
     if (!lock_instance_folder(entry.folder, held, error) && held)
-        spdlog::warn("instance {}: another process still uses {}; that is waited for, for an hour at most", entry.name, entry.folder);
+        spdlog::warn("instance {}: another process still uses {}; that is waited for, for an hour at most",
+                     entry.name, entry.folder);
 }
 
 // What a manager that was killed in the middle of an import, a removal or a move has left.

@@ -31,8 +31,8 @@ private:
     UniqueFd output_;
 };
 
-// What writes the packages of a Debian `suite` (src/install/debian-packages): on Linux a program of the host, with the host's apt; on
-// Windows one in the default instance, with that one's. Throws LauncherError.
+// What writes the packages of a Debian `suite` (src/install/debian-packages): on Linux a program of the host,
+// with the host's apt; on Windows one in the default instance, with that one's. Throws LauncherError.
 std::unique_ptr<HelperProcess> start_debian_packages(const std::string& suite);
 
 } // namespace lxss

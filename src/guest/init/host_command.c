@@ -25,7 +25,7 @@
 
 // ---- the terminal
 
-static int g_terminal = -1;        // the one in raw mode
+static int g_terminal = -1;      // the one in raw mode
 static bool g_has_host_terminal; // the program's own: it does what this one does otherwise
 static struct termios g_saved;
 
@@ -315,15 +315,18 @@ static bool set_up_relays(struct relay* relays, size_t* count, const struct repl
     if (next + has_two >= reply->count)
         return false;
     const int master = reply->descriptors[next], output = terminals & 2 ? 1 : terminals & 4 ? 2 : 0;
-    const int second = has_two ? reply->descriptors[next + 1] : terminals & 1 ? fcntl(master, F_DUPFD_CLOEXEC, 3) : -1;
+    const int second = has_two         ? reply->descriptors[next + 1]
+                       : terminals & 1 ? fcntl(master, F_DUPFD_CLOEXEC, 3)
+                                       : -1;
     good = good && add_relay(relays, count, master, output, false);
     if (terminals & 1)
         good = good && second >= 0 && add_relay(relays, count, 0, second, true);
     return good;
 }
 
-// Whether there may be more to read of what the program wrote before its end. Where nothing of it runs on, that is until the end of
-// the pipe. Where something does, that holds the pipe open; what the host has not brought yet comes soon.
+// Whether there may be more to read of what the program wrote before its end. Where nothing of it runs on,
+// that is until the end of the pipe. Where something does, that holds the pipe open; what the host has not
+// brought yet comes soon.
 static bool may_have_more(const struct relay* relay, bool all_ended) {
     enum { kPatienceMilliseconds = 100 };
     struct pollfd polled = {relay->from, POLLIN, 0};
@@ -336,8 +339,8 @@ static void drain(struct relay* relays, size_t count, bool all_ended) {
         struct relay* relay = &relays[i];
         if (relay->to_host)
             continue;
-        while (relay->to >= 0 && (left(relay) > 0 || (relay->from >= 0 && may_have_more(relay, all_ended) &&
-                                                      read_some(relay))))
+        while (relay->to >= 0 &&
+               (left(relay) > 0 || (relay->from >= 0 && may_have_more(relay, all_ended) && read_some(relay))))
             while (relay->to >= 0 && left(relay) > 0) {
                 struct pollfd polled = {relay->to, POLLOUT, 0};
                 poll(&polled, 1, -1);

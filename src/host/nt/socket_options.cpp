@@ -78,7 +78,8 @@ bool is_option(i32 level, i32 option, u32 wanted_level, u32 wanted) {
 }
 
 bool is_error_report(i32 level, i32 option) {
-    return is_option(level, option, abi::SOL_IP, abi::IP_RECVERR) || is_option(level, option, abi::SOL_IPV6, abi::IPV6_RECVERR);
+    return is_option(level, option, abi::SOL_IP, abi::IP_RECVERR) ||
+           is_option(level, option, abi::SOL_IPV6, abi::IPV6_RECVERR);
 }
 
 const Row* find_row(const ServedSocket& socket, i32 level, i32 option) {
@@ -174,7 +175,8 @@ Result<void> set_socket_option(ServedSocket& socket, i32 level, i32 option, cons
     if (!row) { // ip(7), IP_RECVERR: also without a peer; the queue of what has come back is not to be had
         socket.reports_errors = number != 0;
         if (!socket.is_stream())
-            tell_of_unreachable_ports(socket, socket.reports_errors || socket.phase == ServedSocket::Phase::Connected);
+            tell_of_unreachable_ports(socket, socket.reports_errors ||
+                                                  socket.phase == ServedSocket::Phase::Connected);
         return {};
     }
     return set_host_option(socket, row->host_level, row->host_option, &number, sizeof(number));

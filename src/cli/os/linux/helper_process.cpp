@@ -43,7 +43,8 @@ HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_
 }
 
 std::unique_ptr<HelperProcess> start_debian_packages(const std::string& suite) {
-    return std::make_unique<HelperProcess>(std::vector<std::string>{helper_program("debian-packages"), suite});
+    return std::make_unique<HelperProcess>(
+        std::vector<std::string>{helper_program("debian-packages"), suite});
 }
 
 HelperProcess::~HelperProcess() {

@@ -27,8 +27,8 @@ HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_
     std::wstring line = command_line(words);
     const bool is_path = words[0].find_first_of("/\\") != std::string::npos;
     const bool is_started =
-        ::CreateProcessW(is_path ? wide_path(words[0]).c_str() : nullptr, line.data(), nullptr, nullptr, TRUE, 0, nullptr,
-                         nullptr, &startup, &information);
+        ::CreateProcessW(is_path ? wide_path(words[0]).c_str() : nullptr, line.data(), nullptr, nullptr, TRUE,
+                         0, nullptr, nullptr, &startup, &information);
     const DWORD failure = ::GetLastError();
     for (const HANDLE stream : streams)
         ::SetHandleInformation(stream, HANDLE_FLAG_INHERIT, 0);
@@ -41,10 +41,12 @@ HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_
 std::unique_ptr<HelperProcess> start_debian_packages(const std::string& suite) {
     const std::string launcher = program_path();
     try {
-        HelperProcess({launcher, "-u", "root", "-e", "sh", "-c", "command -v apt-get >/dev/null"}, false).finish();
+        HelperProcess({launcher, "-u", "root", "-e", "sh", "-c", "command -v apt-get >/dev/null"}, false)
+            .finish();
     } catch (const LauncherError&) {
-        throw LauncherError("packages of Debian are loaded by the apt of the default instance, since Windows has none: "
-                            "make an instance of a Debian archive first, with --import or --install --from-file");
+        throw LauncherError(
+            "packages of Debian are loaded by the apt of the default instance, since Windows has none: "
+            "make an instance of a Debian archive first, with --import or --install --from-file");
     }
     std::string error, script = helper_program("debian-packages");
     script = script.substr(0, script.rfind(".exe"));
@@ -53,7 +55,8 @@ std::unique_ptr<HelperProcess> start_debian_packages(const std::string& suite) {
         throw LauncherError("cannot open " + script + ": " + error);
     return std::make_unique<HelperProcess>(
         std::vector<std::string>{launcher, "-u", "root", "--cd", "/", "-e", "sh", "-c",
-                                 "script=$(cat); exec </dev/null; eval \"$script\"", "debian-packages", suite},
+                                 "script=$(cat); exec </dev/null; eval \"$script\"", "debian-packages",
+                                 suite},
         true, text.get());
 }
 
