@@ -102,6 +102,12 @@ Result<void> advise(u64 address, u64 length, i32 advice);
 Result<void> sync_mapping(u64 address, u64 length, i32 flags);
 // One byte a page; bit 0 set when resident.
 Result<void> residency(u64 address, u64 length, u8* vector);
+// Of the main thread's stack, whose lowest page begins at `address`; the kStackEndBytes below hold nothing. A host whose system writes
+// an exception's record to the stack itself keeps room there, so that a run over the stack's end can be delivered: the first
+// access to the page below it is a fault, accesses further down may succeed.
+// How many bytes it keeps; 0 where exceptions need no such room, or there is no memory for it.
+inline constexpr u64 kStackEndBytes = 128 * 1024;
+u64 keep_stack_end(u64 address);
 Result<void> lock_memory(u64 address, u64 length, bool lock);
 // Ranges in [kGuestLowest, kGuestEnd) that the host itself occupies in every pico process (vDSO, for one).
 struct AddressRange {

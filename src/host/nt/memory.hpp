@@ -64,6 +64,7 @@ struct Space {
     Table<View> views; // by address
     Table<SectionRecord> sections;
     u32 current_section = ~0u; // where private memory is taken from
+    u64 stack_end = 0; // the stack's lowest address, with guard pages below (stack_end.cpp); 0: there are none
 };
 extern Space g_space;
 
@@ -86,6 +87,11 @@ void drop_section(u32 index); // one view less
 Result<void> copy_changed_pages(View& view, bool (*take)(void* context, u64 address, const u8* page), void* context);
 // What lies at a fault's address: whether it is a bus error.
 bool is_beyond_end(u64 address);
+
+// Whether the first access to the page is to fault, and to leave it open for the exception's record.
+bool is_guard_page(u64 address);
+// After such an access at `address`. Takes the memory lock.
+void guard_again(u64 address);
 
 u8* allocate_pages_table(u64 count);
 void free_pages_table(u8* pages, u64 count);
