@@ -286,7 +286,13 @@ Result<usize> get_attribute_at(Handle directory, std::string_view name, const ch
 // A watcher hears of changes that any program of the host makes to files it watches: inotify(7) as a portable notion. A
 // host without such gives EOPNOTSUPP.
 Result<Handle> create_watcher();
-// Watches a file or directory, or changes what is watched of it; the number that its events carry. events: abi::IN_*.
+// The events (abi::IN_*) that a watcher of this host tells: of what is watched itself, and of the entries of a watched directory.
+struct WatchedEvents {
+    u32 own, of_entries;
+};
+WatchedEvents watched_events();
+// Watches a file or directory, or changes what is watched of it; the number that its events carry. events: abi::IN_*, of which
+// only those of watched_events() will come. EOPNOTSUPP for what cannot be watched, ENOSPC.
 Result<i32> watch(Handle watcher, Handle file, u32 events);
 void unwatch(Handle watcher, i32 number);
 struct WatchEvent {

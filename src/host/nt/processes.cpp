@@ -189,6 +189,7 @@ void reap_processes(void (*notify)(i32 number, i32 signal)) {
         wake(word_of(record.closes_done), ~0u);
         sweep_slots_of(index);
         finish_renames_of(index);
+        forget_watches_of(index);
         for (u32 other = 1; other < kMaxProcesses; ++other) {
             ProcessRecord& claimed = state.processes[other];
             if (claimed.claimed_by != index || !(claimed.holders.load() & kHeldByClaimer))

@@ -1,7 +1,8 @@
-// The end of the main stack. Windows writes an exception's record below the stack pointer of the thread that raised it, and where
-// it cannot, the process ends. Below the stack lies a guard page, whose first access is an exception and leaves the page open, and
-// below that open memory: room for the record and for the handler's own frames. A frame of more than a page may pass the guard page
-// without touching it: there is another one below the room, and so on.
+// The end of the main stack. Windows writes an exception's record below the stack pointer of the thread that
+// raised it, and where it cannot, the process ends. Below the stack lies a guard page, whose first access is
+// an exception and leaves the page open, and below that open memory: room for the record and for the
+// handler's own frames. A frame of more than a page may pass the guard page without touching it: there is
+// another one below the room, and so on.
 #include "abi/mman.hpp"
 #include "host/nt/ranges.hpp"
 
