@@ -174,10 +174,6 @@ LONG CALLBACK handle_exception(EXCEPTION_POINTERS* pointers) {
         save_registers(block->guest_frame(), context);
         if (exception.trap == 1)
             block->guest_frame().rflags |= 0x100; // TF, which Windows takes out of the context of a single step
-        if (exception.trap == 14 && !exception.bus_error) {
-            MemoryGuard guard; // guest code holds no lock
-            exception.bus_error = is_beyond_end(exception.address);
-        }
     }
     const u64 below = block->frame - 64;
     *reinterpret_cast<engine::Exception*>(below) = exception;

@@ -222,14 +222,6 @@ void apply_protection(View& view, u64 first_page, u64 count) {
     }
 }
 
-bool is_beyond_end(u64 address) {
-    const u64 index = first_view_after(address);
-    if (index == g_space.views.count || g_space.views[index].start > address)
-        return false;
-    const View& view = g_space.views[index];
-    return view.pages[(address - view.start) / base::kPageSize] & kPageBeyondEnd;
-}
-
 // ---- the low window -------------------------------------------------------------------------------------------
 
 void adopt_low_window() {

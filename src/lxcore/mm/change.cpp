@@ -1,4 +1,4 @@
-// munmap(2), mprotect(2), brk(2), marks that madvise(2) and mlock(2) leave, and growth of stacks.
+// munmap(2), mprotect(2), brk(2), and marks that madvise(2) and mlock(2) leave.
 #include "abi/prctl.hpp"
 #include "lxcore/mm/editor.hpp"
 
@@ -168,65 +168,6 @@ Result<void> Mm::change_marks(u64 address, u64 length, u32 set_advice, u32 clear
         vma = editor.next(merged);
     }
     return whole ? Result<void>{} : Result<void>(Errno::ENOMEM);
-}
-
-bool Mm::handle_fault(u64 address, u64) {
-    if (address < base::kGuestLowest || address >= base::kGuestEnd)
-        return false;
-    MmEditor editor(*this);
-    Vma* vma = editor.find(address);
-    if (!vma || vma->hidden != Hidden::No)
-        return false;
-    // Another thread may have grown it since; then the access just has to be made again.
-    if (vma->start <= address || !(vma->flags & abi::MAP_GROWSDOWN))
-        return false;
-    const bool is_at_stack_end = vma->start == stack_low;
-    const bool has_grown = grow(editor, *vma, address);
-    if (has_grown && is_at_stack_end)
-        set_stack_low(vma->start);
-    return has_grown;
-}
-
-void Mm::set_stack_low(u64 address) {
-    const Vma* above = VmaTree::find(*this, address);
-    const Vma* before = above ? VmaTree::previous(*this, *above) : nullptr;
-    stack_low = address;
-    stack_room = !before || address - before->end >= host::kStackEndBytes ? host::keep_stack_end(address) : 0;
-}
-
-bool Mm::is_below_stack(u64 address) {
-    if (address >= stack_low || stack_low - address > stack_room)
-        return false;
-    LockGuard guard(lock);
-    const Vma* vma = find(address);
-    return !vma || vma->start > address;
-}
-
-bool Mm::grow(MmEditor& editor, Vma& vma, u64 address) {
-    const u64 start = base::page_floor(address);
-    const u64 growth = vma.start - start;
-    if (vma.end - start > base::min(current_limit(abi::RLIMIT_STACK), base::kGuestEnd))
-        return false;
-    // A mapping below that can be accessed keeps its distance, unless it is itself such a stack.
-    const Vma* before = VmaTree::previous(*this, vma);
-    if (before) {
-        const bool keeps_distance = before->hidden != Hidden::No ||
-                                    (before->protection && !(before->flags & abi::MAP_GROWSDOWN));
-        if (before->end > start || (keeps_distance && start - before->end < kStackGuardGap))
-            return false;
-    }
-    if (editor.check_limits(growth, false, 0).is_error() ||
-        ((vma.flags & abi::MAP_LOCKED) && !editor.may_lock(growth)))
-        return false;
-    // What lies in the host's room already is there to stay.
-    const u64 kept = vma.start == stack_low ? base::min(growth, stack_room) : 0;
-    if ((growth > kept && host::map_anonymous(start, growth - kept, vma.protection).is_error()) ||
-        (kept && host::protect(vma.start - kept, kept, vma.protection).is_error()))
-        return false;
-    vma.start = start;
-    editor.resized(vma);
-    editor.account(static_cast<i64>(growth), vma.flags & abi::MAP_LOCKED);
-    return true;
 }
 
 } // namespace lxcore

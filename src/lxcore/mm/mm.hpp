@@ -68,6 +68,9 @@ struct MapRequest {
 
 class MmEditor;
 
+// Of a page fault's error code: that a page is there, and what the access was, a read otherwise.
+inline constexpr u64 kFaultPresent = 1, kFaultWrite = 2, kFaultFetch = 16;
+
 class Mm final : public SharedObject {
 public:
     Mutex lock;
@@ -110,8 +113,11 @@ public:
     Result<void> change_marks(u64 address, u64 length, u32 set_advice, u32 clear_advice, bool set_lock,
                               bool clear_lock);
     void unmap_everything(); // exec
-    // Grows a MAP_GROWSDOWN mapping for a fault at `address`; false when it is a real fault.
+    // Grows a MAP_GROWSDOWN mapping for a fault at `address`, or maps a page that its file has since come to reach; false when it is a
+    // real fault. `error`: kFault* bits.
     bool handle_fault(u64 address, u64 error);
+    // Whether a fault that the mapping's protection does not explain is that of a page behind the end of its file (SIGBUS).
+    static bool is_behind_end(const Vma& vma, u64 address, u64 error);
     // Whether it lies in the room that the host keeps below the main stack, where nothing is mapped although the host lets accesses pass.
     bool is_below_stack(u64 address);
     // Has the host keep room below the main stack, whose lowest address is given. Lock held, but at exec.
@@ -129,6 +135,8 @@ private:
     friend class MmEditor;
     // Extends a MAP_GROWSDOWN mapping to `address`, where nothing is mapped, if limits and neighbours allow it.
     bool grow(MmEditor& editor, Vma& vma, u64 address);
+    // For a page of a file that the host has not mapped because the file ended before it.
+    static bool map_grown_file(MmEditor& editor, const Vma& vma, u64 address, u64 error);
 
     Vma* m_root = nullptr;
     u32 m_count = 0;
