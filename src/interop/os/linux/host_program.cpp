@@ -108,6 +108,15 @@ void take_foreground(const Plan& plan, pid_t pid) {
         ::tcsetpgrp(plan.slave.get(), pid);
 }
 
+// A program in Windows' format, which execvp() would have the shell read as a script where the host cannot
+// run it.
+bool is_windows_program(const char* path) {
+    const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+    char magic[2] = {};
+    return file && ::read(file.get(), magic, sizeof magic) == sizeof magic && magic[0] == 'M' &&
+           magic[1] == 'Z';
+}
+
 // Writes errno to `failed`, which exec closes, when the program cannot be run.
 [[noreturn]] void become_program(Plan& plan, HostProgramStart& start, char** words, int failed) {
     ::signal(SIGTTOU, SIG_IGN);
@@ -129,7 +138,8 @@ void take_foreground(const Plan& plan, pid_t pid) {
         if (::dup2(lifted[i], i) < 0)
             failure = errno;
     if (failure == 0) {
-        ::execvp(words[0], words);
+        std::strchr(words[0], '/') && is_windows_program(words[0]) ? ::execv(words[0], words)
+                                                                   : ::execvp(words[0], words);
         failure = errno;
     }
     [[maybe_unused]] const ssize_t written = ::write(failed, &failure, sizeof failure);
