@@ -91,6 +91,8 @@ Result<void> map_file(u64 address, u64 length, u32 protection, Handle file, u64 
 Result<void> map_arena(u64 address, u64 length, u32 protection, u64 arena_address, bool shared);
 // Private zeroed memory for code that an engine writes: readable, writable and executable. Errors: EOPNOTSUPP, ENOMEM.
 Result<void> map_code(u64 address, u64 length);
+// The engine is about to write to these pages of its own: whoever can provides them in one go. A hint.
+void populate(u64 address, u64 length);
 Result<void> unmap(u64 address, u64 length);
 Result<void> protect(u64 address, u64 length, u32 protection);
 // Moves pages; the target range holds nothing. new_length may be larger than old_length.

@@ -65,6 +65,8 @@ Result<void> map_code(u64 address, u64 length) {
     return {};
 }
 
+void populate(u64 address, u64 length) { (void)host_call(abi::SYS_madvise, address, length, abi::MADV_POPULATE_WRITE); }
+
 Result<void> discard_arena(u64 address, u64 length) {
     return void_result(host_call(abi::SYS_fallocate, static_cast<u64>(g_state.arena),
                                  abi::FALLOC_FL_PUNCH_HOLE | abi::FALLOC_FL_KEEP_SIZE, address - base::kArenaBase,
