@@ -1,6 +1,7 @@
 // The VolFs super block: table of inodes, locations, staging folder.
 #include "abi/mount.hpp"
 #include "lxcore/boot.hpp"
+#include "lxcore/volfs/places.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
 
 namespace lxcore {
@@ -50,6 +51,7 @@ Result<void> VolfsSuperBlock::initialize() {
     root = TRY(make_root_dentry(*this, RefPtr<Inode>(inode)));
     if (m_is_read_only)
         return {};
+    TRY(forget_places(m_root)); // what happens from now on is not in it
     // What an earlier kernel left half made has never been visible; it goes now, once renames are completed.
     Result<host::Handle> left = host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0);
     if (left.is_ok()) {
@@ -80,6 +82,11 @@ Result<abi::statfs> VolfsSuperBlock::statistics() {
     info.f_namelen = 255;
     info.f_flags = 0;
     return info;
+}
+
+void VolfsSuperBlock::instance_ends() {
+    if (!m_is_read_only && m_attributes.is_beside_files())
+        (void)record_places(m_root, m_attributes); // without it, a copy by host tools has no owners
 }
 
 Result<void> VolfsSuperBlock::sync() {

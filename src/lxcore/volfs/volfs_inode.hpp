@@ -171,6 +171,8 @@ public:
     Result<abi::statfs> statistics() override;
     Result<void> sync() override;
 
+    void instance_ends() override;
+
     bool is_read_only() const { return m_is_read_only; }
     Result<RefPtr<VolfsInode>> make_root();
 
