@@ -16,13 +16,13 @@ inline bool is_load_address(const Instruction& in) {
 
 class Translator {
 public:
-    Translator(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 bias, Translation& out)
-        : m_source(source), m_glue(glue), m_emit(code), m_out(out), m_code(code), m_stubs_end(stubs_end), m_first_exit(first_exit),
-          m_rewrite_fs(rewrite_fs), m_bias(static_cast<i32>(bias)) {}
+    Translator(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, const Mode& mode, Translation& out)
+        : m_source(source), m_glue(glue), m_mode(mode), m_emit(code), m_out(out), m_code(code), m_stubs_end(stubs_end),
+          m_first_exit(first_exit), m_rewrite_fs(mode.rewrite_fs), m_bias(static_cast<i32>(mode.stack_bias)) {}
 
     void run();
     // translate_entry()
-    void run_entry(u64 direct);
+    void run_entry(u64 direct, bool is_return);
 
 private:
     u32 here() const { return static_cast<u32>(m_emit.at() - m_code); }
@@ -101,20 +101,29 @@ private:
     void indirect(const Instruction& in, bool is_call);
     // What an indirect branch does whose target is in rcx, and rcx in its slot.
     void goto_loaded(bool is_call);
-    // Indirect branches to `guest`, the address of the source's byte `at`, come in here, with the target and rcx in their slots. See
-    // lookup.hpp. The halves of a long target are compared one by one: without another register, and with loads that the processor
-    // can feed from the store before.
-    void compare_target(u64 guest, u32 at);
+    // The same for a target in another register.
+    void goto_register(u8 number, bool is_call);
+    // What both end with; rcx is the index in the lookup table.
+    void goto_entry(bool is_call);
+    // Indirect branches to `guest`, the address of the source's byte `at`, come in here, or returns to it: see lookup.hpp.
+    void compare_target(u64 guest, u32 at, bool is_return);
+    // Its ways to compare: what is below 2 GiB; with BMI2's shifts; without.
+    void compare_low(u64 guest, u32 at, bool is_return);
+    void compare_shifted(u64 guest, bool is_return);
+    void compare_parts(u64 guest, bool is_return);
+    void skip_if_zero(u32 bytes);
+    void jump_elsewhere(bool is_return);
     // Where the return of the call comes in that is the current instruction.
     void landing();
-    // No cache line border cuts the displacements of the host call that follows, and of the landing behind it.
-    void align_call();
+    // No cache line border cuts the displacement of the comparison that begins here, and that of the host call before it, if there is one.
+    void align_comparison(u64 guest, bool is_return, bool has_call);
     void emit_indirect_calls();
     // Goes to the guest address in rcx; the guest's rcx is in its slot.
     void lookup();
-    // Its first part: rcx becomes the index in the lookup table; and the second.
-    void find_head();
-    void jump_to_head();
+    // Its first part, after which rcx is the index in the lookup table; and the second.
+    void find_entry();
+    void index_of(u8 number);
+    void jump_to_entry();
     void software_interrupt(u8 number);
     // An exception with rip at the instruction, or behind it.
     void raise(u32 trap, u32 error);
@@ -151,6 +160,7 @@ private:
 
     const Source& m_source;
     const Glue& m_glue;
+    const Mode& m_mode;
     Emitter m_emit;
     Translation& m_out;
     u8* m_code;

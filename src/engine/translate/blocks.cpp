@@ -5,20 +5,24 @@ namespace engine::translate {
 
 namespace {
 
-// The first entry with the low bits of `guest`.
-u32 first_of(u64 guest) { return g_cache.buckets[guest % kHeads]; }
+// The first entry in the bucket of `guest`.
+u32 first_of(u64 guest) { return g_cache.buckets[bucket_of(guest)]; }
 
-void set_first(u64 guest, u32 entry) { __atomic_store_n(&g_cache.buckets[guest % kHeads], entry, __ATOMIC_RELEASE); }
+void set_first(u64 guest, u32 entry) { __atomic_store_n(&g_cache.buckets[bucket_of(guest)], entry, __ATOMIC_RELEASE); }
+
+u64& known_word(u64 guest) { return g_cache.known[guest % kKnownBits / 64]; }
+u64 known_bit(u64 guest) { return u64{1} << guest % 64; }
 
 u64 last_page(const Block& block) { return base::page_floor(block.guest + block.source_bytes - 1); }
 
 // False when it is out of reach.
 bool set_branch(const ExitRecord& exit, u64 to) {
-    const i64 displacement = static_cast<i64>(to - exit.branch - 4);
+    const u64 branch = g_cache.blocks[exit.block].code + exit.branch;
+    const i64 displacement = static_cast<i64>(to - branch - 4);
     if (displacement != static_cast<i32>(displacement))
         return false;
     // One write within a cache line: see Translator::align_branch.
-    __atomic_store_n(reinterpret_cast<u32*>(exit.branch), static_cast<u32>(displacement), __ATOMIC_RELEASE);
+    __atomic_store_n(reinterpret_cast<u32*>(branch), static_cast<u32>(displacement), __ATOMIC_RELEASE);
     return true;
 }
 
@@ -71,14 +75,16 @@ void drop_block(u32 number) {
         return;
     block.is_live = false;
     for (u32 next = block.incoming; next;) {
-        ExitRecord& exit = g_cache.exits[next - 1];
+        const u32 exit_number = next - 1;
+        ExitRecord& exit = g_cache.exits[exit_number];
         next = exit.next_incoming;
         exit.is_linked = false;
-        (void)set_branch(exit, exit.stub);
+        const Block& from = g_cache.blocks[exit.block];
+        (void)set_branch(exit, from.stubs_end - (exit_number - from.first_exit + 1) * kStubBytes);
     }
     block.incoming = 0;
-    for (u32 i = 0; i < block.entry_count; ++i)
-        drop_entry(block.first_entry + i);
+    for (u32 entry = block.first_entry; entry; entry = g_cache.entries[entry].next_of_block)
+        drop_entry(entry);
 }
 
 void drop_page(Page& page) {
@@ -93,6 +99,8 @@ void drop_page(Page& page) {
 }
 
 u32 find_entry(u64 guest, u32 wanted) {
+    if (!(known_word(guest) & known_bit(guest)))
+        return 0;
     const u32 first = first_of(guest);
     u32 before = 0;
     for (u32 at = first; at; before = at, at = g_cache.entries[at].next_in_bucket) {
@@ -109,11 +117,16 @@ u32 find_entry(u64 guest, u32 wanted) {
     return 0;
 }
 
-u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code) {
+u64 direct_code(const EntryRecord& entry) { return g_cache.blocks[entry.block].code + entry.direct; }
+
+u64 target_code(const EntryRecord& entry) { return g_cache.blocks[entry.block].code + static_cast<u64>(i64{entry.code}); }
+
+u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u32 direct, i32 code) {
     const u32 number = g_cache.entry_count++;
-    ++g_cache.blocks[block].entry_count;
-    g_cache.entries[number] = {guest, direct, code, block, first_of(guest), 0, kind, false};
+    g_cache.entries[number] = {guest, block, code, std::exchange(g_cache.blocks[block].first_entry, number), first_of(guest), 0,
+                               static_cast<u16>(direct), kind, false};
     set_first(guest, number);
+    known_word(guest) |= known_bit(guest);
     return number;
 }
 
@@ -123,20 +136,17 @@ u32 add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {
     block.guest = guest;
     block.code = reinterpret_cast<u64>(code);
     block.source_bytes = static_cast<u16>(made.source_bytes);
-    block.first_entry = g_cache.entry_count;
-    block.entry_count = 0;
+    block.first_entry = 0;
     block.first_exit = g_cache.exit_count;
-    block.exit_count = static_cast<u8>(made.exit_count);
     block.first_point = g_cache.point_count;
     block.point_count = static_cast<u16>(made.point_count);
     block.incoming = 0;
     block.is_live = true;
     block.step = made.step;
-    const u64 stubs_end = zone_end(zone) - zone.stubs;
+    block.stubs_end = zone_end(zone) - zone.stubs;
     for (u32 i = 0; i < made.exit_count; ++i) {
         const Exit& exit = made.exits[i];
-        g_cache.exits[g_cache.exit_count++] = {exit.target, block.code + exit.branch, stubs_end - (i + 1) * kStubBytes, number, 0,
-                                               false, exit.kind};
+        g_cache.exits[g_cache.exit_count++] = {exit.target, number, 0, static_cast<u16>(exit.branch), exit.kind, false};
     }
     zone.stubs += made.exit_count * kStubBytes;
     for (u32 i = 0; i < made.point_count; ++i)
@@ -157,7 +167,7 @@ void link_number(u32 number, u32 entry_number) {
     if (exit.is_linked || exit.kind == Exit::Check)
         return;
     Block& block = g_cache.blocks[entry.block];
-    if (!set_branch(exit, exit.kind == Exit::Call ? block.code : entry.direct))
+    if (!set_branch(exit, exit.kind == Exit::Call ? block.code : direct_code(entry)))
         return;
     exit.is_linked = true;
     exit.next_incoming = block.incoming;
@@ -167,7 +177,8 @@ void link_number(u32 number, u32 entry_number) {
 void forget_everything() {
     for (u32 number = 1; number < g_cache.entry_count; ++number) {
         set_first(g_cache.entries[number].guest, 0);
-        forget_first_target(g_cache.entries[number].guest);
+        known_word(g_cache.entries[number].guest) = 0;
+        forget_first_targets(g_cache.entries[number].guest);
     }
     for (Page& page : g_cache.pages)
         page = {};

@@ -9,6 +9,7 @@ namespace engine::translate {
 Cache g_cache;
 LowMemory* g_memory;
 Options g_options;
+Mode g_mode;
 
 void lock_even_in_flush() {
     u32 expected = 0;
@@ -58,14 +59,29 @@ Glue glue(const ZoneMemory& memory, bool is_step) {
             thunk(memory, is_step ? kStepInterrupt80 : kInterrupt80),
             thunk(memory, kRaise),
             thunk(memory, kOtherTarget),
-            reinterpret_cast<u64>(g_memory->heads)};
+            thunk(memory, kOtherReturn),
+            reinterpret_cast<u64>(g_memory->jumps),
+            reinterpret_cast<u64>(g_memory->returns)};
 }
 
 constexpr u32 wanted_by(Entering how) {
-    return how == Entering::Step ? kSteps : how == Entering::ByCall ? kStarts : kEnterable;
+    return how == Entering::Step         ? kSteps
+           : how == Entering::ByCall     ? kStarts
+           : how == Entering::Indirectly ? kJumpedTo
+                                         : kEnterable;
 }
 
 bool is_translated_call(u64 guest) { return find_entry(guest, 1u << EntryRecord::CallSite) != 0; }
+
+bool has_bmi2() {
+    constexpr u32 kBit = 1u << 8;
+    u32 eax, ebx, ecx, edx;
+    asm("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(0));
+    if (eax < 7)
+        return false;
+    asm("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(7), "c"(0));
+    return ebx & kBit;
+}
 
 u8* next_code(const Zone& zone) { return zone.memory->code + base::align_up(zone.used, u64{16}); }
 
@@ -79,20 +95,19 @@ Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
     u8* code = next_code(zone);
     Translation& made = g_cache.translation;
     translate(source, glue(*zone.memory, is_step), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count,
-              g_options.rewrite_fs, g_options.stack_bias, made);
+              g_mode, made);
     if (made.source_bytes == 0)
         return {missing ? Found::Unreadable : Found::NotExecutable, guest + source.available, 0};
     const u32 block = add_block(zone, guest, made, code);
-    const u64 start = reinterpret_cast<u64>(code);
     for (u32 i = 0; i < made.landing_count; ++i) {
         const Landing& landing = made.landings[i];
-        add_entry(block, landing.is_passage ? EntryRecord::Passage : EntryRecord::Landing, guest + landing.guest, start + landing.direct,
-                  start + landing.code);
+        add_entry(block, landing.is_passage ? EntryRecord::Passage : EntryRecord::Landing, guest + landing.guest, landing.direct,
+                  static_cast<i32>(landing.code));
         if (!range.may_change)
-            add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, start + landing.call, 0);
+            add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, landing.call, 0);
     }
-    const u32 entry = add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, start + made.direct,
-                                made.entry ? start + made.entry : 0);
+    const u32 entry = add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, made.direct, static_cast<i32>(made.entry));
+    ask_ahead(zone);
     return {Found::Yes, 0, entry};
 }
 
@@ -100,15 +115,16 @@ Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
 
 void set_options(const Options& options) {
     g_options = options;
+    g_mode = {options.rewrite_fs, options.stack_bias, !options.old_processor && has_bmi2()};
     lx_translate_stack_bias = options.stack_bias;
 }
 
 const Options& options() { return g_options; }
 
 u64 find_quickly(u64 guest, Entering how) {
-    const u32 number = __atomic_load_n(&g_cache.buckets[guest % kHeads], __ATOMIC_ACQUIRE);
+    const u32 number = __atomic_load_n(&g_cache.buckets[bucket_of(guest)], __ATOMIC_ACQUIRE);
     const EntryRecord& entry = g_cache.entries[number];
-    return number && entry.guest == guest && (wanted_by(how) >> entry.kind & 1) ? entry.direct : 0;
+    return number && entry.guest == guest && (wanted_by(how) >> entry.kind & 1) ? direct_code(entry) : 0;
 }
 
 bool is_flushing() { return g_cache.is_flushing.load(std::memory_order_acquire) != 0; }
@@ -170,26 +186,34 @@ Place find(u64 guest, Entering how) {
     }
 }
 
-void make_target(u64 guest) {
+void make_target(u64 guest, bool is_return) {
     Guard guard;
-    if (const u32 number = find_entry(guest, kLandings)) {
+    if (const u32 number = is_return ? find_entry(guest, kReturns) : 0) {
         add_target(number);
         return;
     }
-    const u32 number = find_entry(guest, kEnterable);
+    const u32 number = find_entry(guest, is_return ? kEnterable : kJumpedTo);
     if (!number)
         return;
     EntryRecord& entry = g_cache.entries[number];
-    if (!entry.code) {
-        Zone& zone = zone_for(guest);
-        if (is_full(zone)) // the next translation makes room
-            return;
-        u8* code = next_code(zone);
-        translate_entry(guest, entry.direct, glue(*zone.memory, false), code, g_options.stack_bias, g_cache.translation);
-        (void)add_block(zone, guest, g_cache.translation, code);
-        entry.code = reinterpret_cast<u64>(code);
+    if (!is_return && entry.code) {
+        add_target(number);
+        return;
     }
-    add_target(number);
+    const u64 block_code = g_cache.blocks[entry.block].code;
+    Zone& zone = *zone_at(block_code);
+    if (is_full(zone)) // the next translation makes room
+        return;
+    u8* const code = next_code(zone);
+    translate_entry(guest, direct_code(entry), is_return, glue(*zone.memory, false), code, g_mode, g_cache.translation);
+    (void)add_block(zone, guest, g_cache.translation, code);
+    const i32 made = static_cast<i32>(reinterpret_cast<i64>(code) + g_cache.translation.entry - static_cast<i64>(block_code));
+    if (is_return) {
+        add_target(add_entry(entry.block, EntryRecord::Return, guest, entry.direct, made));
+    } else {
+        entry.code = made;
+        add_target(number);
+    }
 }
 
 TakenExit taken_exit(u32 number) {
@@ -199,10 +223,23 @@ TakenExit taken_exit(u32 number) {
 
 void link(u32 number, u32 generation, u32 entry) {
     Guard guard;
-    if (generation != g_cache.generation || !g_cache.blocks[g_cache.exits[number].block].is_live ||
-        !g_cache.blocks[g_cache.entries[entry].block].is_live)
+    if (generation != g_cache.generation)
+        return;
+    const ExitRecord& exit = g_cache.exits[number];
+    const Block& block = g_cache.blocks[exit.block];
+    if (!block.is_live || !g_cache.blocks[g_cache.entries[entry].block].is_live)
         return;
     link_number(number, entry);
+    if (exit.kind != Exit::Call)
+        return;
+    // What is called is going to return: to the landing behind the host call.
+    const i32 landing = exit.branch + 4;
+    for (u32 at = block.first_entry; at; at = g_cache.entries[at].next_of_block) {
+        if (g_cache.entries[at].is_for_returns() && g_cache.entries[at].code == landing) {
+            add_target(at);
+            break;
+        }
+    }
 }
 
 void drop_source_of(u32 number, u32 generation) {
@@ -253,7 +290,7 @@ State state_under_lock(u64 host) {
         __builtin_memcpy(&number, reinterpret_cast<const u8*>(stub) + kStubNumberOffset, 4);
         const ExitRecord& exit = g_cache.exits[number];
         const bool has_return = exit.kind == Exit::Call && host - stub <= kStubDropOffset;
-        const Point point{0, 0, Point::Exit, 0, static_cast<i16>(g_options.stack_bias + (has_return ? 8 : 0))};
+        const Point point{0, 0, Point::Exit, 0, static_cast<i16>(g_mode.stack_bias + (has_return ? 8 : 0))};
         return {point, exit.target, g_cache.blocks[exit.block].step, true};
     }
     u32 low = 0, high = zone->count;
@@ -271,7 +308,8 @@ State state_under_lock(u64 host) {
         state.rip += at - point->host;
     else if (point->kind == Point::Exit)
         state.rip = g_cache.exits[block.first_exit + point->guest].target;
-    const bool is_on_the_way = point->kind == Point::Exit || point->kind == Point::BranchedRcx || point->kind == Point::BranchedSlot;
+    const bool is_on_the_way = point->kind == Point::Exit || point->kind == Point::BranchedRcx ||
+                              point->kind == Point::BranchedSlot || point->kind == Point::Returned;
     state.is_done = is_on_the_way || state.rip != block.guest;
     return state;
 }

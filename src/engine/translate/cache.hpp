@@ -19,7 +19,7 @@ namespace engine::translate {
 enum class Entering : u8 {
     Any,
     ByCall, // a host call leads there: a block that begins there
-    Indirectly, // as Any, and what is to be made gets an entry for indirect branches
+    Indirectly, // what is to be made gets an entry for indirect branches
     Step,   // a thread with TF set: a block of that one instruction
 };
 
@@ -39,8 +39,8 @@ struct Place {
 // Translates what is not there yet. Not called from translated code, nor with a lock held.
 Place find(u64 guest, Entering how);
 
-// Lets indirect branches in translated code find the translation at `guest`, if it is there still.
-void make_target(u64 guest);
+// Lets indirect branches, or returns, in translated code find the translation at `guest`, if it is there still.
+void make_target(u64 guest, bool is_return);
 
 // Number and state of an exit that was taken, by the number in its stub. Only while the thread counts as in translated code.
 struct TakenExit {

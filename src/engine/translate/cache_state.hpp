@@ -21,15 +21,17 @@ inline constexpr u32 kTriedBuckets = 64;
 inline constexpr u32 kMaxTotalExits = 3 * kMaxBlocks;
 inline constexpr u32 kMaxTotalPoints = 8 * kMaxBlocks;
 inline constexpr u32 kMaxTotalEntries = 4 * kMaxBlocks;
+inline constexpr u32 kBuckets = 1 << 16;
+inline constexpr u32 kKnownBits = 1 << 20;
 inline constexpr u32 kPageBuckets = 1 << 15;
 inline constexpr u32 kMaxPages = kPageBuckets / 2;
 
 struct Block {
     u64 guest;
     u64 code;
+    u64 stubs_end; // they lie below, the first exit's uppermost
     u32 first_point, first_exit, first_entry;
     u16 point_count, source_bytes;
-    u8 exit_count, entry_count;
     bool is_live;
     Step step;
     u32 incoming;        // exits that are linked to it: number + 1 of the first
@@ -37,32 +39,39 @@ struct Block {
 };
 
 // Where a block can be entered.
-struct EntryRecord {
+struct alignas(32) EntryRecord {
     enum Kind : u8 {
         Start,   // of the block
         CallSite, // the block's translation of a call
         Landing, // of a return to it
         Passage, // a landing that only leads to the start of another block
+        Return,  // of a return to where the process's calls do not come from, made when it is wanted
         Step,    // the start of a block of one instruction, for single steps
     };
     u64 guest;
-    u64 direct; // code for those who come with the guest's registers
-    u64 code;   // that for indirect branches; 0: not made yet
     u32 block;
-    u32 next_in_bucket; // of those with the same low bits
+    i32 code;   // for those who come by a lookup table, from the block's code on; 0: not made yet
+    u32 next_of_block;
+    u32 next_in_bucket;
     u32 next_target;    // in the list that the lookup table leads to, whose members jump on to the next
+    u16 direct; // for those who come with the guest's registers, from the block's code on
     Kind kind;
     bool is_target; // in that list
+
+    bool is_for_returns() const { return kind == Landing || kind == Passage || kind == Return; }
 };
 
 struct ExitRecord {
     u64 target;
-    u64 branch, stub;  // addresses
     u32 block;
     u32 next_incoming; // number + 1
-    bool is_linked;
+    u16 branch;        // as in Exit
     Exit::Kind kind;
+    bool is_linked;
 };
+
+// Code that lies close together has its buckets in few cache lines.
+constexpr u32 bucket_of(u64 guest) { return static_cast<u32>(guest / 4 % kBuckets); }
 
 struct Page {
     u64 number; // of the page + 1; 0: free
@@ -74,7 +83,7 @@ struct Thunk {
     u8 jump[8]; // jmp *target(%rip)
     u64 target;
 };
-enum ThunkNumber : u32 { kExit, kSystemCall, kInterrupt80, kRaise, kOtherTarget, kStepSystemCall, kStepInterrupt80, kThunks };
+enum ThunkNumber : u32 { kExit, kSystemCall, kInterrupt80, kRaise, kOtherTarget, kOtherReturn, kStepSystemCall, kStepInterrupt80, kThunks };
 
 struct ZoneMemory {
     Thunk thunks[kThunks];
@@ -83,7 +92,7 @@ struct ZoneMemory {
 
 // What the host gives below 2 GiB.
 struct LowMemory {
-    u64 heads[kHeads];
+    u64 jumps[kHeads], returns[kHeads]; // the lookup tables
     ZoneMemory zone;
 };
 
@@ -91,6 +100,7 @@ struct Zone {
     ZoneMemory* memory;
     u64 used;                // bytes of blocks, from the start
     u64 stubs;               // bytes of stubs, from the end
+    u64 used_ready, stubs_ready; // so many have been asked for: see ask_ahead()
     u32 count;               // of its blocks
     u32 numbers[kMaxBlocks]; // in the order of their addresses
 };
@@ -103,6 +113,7 @@ struct Cache {
     u32 zone_count;
     u64 tried[kTriedBuckets]; // where no zone could be made, in units of kReach, + 1
     u32 block_count, entry_count, exit_count, point_count, page_count;
+    u64 blocks_ready, entries_ready, exits_ready, points_ready; // bytes that have been asked for
     CodeRange range; // the last one found, and when
     u64 range_changes;
     Block blocks[kMaxBlocks]; // number 0 is none
@@ -110,8 +121,10 @@ struct Cache {
     ExitRecord exits[kMaxTotalExits];
     Point points[kMaxTotalPoints];
     Page pages[kPageBuckets];
-    u32 buckets[kHeads]; // by guest address, as the lookup table: the first entry
-    u32 targets[kHeads]; // and the first that the table leads to
+    u32 buckets[kBuckets]; // by bucket_of() their guest addresses: the first entry
+    // A bit for each entry since the last flush, by the low bits of its guest address: most searches find nothing, and end here.
+    u64 known[kKnownBits / 64];
+    u32 jump_targets[kHeads], return_targets[kHeads]; // and the first that each table leads to
     Zone zones[kMaxZones];
     // Work space of translations, under the lock.
     Translation translation;
@@ -120,7 +133,7 @@ struct Cache {
 
 extern Cache g_cache;
 extern LowMemory* g_memory;
-extern Options g_options;
+extern Mode g_mode;
 
 // As lock_cache(), by those whom a flush waits for.
 void lock_even_in_flush();
@@ -134,8 +147,8 @@ public:
 
 // ---- zones.cpp ----
 
-// The lookup table's entry where there is no block.
-u64 no_entry();
+// The entry of the table of jumps, or of returns, where there is no block.
+u64 no_entry(bool is_return);
 u64 thunk(const ZoneMemory& memory, ThunkNumber number);
 u64 zone_end(const Zone& zone);
 Zone* zone_at(u64 host);
@@ -144,13 +157,15 @@ Zone& zone_for(u64 guest);
 // Whether a zone should be made for `guest`; notes that it has been tried.
 bool wants_zone(u64 guest);
 void add_zone(ZoneMemory* memory);
+// Asks for the pages that blocks will need next, so that not each costs a fault when it is first written.
+void ask_ahead(Zone& zone);
 
 // ---- targets.cpp: the lists that the lookup table leads to ----
 
 // The entry to the front of its list.
 void add_target(u32 number);
 void remove_target(u32 number);
-void forget_first_target(u64 guest);
+void forget_first_targets(u64 guest);
 
 // ---- blocks.cpp ----
 
@@ -158,12 +173,17 @@ void forget_first_target(u64 guest);
 u32 find_entry(u64 guest, u32 wanted);
 inline constexpr u32 kStarts = 1u << EntryRecord::Start;
 inline constexpr u32 kEnterable = kStarts | 1u << EntryRecord::CallSite | 1u << EntryRecord::Landing;
-inline constexpr u32 kLandings = 1u << EntryRecord::Landing | 1u << EntryRecord::Passage;
+inline constexpr u32 kReturns = 1u << EntryRecord::Landing | 1u << EntryRecord::Passage | 1u << EntryRecord::Return;
+// Those that can get code for indirect branches.
+inline constexpr u32 kJumpedTo = kStarts | 1u << EntryRecord::CallSite;
 inline constexpr u32 kSteps = 1u << EntryRecord::Step;
 
 // `code` of the block lies at the zone's end.
 u32 add_block(Zone& zone, u64 guest, const Translation& made, u8* code);
-u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u64 direct, u64 code);
+// `direct` and `code` as in the record.
+u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u32 direct, i32 code);
+u64 direct_code(const EntryRecord& entry);
+u64 target_code(const EntryRecord& entry);
 void drop_block(u32 number);
 void drop_page(Page& page);
 // The page that holds `address`; null when it has no blocks and is not to be made.

@@ -145,7 +145,7 @@ void Translator::call(const Instruction& in) {
         m_ended = true;
         return;
     }
-    align_call();
+    align_comparison(next_rip(), true, true);
     m_emit.byte(0xe8);
     exit_displacement(target, Exit::Call);
     landing();
@@ -181,31 +181,26 @@ void Translator::ret(const Instruction& in) {
     sequence();
     m_emit.store_slot(kRcx, LX_SLOT_REGISTER(kRcx));
     sequence(bit_of(kRcx));
-    i32 drop = 8;
+    m_emit.load_stack(kRcx, m_bias); // all of it: a word that cannot be read is this instruction's fault
+    u32 drop = 8;
     if (in.opcode == 0xc2) {
         u16 bytes;
         __builtin_memcpy(&bytes, m_source.bytes + m_at + in.immediate_offset, 2);
         drop += bytes;
     }
-    if (m_bias) {
-        m_emit.load_stack(kRcx, m_bias);
-        m_emit.adjust_stack(drop);
-    } else if (drop == 8) {
-        m_emit.byte(0x59); // pop %rcx
-    } else {
-        m_emit.load_stack(kRcx, 0);
-        m_emit.adjust_stack(drop);
-    }
-    if (m_source.is_step) {
+    if (m_source.is_step || drop != 8) { // as a jump: no caller is foretold where arguments are dropped
+        m_emit.adjust_stack(static_cast<i32>(drop));
         lookup();
         return;
     }
     // A host return, for which the processor expects the landing behind the host call.
-    find_head();
-    static constexpr u8 kPushHead[] = {0xff, 0x34, 0xcd}; // push heads(,%rcx,8)
-    m_emit.bytes(kPushHead, sizeof(kPushHead));
-    m_emit.word(static_cast<u32>(m_glue.heads));
-    point(Point::BranchedSlot, m_at, bit_of(kRcx), 8);
+    point(Point::BranchedRcx, m_at, bit_of(kRcx), 8);
+    index_of(kRcx);
+    point(Point::Returned, m_at, bit_of(kRcx), 8);
+    static constexpr u8 kPushEntry[] = {0xff, 0x34, 0xcd}; // push returns(,%rcx,8)
+    m_emit.bytes(kPushEntry, sizeof(kPushEntry));
+    m_emit.word(static_cast<u32>(m_glue.returns));
+    point(Point::Returned, m_at, bit_of(kRcx), 16);
     m_emit.byte(0xc3);
     m_ended = true;
 }
@@ -215,6 +210,10 @@ void Translator::indirect(const Instruction& in, bool is_call) {
     m_emit.store_slot(kRcx, LX_SLOT_REGISTER(kRcx));
     sequence(bit_of(kRcx));
     if (!in.has_memory) {
+        if (in.rm != kRsp && !m_source.is_step) {
+            goto_register(in.rm, is_call);
+            return;
+        }
         if (in.rm == kRsp)
             m_emit.load_address(kRcx, kRsp, m_bias);
         else if (in.rm != kRcx)
@@ -244,18 +243,33 @@ void Translator::indirect(const Instruction& in, bool is_call) {
     goto_loaded(is_call);
 }
 
+void Translator::goto_register(u8 number, bool is_call) {
+    m_emit.store_slot(number, LX_SLOT_TARGET);
+    if (is_call)
+        push_return(bit_of(kRcx));
+    point(Point::BranchedSlot, m_at, bit_of(kRcx));
+    index_of(number);
+    goto_entry(is_call);
+}
+
 void Translator::goto_loaded(bool is_call) {
-    if (!is_call) {
-        lookup();
-        return;
-    }
-    push_return(bit_of(kRcx));
+    if (is_call)
+        push_return(bit_of(kRcx));
     if (m_source.is_step) {
         lookup();
         return;
     }
-    find_head();
-    align_call();
+    find_entry();
+    goto_entry(is_call);
+}
+
+void Translator::goto_entry(bool is_call) {
+    if (!is_call) {
+        jump_to_entry();
+        m_ended = true;
+        return;
+    }
+    align_comparison(next_rip(), true, true);
     m_emit.byte(0xe8);
     m_indirect_calls[m_indirect_call_count++] = here();
     m_emit.word(0);
@@ -269,70 +283,140 @@ void Translator::emit_indirect_calls() {
         point(Point::BranchedSlot, 0, bit_of(kRcx), 8);
         m_emit.adjust_stack(8);
         point(Point::BranchedSlot, 0, bit_of(kRcx));
-        jump_to_head();
+        jump_to_entry();
     }
 }
 
-void Translator::align_call() {
+namespace {
+
+// Whether the displacement of a `lea` reaches from there to 0.
+bool is_low(u64 guest) { return guest < 0x8000'0000; }
+
+constexpr u32 kJumpBytes = 5, kSubtractBytes = 7, kStepBackBytes = 5;
+
+} // namespace
+
+u32 other_target_offset(u64 guest, bool is_return, const Mode& mode) {
+    constexpr u32 kSkip = 2, kOpcode = 1; // jrcxz, jmp
+    if (is_low(guest)) {
+        const u32 load_bytes = !is_return ? 9 : mode.stack_bias == 0 ? 1 : mode.stack_bias < 128 ? 5 : 8;
+        return load_bytes + kSubtractBytes + kSkip + (is_return && !mode.stack_bias ? kStepBackBytes : 0) + kOpcode;
+    }
+    if (mode.has_shifts) // mov, shrx
+        return 5 + (!is_return ? 11 : mode.stack_bias ? 10 : 6) + kSubtractBytes + kSkip + kOpcode;
+    return (is_return ? 7 : 8) + kSubtractBytes - 1 + kSkip + 1 + kOpcode; // in 32 bits
+}
+
+void Translator::align_comparison(u64 guest, bool is_return, bool has_call) {
+    const u32 start = has_call ? kJumpBytes : 0;
     const auto is_cut = [&](u32 offset) { return ((reinterpret_cast<u64>(m_emit.at()) + offset) & 63) > 60; };
-    constexpr u32 kCallBytes = 5;
-    while (is_cut(1) || is_cut(kCallBytes + kOtherTargetOffset))
+    while ((has_call && is_cut(1)) || is_cut(start + other_target_offset(guest, is_return, m_mode)))
         m_emit.pad(1);
 }
 
 void Translator::landing() {
     Landing& made = m_out.landings[m_out.landing_count++];
     made = {here(), 0, m_next, m_instruction_start, m_at, false};
-    compare_target(next_rip(), m_next);
+    compare_target(next_rip(), m_next, true);
     made.direct = here();
     if (m_source.may_change) // by now, perhaps
         leave_after();
 }
 
-void Translator::compare_target(u64 guest, u32 at) {
-    point(Point::BranchedSlot, 0, bit_of(kRcx));
-    const u32 start = here();
-    if (guest >= 0x1000 && guest < 0x8000'0000) { // the displacement has 32 bits
-        m_emit.load_slot(kRcx, LX_SLOT_TARGET);
-        m_emit.load_address(kRcx, kRcx, -static_cast<i32>(guest));
-        m_emit.byte(0xe3); // jrcxz over the jump
-        m_emit.byte(5);
-        m_emit.jump_to(m_glue.other_target);
-    } else {
-        const auto subtract = [&](u64 half) { // lea -half(%rcx), %ecx; jecxz over ...
-            m_emit.byte(0x8d);
-            m_emit.byte(0x89);
-            m_emit.word(static_cast<u32>(-half));
-            m_emit.byte(0x67);
-            m_emit.byte(0xe3);
-        };
-        m_emit.load_slot(kRcx, LX_SLOT_TARGET, false);
-        subtract(guest & 0xffff'ffff);
-        m_emit.byte(5);
-        m_emit.jump_to(m_glue.other_target);
-        m_emit.load_slot(kRcx, LX_SLOT_TARGET + 4, false);
-        subtract(guest >> 32);
-        m_emit.byte(2);
-        m_emit.byte(0xeb); // to the jump above
-        m_emit.byte(static_cast<u8>(start + kOtherTargetOffset - 1 - (here() + 1)));
+void Translator::compare_target(u64 guest, u32 at, bool is_return) {
+    const i32 drop = is_return ? 8 : 0;
+    point(is_return ? Point::Returned : Point::BranchedSlot, at, bit_of(kRcx), drop);
+    if (is_low(guest))
+        compare_low(guest, at, is_return);
+    else if (m_mode.has_shifts)
+        compare_shifted(guest, is_return);
+    else
+        compare_parts(guest, is_return);
+    if (is_return && !(is_low(guest) && !m_bias)) {
+        point(Point::Sequence, at, bit_of(kRcx), drop);
+        m_emit.adjust_stack(drop);
     }
     point(Point::Sequence, at, bit_of(kRcx));
     m_emit.load_slot(kRcx, LX_SLOT_REGISTER(kRcx));
     point(Point::Sequence, at);
 }
 
-void Translator::find_head() {
+void Translator::jump_elsewhere(bool is_return) { m_emit.jump_to(is_return ? m_glue.other_return : m_glue.other_target); }
+
+void Translator::skip_if_zero(u32 bytes) {
+    m_emit.byte(0xe3); // jrcxz
+    m_emit.byte(static_cast<u8>(bytes));
+}
+
+void Translator::compare_low(u64 guest, u32 at, bool is_return) {
+    const bool pops = is_return && !m_bias;
+    if (!is_return) {
+        m_emit.load_slot(kRcx, LX_SLOT_TARGET);
+    } else if (m_bias) {
+        m_emit.load_stack(kRcx, m_bias);
+    } else {
+        m_emit.byte(0x59); // pop %rcx
+        point(Point::Returned, at, bit_of(kRcx));
+    }
+    m_emit.subtract_address(kRcx, static_cast<i32>(guest), true);
+    skip_if_zero(kJumpBytes + (pops ? kStepBackBytes : 0));
+    if (pops) {
+        m_emit.adjust_stack(-8);
+        point(Point::Returned, at, bit_of(kRcx), 8);
+    }
+    jump_elsewhere(is_return);
+}
+
+// The table compares the low 16 bits: the others are not too long for a displacement.
+void Translator::compare_shifted(u64 guest, bool is_return) {
+    m_emit.move_immediate(kRcx, 16);
+    if (is_return)
+        m_emit.load_stack_shifted(kRcx, m_bias);
+    else
+        m_emit.load_slot_shifted(kRcx, LX_SLOT_TARGET);
+    m_emit.subtract_address(kRcx, static_cast<i32>(guest >> 16), true);
+    skip_if_zero(kJumpBytes);
+    jump_elsewhere(is_return);
+}
+
+void Translator::compare_parts(u64 guest, bool is_return) {
+    const auto load = [&](i32 offset, u32 bytes) {
+        if (is_return)
+            m_emit.load_stack_part(kRcx, m_bias + offset, bytes);
+        else
+            m_emit.load_slot_part(kRcx, LX_SLOT_TARGET + offset, bytes);
+    };
+    load(2, 4);
+    m_emit.subtract_address(kRcx, static_cast<i32>(guest >> 16), false);
+    m_emit.byte(0x67); // jecxz
+    skip_if_zero(kJumpBytes);
+    const u32 elsewhere = here();
+    jump_elsewhere(is_return);
+    load(6, 2);
+    skip_if_zero(2);
+    m_emit.byte(0xeb);
+    m_emit.byte(static_cast<u8>(elsewhere - (here() + 1)));
+}
+
+void Translator::index_of(u8 number) { // movzwl to %ecx
+    if (number >= 8)
+        m_emit.byte(0x41);
+    m_emit.byte(0x0f);
+    m_emit.byte(0xb7);
+    m_emit.byte(static_cast<u8>(0xc8 | (number & 7)));
+}
+
+void Translator::find_entry() {
     point(Point::BranchedRcx, m_at, bit_of(kRcx));
     m_emit.store_slot(kRcx, LX_SLOT_TARGET);
     point(Point::BranchedSlot, m_at, bit_of(kRcx));
-    static constexpr u8 kLowBits[] = {0x0f, 0xb7, 0xc9}; // movzwl %cx, %ecx
-    m_emit.bytes(kLowBits, sizeof(kLowBits));
+    index_of(kRcx);
 }
 
-void Translator::jump_to_head() {
-    static constexpr u8 kJump[] = {0xff, 0x24, 0xcd}; // jmp *heads(,%rcx,8)
+void Translator::jump_to_entry() {
+    static constexpr u8 kJump[] = {0xff, 0x24, 0xcd}; // jmp *jumps(,%rcx,8)
     m_emit.bytes(kJump, sizeof(kJump));
-    m_emit.word(static_cast<u32>(m_glue.heads));
+    m_emit.word(static_cast<u32>(m_glue.jumps));
 }
 
 void Translator::lookup() {
@@ -344,8 +428,8 @@ void Translator::lookup() {
         m_emit.jump_to(m_glue.other_target);
         return;
     }
-    find_head();
-    jump_to_head();
+    find_entry();
+    jump_to_entry();
 }
 
 } // namespace engine::translate

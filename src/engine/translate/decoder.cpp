@@ -199,22 +199,18 @@ private:
     }
 
     u32 immediate_bytes(u8 form) const {
-        switch (form & kImmediate) {
-        case kImm8: return 1;
-        case kImmV:
-            if (m_out.rex & 8)
-                return 8;
-            [[fallthrough]];
-        case kImmZ: return m_out.operand_16 && !(m_out.rex & 8) ? 2 : 4;
-        case kRel32: return 4;
-        case kImm16: return 2;
-        case kImm24: return 3;
-        case kOffset: return m_out.address_32 ? 4 : 8;
-        default: return 0;
-        }
+        // By kImm8 and so on: with operands of 4 or 8 bytes, and of 2.
+        static constexpr u8 kBytes[2][8] = {{0, 1, 4, 4, 4, 2, 3, 8}, {0, 1, 2, 4, 2, 2, 3, 8}};
+        const u8 kind = form & kImmediate;
+        const bool is_wide = m_out.rex & 8;
+        if (kind == kImmV && is_wide)
+            return 8;
+        if (kind == kOffset && m_out.address_32)
+            return 4;
+        return kBytes[m_out.operand_16 && !is_wide][kind];
     }
 
-    bool take_modrm(u8 rex) {
+    [[gnu::always_inline]] bool take_modrm(u8 rex) {
         if (!next(m_out.modrm))
             return false;
         m_out.has_modrm = true;
@@ -226,7 +222,8 @@ private:
         if (mod == 3 || m_is_control_move)
             return true;
         m_out.has_memory = true;
-        u8 displacement = mod == 1 ? 1 : mod == 2 ? 4 : 0;
+        static constexpr u8 kDisplacements[] = {0, 1, 4, 0};
+        u8 displacement = kDisplacements[mod];
         if (rm == 4) {
             u8 sib;
             if (!next(sib))

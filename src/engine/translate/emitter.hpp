@@ -98,6 +98,44 @@ public:
         }
     }
 
+    // The whole word, shifted to the right by the number that the register has before (BMI2); below r8.
+    void load_stack_shifted(u8 to, i32 displacement) {
+        shift_right(to);
+        byte(static_cast<u8>((displacement ? 0x84 : 0x04) | (to << 3)));
+        byte(0x24);
+        if (displacement)
+            word(static_cast<u32>(displacement));
+    }
+    void load_slot_shifted(u8 to, i32 slot) {
+        byte(0x65);
+        shift_right(to);
+        byte(static_cast<u8>(0x04 | (to << 3)));
+        byte(0x25);
+        word(static_cast<u32>(slot));
+    }
+    // The 2 or 4 bytes there, zero-extended.
+    void load_slot_part(u8 to, i32 slot, u32 count) {
+        byte(0x65);
+        load_opcode(count);
+        byte(static_cast<u8>(0x04 | (to << 3)));
+        byte(0x25);
+        word(static_cast<u32>(slot));
+    }
+    void load_stack_part(u8 to, i32 displacement, u32 count) {
+        load_opcode(count);
+        byte(static_cast<u8>(0x84 | (to << 3)));
+        byte(0x24);
+        word(static_cast<u32>(displacement));
+    }
+    // to -= value, in 64 or 32 bits, in six or seven bytes; below r8.
+    void subtract_address(u8 to, i32 value, bool is_wide) {
+        if (is_wide)
+            byte(0x48);
+        byte(0x8d);
+        byte(static_cast<u8>(0x80 | (to << 3) | to));
+        word(0 - static_cast<u32>(value));
+    }
+
     // From an address within reach; below r8.
     void load_relative(u8 to, u64 address) {
         byte(0x48);
@@ -130,6 +168,21 @@ private:
         byte(static_cast<u8>(0x04 | ((number & 7) << 3)));
         byte(0x25);
         word(static_cast<u32>(slot));
+    }
+    // shrx %to, ..., %to up to its ModRM
+    void shift_right(u8 to) {
+        byte(0xc4);
+        byte(0xe2);
+        byte(static_cast<u8>(0x83 | ((~to & 15) << 3)));
+        byte(0xf7);
+    }
+    void load_opcode(u32 count) {
+        if (count == 4) {
+            byte(0x8b);
+        } else { // movzx
+            byte(0x0f);
+            byte(0xb7);
+        }
     }
     void registers(u8 opcode, u8 reg, u8 rm, bool is_wide) {
         byte(static_cast<u8>(0x40 | (is_wide ? 8 : 0) | (reg >= 8 ? 4 : 0) | (rm >= 8 ? 1 : 0)));

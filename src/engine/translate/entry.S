@@ -172,6 +172,14 @@ lx_translate_other_target:
         call_with_frame translate_indirect
         jmp     lx_exit_full
 
+// A return that has found the way to another target, or none: its word is on the stack still; rcx is in its slot.
+        .globl lx_translate_other_return
+lx_translate_other_return:
+        movq    %gs:LX_SLOT_REGISTER(1), %rcx
+        save_registers
+        call_with_frame translate_return
+        jmp     lx_exit_full
+
 // rcx = address behind int $0x80, the guest's rcx is in its slot. It asks for the 32-bit table, which lxss does not have: an
 // unknown number gives ENOSYS.
         .globl lx_translate_interrupt_80

@@ -40,7 +40,8 @@ namespace engine::translate {
 
 struct Options {
     bool rewrite_fs = false; // fs: operands use LX_SLOT_GUEST_FS
-    u32 stack_bias = 0;      // multiple of 64, below 1 MiB
+    u32 stack_bias = 0;      // multiple of 64, up to 16384
+    bool old_processor = false; // translations use nothing that only newer processors have; for tests
 };
 // Set once, before the first guest code runs in any process of the instance.
 void set_options(const Options& options);

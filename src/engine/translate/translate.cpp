@@ -15,6 +15,7 @@ using namespace translate;
 namespace {
 
 constexpr u64 kFetchFault = 0x14; // page-fault error code: user, instruction fetch
+constexpr u64 kUserRead = 4;
 constexpr u64 kPresent = 1;
 constexpr u64 kTrapFlag = 0x100;
 constexpr u32 kDebugTrap = 1, kPageFault = 14;
@@ -42,15 +43,30 @@ void raise_fetch_fault(host::Frame& frame, const Place& place) {
     lxcore_exception(&frame, &exception);
 }
 
+// Goes to where the return leads whose word is at `word`, which is dropped. False when it cannot be read.
+bool finish_return(host::Frame& frame, u64 word) {
+    u64 target;
+    if (host::copy_guarded(&target, reinterpret_cast<const void*>(word), sizeof(target)) != 0)
+        return false;
+    frame.rip = target;
+    frame.rsp = word + sizeof(target);
+    return true;
+}
+
 // Registers of the guest from those of the processor in translated code.
 State recover(host::Frame& frame) {
-    const State state = state_at(frame.rip);
+    State state = state_at(frame.rip);
     switch (state.point.kind) {
     case Point::BranchedRcx: frame.rip = frame.rcx; break;
     case Point::BranchedSlot: frame.rip = read_slot(kTargetNumber); break;
     default: frame.rip = state.rip; break;
     }
     frame.rsp += static_cast<u64>(i64{state.point.rsp});
+    if (state.point.kind == Point::Returned && !finish_return(frame, frame.rsp - 8)) {
+        // Another thread has just taken the stack away: this return, or the instruction that it leads to, cannot read it.
+        frame.rsp -= 8;
+        state.point.kind = Point::Sequence;
+    }
     u64* const registers[8] = {&frame.rax, &frame.rcx, &frame.rdx, &frame.rbx, nullptr, &frame.rbp, &frame.rsi, &frame.rdi};
     for (u32 number = 0; number < 8; ++number)
         if ((state.point.restore & (1u << number)) && registers[number])
@@ -112,6 +128,8 @@ bool configure(std::string_view text) {
         constexpr std::string_view kStackBias = "stack-bias=";
         if (option == "rewrite-fs") {
             options.rewrite_fs = true;
+        } else if (option == "old-processor") {
+            options.old_processor = true;
         } else if (option.starts_with(kStackBias)) {
             u32 value = 0;
             for (const char digit : option.substr(kStackBias.size())) {
@@ -188,7 +206,22 @@ void translate_indirect(host::Frame* frame) {
     if (was_step)
         finish_step(*frame, Step::Plain);
     else if (find(frame->rip, Entering::Indirectly).found == Found::Yes)
-        make_target(frame->rip);
+        make_target(frame->rip, false);
+}
+
+void translate_return(host::Frame* frame) {
+    (void)leave_translation(); // steps do not return this way
+    frame->original_rax = ~u64{0};
+    if (!finish_return(*frame, frame->rsp)) { // another thread has taken the stack away since the return has read it
+        frame->rip = 0;
+        Exception exception{};
+        exception.trap = kPageFault;
+        exception.error = kUserRead;
+        exception.address = frame->rsp;
+        lxcore_exception(frame, &exception);
+    } else if (find(frame->rip, Entering::Any).found == Found::Yes) {
+        make_target(frame->rip, true);
+    }
 }
 
 void translate_raise(host::Frame* frame) {
@@ -223,7 +256,8 @@ void translate_exception(host::Frame* frame, const Exception* exception) {
         case Point::Check:
         // The host's return address cannot be written where the guest, which has executed its branch, writes nothing.
         case Point::Exit:
-        case Point::BranchedSlot: return;
+        case Point::BranchedSlot:
+        case Point::Returned: return;
         default: break;
         }
     }

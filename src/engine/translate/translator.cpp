@@ -37,9 +37,11 @@ void Translator::run() {
     if (m_source.is_target) {
         static constexpr u8 kOver[] = {0xeb, 0};
         m_emit.bytes(kOver, sizeof(kOver));
+        const u32 start = here();
+        align_comparison(m_source.address, false, false);
         m_out.entry = here();
-        compare_target(m_source.address, 0);
-        m_code[m_out.entry - 1] = static_cast<u8>(here() - m_out.entry);
+        compare_target(m_source.address, 0, false);
+        m_code[start - 1] = static_cast<u8>(here() - start);
     }
     m_out.direct = here();
     if (m_source.may_change)
@@ -248,22 +250,24 @@ void Translator::emit_literals() {
     }
 }
 
-void Translator::run_entry(u64 direct) {
+void Translator::run_entry(u64 direct, bool is_return) {
     m_out.source_bytes = m_out.exit_count = m_out.point_count = m_out.landing_count = 0;
     m_out.step = Step::None;
-    m_out.direct = m_out.entry = 0;
-    compare_target(m_source.address, 0);
+    m_out.direct = 0;
+    align_comparison(m_source.address, is_return, false);
+    m_out.entry = here();
+    compare_target(m_source.address, 0, is_return);
     m_emit.jump_to(direct);
     m_out.code_bytes = here();
 }
 
-void translate_entry(u64 guest, u64 direct, const Glue& glue, u8* code, u32 stack_bias, Translation& out) {
+void translate_entry(u64 guest, u64 direct, bool is_return, const Glue& glue, u8* code, const Mode& mode, Translation& out) {
     const Source source{guest, nullptr, 0, false};
-    Translator(source, glue, code, nullptr, 0, false, stack_bias, out).run_entry(direct);
+    Translator(source, glue, code, nullptr, 0, mode, out).run_entry(direct, is_return);
 }
 
-void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out) {
-    Translator(source, glue, code, stubs_end, first_exit, rewrite_fs, stack_bias, out).run();
+void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, const Mode& mode, Translation& out) {
+    Translator(source, glue, code, stubs_end, first_exit, mode, out).run();
 }
 
 } // namespace engine::translate

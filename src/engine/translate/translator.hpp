@@ -18,6 +18,7 @@ struct Point {
         Exit,           // the branch of exit number `guest` has been taken
         BranchedRcx,    // the target of an indirect branch is in rcx
         BranchedSlot,   // and here in LX_SLOT_TARGET
+        Returned,       // and here, that of a return, in the word below the guest's rsp
         Check,          // as Sequence; a fault is one of fetching the instruction
     };
     u16 host;      // offset in the translation
@@ -40,9 +41,9 @@ struct Exit {
     Kind kind;
 };
 
-// A place behind a call in the block, where its return comes in: by the lookup table, with the target in its slot (lookup.hpp).
+// A place behind a call in the block, where its return comes in by the table of returns (lookup.hpp).
 struct Landing {
-    u32 code;   // offset in the translation of what compares the target, laid out as translate_entry() does
+    u32 code;   // offset in the translation of what compares the target, as translate_entry() makes it
     u32 direct; // and of what follows, with the guest's registers
     u32 guest;  // offset in the source
     u32 call, call_guest; // the same two of the call
@@ -56,7 +57,15 @@ struct Glue {
     u64 interrupt_80; // the same, for int $0x80
     u64 raise;        // LX_SLOT_EXIT: trap | error << 8, LX_SLOT_TARGET: rip, and rcx is in its slot
     u64 other_target; // an indirect branch to LX_SLOT_TARGET is not to this block; rcx is in its slot
-    u64 heads;        // the lookup table, see lookup.hpp; below 2 GiB
+    u64 other_return; // a return to the guest's address on the stack is not to this one; rcx is in its slot
+    u64 jumps, returns; // the lookup tables, see lookup.hpp; below 2 GiB
+};
+
+// What all translations of a process have in common.
+struct Mode {
+    bool rewrite_fs = false; // fs: operands use LX_SLOT_GUEST_FS
+    u32 stack_bias = 0;      // guest rsp - host rsp
+    bool has_shifts = false; // the processor has BMI2's shifts, which leave the flags alone
 };
 
 inline constexpr u32 kMaxSourceBytes = 256;
@@ -67,8 +76,9 @@ inline constexpr u32 kMaxCodeBytes = 12 * 1024; // of one translation
 inline constexpr u32 kStubBytes = 24;
 inline constexpr u32 kStubNumberOffset = 9;  // where a stub holds its exit's number
 inline constexpr u32 kStubDropOffset = 13;   // and, that of a call, drops the host's return address
-inline constexpr u32 kOtherTargetOffset = 19; // in an entry's code: the displacement of the jump taken for another target
-inline constexpr u32 kMaxEntryBytes = 64;
+// In the code of an entry for indirect branches to `guest`, or of one for returns: the offset of the displacement of the jump that is
+// taken for another target.
+u32 other_target_offset(u64 guest, bool is_return, const Mode& mode);
 
 struct Source {
     u64 address;
@@ -99,10 +109,10 @@ struct Translation {
 
 // `code`: where the translation will run, with kMaxCodeBytes of room. Exits get numbers from `first_exit` on. The call entry is at
 // `code`. The stub of exit number n of the block ends n * kStubBytes below `stubs_end`.
-void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, bool rewrite_fs, u32 stack_bias, Translation& out);
+void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, const Mode& mode, Translation& out);
 
-// Makes at `code` an entry for indirect branches to `guest`, whose translation is at `direct`: a translation without
+// Makes at `code` an entry for indirect branches to `guest`, or for returns, whose translation is at `direct`: a translation without
 // source.
-void translate_entry(u64 guest, u64 direct, const Glue& glue, u8* code, u32 stack_bias, Translation& out);
+void translate_entry(u64 guest, u64 direct, bool is_return, const Glue& glue, u8* code, const Mode& mode, Translation& out);
 
 } // namespace engine::translate

@@ -8,16 +8,50 @@ namespace engine::translate {
 
 u64 thunk(const ZoneMemory& memory, ThunkNumber number) { return reinterpret_cast<u64>(&memory.thunks[number]); }
 
-u64 no_entry() { return thunk(g_memory->zone, kOtherTarget); }
+u64 no_entry(bool is_return) { return thunk(g_memory->zone, is_return ? kOtherReturn : kOtherTarget); }
 
 void add_zone(ZoneMemory* memory) {
     const char* const targets[kThunks] = {lx_translate_exit, lx_entry_syscall, lx_translate_interrupt_80, lx_translate_raise,
-                                          lx_translate_other_target, lx_translate_step_syscall, lx_translate_step_interrupt_80};
+                                          lx_translate_other_target, lx_translate_other_return, lx_translate_step_syscall, lx_translate_step_interrupt_80};
     for (u32 i = 0; i < kThunks; ++i)
         memory->thunks[i] = {{0xff, 0x25, 2, 0, 0, 0, 0xcc, 0xcc}, reinterpret_cast<u64>(targets[i])};
     Zone& zone = g_cache.zones[g_cache.zone_count++];
     zone.memory = memory;
     zone.used = zone.stubs = zone.count = 0;
+    zone.used_ready = zone.stubs_ready = 0;
+}
+
+namespace {
+
+// How many bytes to have ready where `used` are in use and `ready` have been asked for.
+u64 ready_for(u64 used, u64 ready) {
+    constexpr u64 kLeast = 16 << 10, kMost = 256 << 10;
+    return used <= ready ? ready : base::page_ceil(used + base::min(base::max(used / 4, kLeast), kMost));
+}
+
+template <typename Record> void ask_ahead_in(const Record* records, u32 count, u64& ready) {
+    const u64 start = base::page_floor(reinterpret_cast<u64>(records));
+    const u64 wanted = ready_for(reinterpret_cast<u64>(records + count) - start, ready);
+    if (wanted != ready)
+        host::populate(start + ready, wanted - ready);
+    ready = wanted;
+}
+
+} // namespace
+
+void ask_ahead(Zone& zone) {
+    ask_ahead_in(g_cache.blocks, g_cache.block_count, g_cache.blocks_ready);
+    ask_ahead_in(g_cache.entries, g_cache.entry_count, g_cache.entries_ready);
+    ask_ahead_in(g_cache.exits, g_cache.exit_count, g_cache.exits_ready);
+    ask_ahead_in(g_cache.points, g_cache.point_count, g_cache.points_ready);
+    const u64 used = base::min(ready_for(zone.used, zone.used_ready), base::page_floor(sizeof(zone.memory->code)));
+    if (used > zone.used_ready)
+        host::populate(reinterpret_cast<u64>(zone.memory) + zone.used_ready, used - zone.used_ready);
+    zone.used_ready = used;
+    const u64 stubs = base::min(ready_for(zone.stubs, zone.stubs_ready), base::page_floor(sizeof(zone.memory->code)));
+    if (stubs > zone.stubs_ready)
+        host::populate(zone_end(zone) - stubs, stubs - zone.stubs_ready);
+    zone.stubs_ready = stubs;
 }
 
 u64 zone_end(const Zone& zone) { return reinterpret_cast<u64>(zone.memory) + sizeof(ZoneMemory); }
@@ -64,10 +98,13 @@ bool is_way_in(u64 rip) {
 
 void use_code_memory(u64 address) {
     LXSS_ASSERT(address + sizeof(LowMemory) <= 0x8000'0000);
+    set_options(options()); // if nobody has
     g_memory = reinterpret_cast<LowMemory*>(address);
     add_zone(&g_memory->zone);
-    for (u64& head : g_memory->heads)
-        head = no_entry();
+    for (u64& head : g_memory->jumps)
+        head = no_entry(false);
+    for (u64& head : g_memory->returns)
+        head = no_entry(true);
     g_cache.block_count = g_cache.entry_count = 1;
 }
 } // namespace engine

@@ -65,6 +65,8 @@ Result<void> map_code(u64 address, u64 length) {
     return {};
 }
 
+void populate(u64 address, u64 length) { (void)host_call(abi::SYS_madvise, address, length, abi::MADV_POPULATE_WRITE); }
+
 Result<void> discard_arena(u64 address, u64 length) {
     return void_result(host_call(abi::SYS_fallocate, static_cast<u64>(g_state.arena),
                                  abi::FALLOC_FL_PUNCH_HOLE | abi::FALLOC_FL_KEEP_SIZE, address - base::kArenaBase,
@@ -111,6 +113,8 @@ Result<void> sync_mapping(u64 address, u64 length, i32 flags) {
 Result<void> residency(u64 address, u64 length, u8* vector) {
     return void_result(host_call(abi::SYS_mincore, address, length, address_of(vector)));
 }
+
+u64 keep_stack_end(u64) { return 0; } // host signals have a stack of their own
 
 Result<void> lock_memory(u64 address, u64 length, bool lock) {
     return void_result(host_call(lock ? abi::SYS_mlock : abi::SYS_munlock, address, length));

@@ -313,6 +313,9 @@ constexpr AddressRange kReserved[] = {
 // Code stays in the one region that prepare_engine() takes.
 Result<void> map_code(u64, u64) { return Errno::EOPNOTSUPP; }
 
+// Windows has no call that provides pages of zeros.
+void populate(u64, u64) {}
+
 usize reserved_ranges(AddressRange* ranges, usize capacity) {
     for (usize i = 0; i < base::min(capacity, base::array_size(kReserved)); ++i)
         ranges[i] = kReserved[i];

@@ -73,7 +73,7 @@ public:
     RefPtr<SharedObject> access_acl, default_acl;
     FileLocks* file_locks = nullptr;
     InotifyMarks* marks = nullptr;
-    bool is_watched_by_host = false; // its inotify events come from the host
+    bool is_watched_by_host = false; // its inotify events come from the host, as far as that tells them
 
     Inode();
     ~Inode() override;

@@ -39,6 +39,7 @@ Result<void> map_arena(u64 address, u64 length, u32 protection, u64 offset, bool
     return put(address, length, protection, Backing::Arena, offset);
 }
 Result<void> map_code(u64, u64) { return Errno::EOPNOTSUPP; }
+void populate(u64, u64) {}
 
 Result<void> unmap(u64 address, u64 length) {
     pages.erase(pages.lower_bound(address), pages.lower_bound(address + length));

@@ -108,14 +108,16 @@ test_guest_stack: .quad 0
         .text
 )");
 
-struct Mode {
+struct Setting {
     const char* name;
-    bool far, rewrite_fs, may_change;
-    u32 bias;
+    bool far, may_change;
+    Mode mode;
 };
-const Mode kModes[] = {{"near", false, false, false, 0},       {"far", true, false, false, 0},
-                       {"far rewriting fs", true, true, false, 0}, {"bias", false, false, false, 256},
-                       {"far, all", true, true, true, 256},    {"checked", false, false, true, 0}};
+const Setting kSettings[] = {{"near", false, false, {false, 0, true}},     {"old processor", false, false, {}},
+                             {"far", true, false, {}},                     {"far rewriting fs", true, false, {true, 0, true}},
+                             {"bias", false, false, {false, 256, true}},   {"bias, old processor", false, false, {false, 256, false}},
+                             {"small bias", false, false, {false, 64, true}}, {"far, all", true, true, {true, 256, true}},
+                             {"checked", false, true, {}}};
 
 u8* map_at(u64 hint, usize length, int protection) {
     void* at = mmap(reinterpret_cast<void*>(hint), length, protection, MAP_PRIVATE | MAP_ANONYMOUS | (hint ? MAP_FIXED_NOREPLACE : 0), -1, 0);
@@ -132,8 +134,9 @@ protected:
         s_guest = map_at(kGuest, 1 << 16, kAll);
         s_near = map_at(kNear, 1 << 20, kAll);
         s_far = map_at(kFar, 1 << 20, kAll);
-        s_heads = reinterpret_cast<u64*>(map_at(0x1000'0000, kHeads * 8, PROT_READ | PROT_WRITE));
-        ASSERT_TRUE(s_guest && s_near && s_far && s_heads);
+        s_jumps = reinterpret_cast<u64*>(map_at(0x1000'0000, 2 * kHeads * 8, PROT_READ | PROT_WRITE));
+        ASSERT_TRUE(s_guest && s_near && s_far && s_jumps);
+        s_returns = s_jumps + kHeads;
         s_data = s_guest + 0x8000;
         s_stack = s_guest + 0xa000;
         // What the kernel keeps for a thread, as far as translated code knows it; FS's replacement is found here, too.
@@ -164,25 +167,27 @@ protected:
         return outcome;
     }
 
-    Outcome run_translated(const State& start, const Mode& mode) {
-        u8* zone = mode.far ? s_far : s_near;
+    Outcome run_translated(const State& start, const Setting& setting) {
+        u8* zone = setting.far ? s_far : s_near;
         // Everything that leaves a translation ends up here.
         static constexpr u8 kJump[] = {0xff, 0x25, 0, 0, 0, 0};
         memcpy(zone, kJump, sizeof(kJump));
         const u64 leave = reinterpret_cast<u64>(test_leave);
         memcpy(zone + 6, &leave, 8);
         const u64 out = reinterpret_cast<u64>(zone);
-        const Glue glue{out, out, out, out, put_other_target(zone), reinterpret_cast<u64>(s_heads)};
-        for (u32 i = 0; i < kHeads; ++i)
-            s_heads[i] = glue.other_target;
+        const u64 jumps = reinterpret_cast<u64>(s_jumps), returns = reinterpret_cast<u64>(s_returns);
+        const Glue glue{out, out, out, out, put_other_target(zone), put_other_return(zone, setting.mode.stack_bias), jumps, returns};
+        for (u32 i = 0; i < kHeads; ++i) {
+            s_jumps[i] = glue.other_target;
+            s_returns[i] = glue.other_return;
+        }
         Outcome outcome = begin(start);
         // From exit to exit, as the engine goes when nothing is linked.
         for (u64 at = kGuest; at != kGuest + m_length;) {
             const u32 offset = static_cast<u32>(at - kGuest);
-            translate({at, s_guest + offset, m_length - offset, mode.may_change}, glue, zone + 64, zone + (1 << 20), 0, mode.rewrite_fs, mode.bias,
-                      m_translation);
-            EXPECT_GT(m_translation.source_bytes, 0u) << mode.name;
-            test_enter(&outcome.state, reinterpret_cast<u64>(zone) + 64 + m_translation.direct, mode.bias);
+            translate({at, s_guest + offset, m_length - offset, setting.may_change}, glue, zone + kCode, zone + (1 << 20), 0, setting.mode, m_translation);
+            EXPECT_GT(m_translation.source_bytes, 0u) << setting.name;
+            test_enter(&outcome.state, reinterpret_cast<u64>(zone) + kCode + m_translation.direct, setting.mode.stack_bias);
             u64 exit;
             memcpy(&exit, s_block + LX_SLOT_EXIT, 8);
             if (exit == kIndirect) {
@@ -207,6 +212,17 @@ protected:
         return reinterpret_cast<u64>(zone) + 16;
     }
 
+    // The same for a return, whose word is on the stack.
+    static u64 put_other_return(u8* zone, u32 bias) {
+        Emitter emit(zone + 64);
+        emit.load_stack(kRcx, static_cast<i32>(bias));
+        emit.store_slot(kRcx, LX_SLOT_TARGET);
+        emit.adjust_stack(8);
+        emit.jump_to(reinterpret_cast<u64>(zone) + 16);
+        return reinterpret_cast<u64>(zone) + 64;
+    }
+    static constexpr u32 kCode = 128; // where translations begin
+
     static Outcome begin(const State& start) {
         std::mt19937 random(1);
         for (usize i = 0; i < kDataBytes; ++i)
@@ -223,13 +239,13 @@ protected:
 
     void check(const State& start, const std::string& what) {
         const Outcome expected = run_natively(start);
-        for (const Mode& mode : kModes) {
-            const Outcome got = run_translated(start, mode);
+        for (const Setting& setting : kSettings) {
+            const Outcome got = run_translated(start, setting);
             for (u32 i = 0; i < 16; ++i)
-                ASSERT_EQ(got.state.registers[i], expected.state.registers[i]) << "register " << i << ", " << mode.name << ": " << what;
-            ASSERT_EQ(got.state.flags, expected.state.flags) << mode.name << ": " << what;
-            ASSERT_EQ(got.data, expected.data) << mode.name << ": " << what;
-            ASSERT_EQ(got.stack, expected.stack) << mode.name << ": " << what;
+                ASSERT_EQ(got.state.registers[i], expected.state.registers[i]) << "register " << i << ", " << setting.name << ": " << what;
+            ASSERT_EQ(got.state.flags, expected.state.flags) << setting.name << ": " << what;
+            ASSERT_EQ(got.data, expected.data) << setting.name << ": " << what;
+            ASSERT_EQ(got.stack, expected.stack) << setting.name << ": " << what;
         }
     }
 
@@ -275,7 +291,7 @@ protected:
     static inline u8 s_segment_area[4096];
     alignas(64) static inline u8 s_block[4096];
     static inline u64 s_segment = reinterpret_cast<u64>(s_segment_area);
-    static inline u64* s_heads;
+    static inline u64 *s_jumps, *s_returns;
     u32 m_length = 0;
     u32 m_red_zone = 128;
     Translation m_translation;
@@ -443,6 +459,56 @@ TEST_F(TranslatorTest, CallsComeBack) {
     }
 }
 
+// Entries of both tables: to their target, and on to the next entry for any other with the same low 16 bits; registers and flags stay.
+TEST_F(TranslatorTest, EntriesCompareTheWholeTarget) {
+    std::mt19937 random(7);
+    u8* const zone = s_near;
+    static constexpr u8 kJump[] = {0xff, 0x25, 0, 0, 0, 0};
+    memcpy(zone, kJump, sizeof(kJump));
+    const u64 leave = reinterpret_cast<u64>(test_leave), out = reinterpret_cast<u64>(zone);
+    memcpy(zone + 6, &leave, 8);
+    for (const Setting& setting : kSettings) {
+        const u32 bias = setting.mode.stack_bias;
+        const u64 jumped = put_other_target(zone), returned = put_other_return(zone, bias);
+        for (const u64 guest : {u64{0x12'3456}, u64{0x7fff'fff0}, u64{0x8000'0010}, u64{0x5555'5555'1230}, u64{0x7fff'ffff'fff8}}) {
+            for (const u64 difference : {u64{0}, u64{1} << 16, u64{1} << 31, u64{1} << 32, u64{1} << 46, u64{1} << 47, u64{1} << 63}) {
+                for (const bool is_return : {false, true}) {
+                    u8* const code = zone + 256 + random() % 64;
+                    translate_entry(guest, out, is_return, {out, out, out, out, jumped, returned, 0, 0}, code, setting.mode, m_translation);
+                    const u64 branch = reinterpret_cast<u64>(code) + m_translation.entry + other_target_offset(guest, is_return, setting.mode);
+                    EXPECT_EQ(branch / 64, (branch + 3) / 64);
+                    i32 to_next;
+                    memcpy(&to_next, reinterpret_cast<void*>(branch), 4);
+                    EXPECT_EQ(branch + 4 + static_cast<u64>(i64{to_next}), is_return ? returned : jumped);
+                    State state = start_state(random);
+                    const State start = state;
+                    const u64 target = guest ^ difference;
+                    // rcx is something else by then.
+                    memcpy(s_block + LX_SLOT_REGISTER(kRcx), &state.registers[kRcx], 8);
+                    state.registers[kRcx] = random();
+                    const u64 none = 0;
+                    memcpy(s_block + LX_SLOT_EXIT, &none, 8);
+                    memcpy(s_block + LX_SLOT_TARGET, is_return ? &none : &target, 8);
+                    if (is_return) {
+                        state.registers[kRsp] -= 8;
+                        memcpy(reinterpret_cast<void*>(state.registers[kRsp]), &target, 8);
+                    }
+                    test_enter(&state, reinterpret_cast<u64>(code) + m_translation.entry, bias);
+                    EXPECT_EQ(state, start) << setting.name << std::hex << ", " << guest << " and " << target;
+                    u64 exit;
+                    memcpy(&exit, s_block + LX_SLOT_EXIT, 8);
+                    EXPECT_EQ(exit, difference ? kIndirect : 0) << setting.name << std::hex << ", " << guest << " and " << target;
+                    if (difference && is_return) {
+                        u64 found;
+                        memcpy(&found, s_block + LX_SLOT_TARGET, 8);
+                        EXPECT_EQ(found, target);
+                    }
+                }
+            }
+        }
+    }
+}
+
 // Steps: every instruction by itself, whatever it is.
 TEST_F(TranslatorTest, StepsEndBehindOneInstruction) {
     append({0x90, 0xe8, 0, 0, 0, 0, 0x75, 0, 0xff, 0xd0, 0xc3, 0x9c, 0x9d, 0xf3, 0xa4});
@@ -453,7 +519,7 @@ TEST_F(TranslatorTest, StepsEndBehindOneInstruction) {
     for (u32 i = 0; i < 8; at += lengths[i++]) {
         Source source{kGuest + at, s_guest + at, m_length - at, false};
         source.is_step = true;
-        translate(source, {out, out, out, out, out, 0x1000}, s_near + 64, s_near + (1 << 20), 0, false, 0, m_translation);
+        translate(source, {out, out, out, out, out, out, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
         EXPECT_EQ(m_translation.source_bytes, lengths[i]);
         EXPECT_EQ(m_translation.landing_count, 0u);
         EXPECT_EQ(m_translation.step, kinds[i]);
@@ -465,9 +531,9 @@ TEST_F(TranslatorTest, StepsEndBehindOneInstruction) {
 TEST_F(TranslatorTest, SourceThatEndsIsTranslatedUpToThere) {
     append({0x90, 0x48, 0x8b}); // nop, and half an instruction
     const u64 out = reinterpret_cast<u64>(s_near);
-    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, 0x1000}, s_near + 64, s_near + (1 << 20), 0, false, 0, m_translation);
+    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, out, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
     EXPECT_EQ(m_translation.source_bytes, 1u);
-    translate({kGuest + 1, s_guest + 1, m_length - 1, false}, {out, out, out, out, out, 0x1000}, s_near + 64, s_near + (1 << 20), 0, false, 0, m_translation);
+    translate({kGuest + 1, s_guest + 1, m_length - 1, false}, {out, out, out, out, out, out, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
     EXPECT_EQ(m_translation.source_bytes, 0u);
 }
 
@@ -485,14 +551,15 @@ TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
                 append({static_cast<u8>(0x70 | random() % 16), static_cast<u8>(random())});
         }
         u8* code = s_near + 64 + 16 * (random() % 16);
-        translate({kGuest, s_guest, m_length, round % 2 == 0}, {out, out, out, out, out, 0x1000}, code, s_near + (1 << 20), 0, false, 0, m_translation);
+        const Mode mode{false, random() % 2 ? 128u : 0u, random() % 2 == 0};
+        translate({kGuest, s_guest, m_length, round % 2 == 0}, {out, out, out, out, out, out, 0x1000, 0x1000}, code, s_near + (1 << 20), 0, mode, m_translation);
         ASSERT_GE(m_translation.exit_count, 6u);
         for (u32 i = 0; i < m_translation.exit_count; ++i) {
             const u64 at = reinterpret_cast<u64>(code) + m_translation.exits[i].branch;
             ASSERT_EQ(at / 64, (at + 3) / 64);
         }
         for (u32 i = 0; i < m_translation.landing_count; ++i) {
-            const u64 at = reinterpret_cast<u64>(code) + m_translation.landings[i].code + kOtherTargetOffset;
+            const u64 at = reinterpret_cast<u64>(code) + m_translation.landings[i].code + other_target_offset(kGuest, true, mode);
             ASSERT_EQ(at / 64, (at + 3) / 64);
         }
     }
@@ -502,7 +569,7 @@ TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
 TEST_F(TranslatorTest, PointsCoverTheTranslation) {
     append({0x90, 0x48, 0x8b, 0x05, 0, 1, 0, 0, 0x90, 0xe8, 0, 0, 0, 0});
     const u64 out = reinterpret_cast<u64>(s_far);
-    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, 0x1000}, s_far + 64, s_far + (1 << 20), 0, false, 0, m_translation);
+    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, out, 0x1000, 0x1000}, s_far + 64, s_far + (1 << 20), 0, {}, m_translation);
     ASSERT_GT(m_translation.point_count, 3u);
     EXPECT_EQ(m_translation.points[0].host, 0u);
     for (u32 i = 1; i < m_translation.point_count; ++i) {
