@@ -172,6 +172,15 @@ void link_number(u32 number, u32 entry_number) {
     exit.is_linked = true;
     exit.next_incoming = block.incoming;
     block.incoming = number + 1;
+    if (exit.kind != Exit::Call)
+        return;
+    const i32 landing = exit.branch + 4; // behind the host call
+    for (u32 at = g_cache.blocks[exit.block].first_entry; at; at = g_cache.entries[at].next_of_block) {
+        if (g_cache.entries[at].is_for_returns() && g_cache.entries[at].code == landing) {
+            add_target(at);
+            break;
+        }
+    }
 }
 
 void forget_everything() {
