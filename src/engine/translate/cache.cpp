@@ -108,7 +108,7 @@ Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
     const u32 length = static_cast<u32>(base::min<u64>(kMaxSourceBytes, range.end - guest));
     const u32 missing = static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), length));
     const bool is_step = how == Entering::Step;
-    const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated,
+    const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated, &g_cache.known,
                         how == Entering::Indirectly, is_step};
     u8* code = next_code(zone);
     Translation& made = g_cache.translation;

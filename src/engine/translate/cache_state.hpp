@@ -22,7 +22,6 @@ inline constexpr u32 kMaxTotalExits = 3 * kMaxBlocks;
 inline constexpr u32 kMaxTotalPoints = 8 * kMaxBlocks;
 inline constexpr u32 kMaxTotalEntries = 4 * kMaxBlocks;
 inline constexpr u32 kBuckets = 1 << 16;
-inline constexpr u32 kKnownBits = 1 << 20;
 inline constexpr u32 kPageBuckets = 1 << 15;
 inline constexpr u32 kMaxPages = kPageBuckets / 2;
 
@@ -123,8 +122,7 @@ struct Cache {
     Point points[kMaxTotalPoints];
     Page pages[kPageBuckets];
     u32 buckets[kBuckets]; // by bucket_of() their guest addresses: the first entry
-    // A bit for each entry since the last flush, by the low bits of its guest address: most searches find nothing, and end here.
-    u64 known[kKnownBits / 64];
+    KnownAddresses known; // those of all entries
     u32 jump_targets[kHeads], return_targets[kHeads]; // and the first that each table leads to
     Zone zones[kMaxZones];
     // Work space of translations, under the lock.

@@ -43,7 +43,7 @@ void Translator::run() {
     const u32 most = m_source.is_step ? 1 : kMaxInstructions;
     for (m_ended = false; !m_ended;) {
         Instruction in;
-        if (m_out.instruction_count == most || !has_room() || (m_at && m_source.is_translated && m_source.is_translated(rip()))) {
+        if (m_out.instruction_count == most || !has_room() || (m_at && is_translated())) {
             leave();
             break;
         }

@@ -87,6 +87,21 @@ inline constexpr u32 kStubDropOffset = 13;   // and, that of a call, drops the h
 // taken for another target.
 u32 other_target_offset(u64 guest, bool is_return, const Mode& mode);
 
+// Guest addresses that have been added since the last flush, and others with the same low bits: most searches for translations, which
+// find nothing, end here.
+class KnownAddresses {
+public:
+    bool may_have(u64 address) const { return word(address) >> address % 64 & 1; }
+    void add(u64 address) { m_words[address % kBits / 64] |= u64{1} << address % 64; }
+    // And those around it.
+    void forget(u64 address) { m_words[address % kBits / 64] = 0; }
+
+private:
+    static constexpr u32 kBits = 1 << 20;
+    u64 word(u64 address) const { return m_words[address % kBits / 64]; }
+    u64 m_words[kBits / 64];
+};
+
 struct Source {
     u64 address;
     const u8* bytes;
@@ -96,6 +111,7 @@ struct Source {
     // translated once takes no memory again, and the processor foretells a return rightly where all translations of a call share one
     // host call.
     bool (*is_translated)(u64 guest) = nullptr;
+    const KnownAddresses* known = nullptr; // has all for which that can be true
     bool is_target = false; // an indirect branch leads there: the block has an entry for such
     bool is_step = false; // one instruction alone, behind which every way leads through Glue::exit or other_target
 };
