@@ -196,8 +196,6 @@ class Setup:
             print(f"bench: installing {program} in the instance", file=sys.stderr)
             self.check([*self.lxss_e, "sh", "-c", "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y "
                         f"--no-install-recommends {packages}"], stdin=subprocess.DEVNULL)
-            # Files that the instance still holds open for writing could not be run natively.
-            self.check([self.binary, "--terminate", self.instance])
 
     def mount(self, folder, *options):
         """A mount in the instance, which stays until the instance ends."""

@@ -52,7 +52,9 @@ use_wine() {
   WINEPREFIX=$(wine_prefix)
   WINEDEBUG=${WINEDEBUG--all}
   [ -d /dev/shm ] && [ -w /dev/shm ] && TMPDIR=/dev/shm
-  export WINE WINEPREFIX WINEDEBUG TMPDIR
+  # Wine makes file names in the locale's encoding, and finds none for escaped ones in C's.
+  LC_ALL=C.UTF-8
+  export WINE WINEPREFIX WINEDEBUG TMPDIR LC_ALL
   mkdir -p "$WINEPREFIX"
   (
     flock 9

@@ -1,5 +1,6 @@
 #include "cli/arguments.hpp"
 
+#include "cli/os/host_environment.hpp"
 #include <optional>
 
 namespace lxss {
@@ -65,7 +66,7 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
         } else if (option == "--cd") {
             arguments.folder = value("the name of a folder");
             if (arguments.folder != "~" && !arguments.folder.starts_with('/') &&
-                !arguments.folder.starts_with("~/"))
+                !arguments.folder.starts_with("~/") && !names_folder_of_host(arguments.folder))
                 throw UsageError(
                     "--cd takes a folder of the instance: a name that starts with / or ~/, or ~");
         } else if (option == "--shell-type") {

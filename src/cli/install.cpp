@@ -33,7 +33,7 @@ std::vector<Distribution> read_catalog() {
 
 // A name for an instance, from that of an archive.
 std::string name_from_file(const std::string& file) {
-    std::string name = file.substr(file.rfind('/') + 1);
+    std::string name = file.substr(file.find_last_of("/\\") + 1);
     name = name.substr(0, name.find(".tar"));
     name = name.substr(0, name.find_last_of('.'));
     if (!valid_instance_name(name))
@@ -49,7 +49,7 @@ void make_instance(const Distribution& distribution, const std::string& name, co
         import_archive(name, folder, packages.output(), true);
         return packages.finish();
     }
-    if (source.starts_with("/"))
+    if (source.find("://") == std::string::npos)
         return import_file(name, folder, source);
     // With its checksum in the name, so that a file that is there already is the right one.
     HelperProcess fetch(

@@ -1,11 +1,10 @@
 #include "cli/conversation.hpp"
-#include "cli/os/display.hpp"
+#include "cli/os/host_environment.hpp"
 #include "cli/os/streams.hpp"
 #include "cli/verbs.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
+#include <optional>
 #include <string_view>
 
 namespace lxss {
@@ -15,20 +14,16 @@ namespace lxss {
 static std::vector<std::string> session_environment() {
     std::vector<std::string> environment;
     auto pass = [&](const std::string& name) {
-        if (const char* value = std::getenv(name.c_str()))
-            environment.push_back(name + "=" + value);
+        if (const std::optional<std::string> value = environment_value(name))
+            environment.push_back(name + "=" + *value);
     };
     for (const char* name : {"TERM", "COLORTERM", "LANG"})
         pass(name);
-    std::error_code failure;
-    const std::string folder = std::filesystem::current_path(failure).string();
-    if (!failure)
+    if (const std::string folder = current_folder(); !folder.empty())
         environment.push_back("LXSS_CURRENT_FOLDER=" + folder);
-    for (std::string& display : display_environment())
-        environment.push_back(std::move(display));
-    const char* list = std::getenv("WSLENV");
-    if (!list)
-        return environment;
+    for (std::string& variable : host_environment())
+        environment.push_back(std::move(variable));
+    const std::string list = environment_value("WSLENV").value_or("");
     pass("WSLENV");
     for (std::string_view rest = list; !rest.empty();) {
         const std::string_view item = rest.substr(0, rest.find(':'));

@@ -104,6 +104,12 @@ Result<void> advise(u64 address, u64 length, i32 advice);
 Result<void> sync_mapping(u64 address, u64 length, i32 flags);
 // One byte a page; bit 0 set when resident.
 Result<void> residency(u64 address, u64 length, u8* vector);
+// Of the main thread's stack, whose lowest page begins at `address`; the kStackEndBytes below hold nothing. A host whose system writes
+// an exception's record to the stack itself keeps room there, so that a run over the stack's end can be delivered: the first
+// access to the page below it is a fault, accesses further down may succeed.
+// How many bytes it keeps; 0 where exceptions need no such room, or there is no memory for it.
+inline constexpr u64 kStackEndBytes = 128 * 1024;
+u64 keep_stack_end(u64 address);
 Result<void> lock_memory(u64 address, u64 length, bool lock);
 // Ranges in [kGuestLowest, kGuestEnd) that the host itself occupies in every pico process (vDSO, for one).
 struct AddressRange {
@@ -282,7 +288,13 @@ Result<usize> get_attribute_at(Handle directory, std::string_view name, const ch
 // A watcher hears of changes that any program of the host makes to files it watches: inotify(7) as a portable notion. A
 // host without such gives EOPNOTSUPP.
 Result<Handle> create_watcher();
-// Watches a file or directory, or changes what is watched of it; the number that its events carry. events: abi::IN_*.
+// The events (abi::IN_*) that a watcher of this host tells: of what is watched itself, and of the entries of a watched directory.
+struct WatchedEvents {
+    u32 own, of_entries;
+};
+WatchedEvents watched_events();
+// Watches a file or directory, or changes what is watched of it; the number that its events carry. events: abi::IN_*, of which
+// only those of watched_events() will come. EOPNOTSUPP for what cannot be watched, ENOSPC.
 Result<i32> watch(Handle watcher, Handle file, u32 events);
 void unwatch(Handle watcher, i32 number);
 struct WatchEvent {

@@ -5,11 +5,10 @@
 #include "manager/unique_fd.hpp"
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace lxss {
 
@@ -29,32 +28,38 @@ struct HostProgramEnds {
 
 struct HostProgramEvent {
     bool is_end = false; // else the program has been stopped
-    int wait_status = 0;
+    int wait_status = 0; // as wait(2) gives it on Linux
+    bool all_ended = false; // at the end: nothing that the program has started runs on
 };
 
+// One for each host in os/.
 class HostProgram {
 public:
-    HostProgram() = default;
-    HostProgram(HostProgram&&) noexcept = default;
-    HostProgram& operator=(HostProgram&&) noexcept = default;
+    HostProgram();
+    ~HostProgram();
+    HostProgram(HostProgram&&) noexcept;
+    HostProgram& operator=(HostProgram&&) noexcept;
 
-    // Starts the program in a session of its own, whose leader stays its parent: without one that is in the
-    // session and not in its process group, nothing of it could be stopped (setpgid(2), "orphaned process
-    // group"). On failure returns false, with the exit code and the text that a shell would give.
+    // On failure returns false, with the exit code and the text that a shell would give.
     bool start(HostProgramStart start, HostProgramEnds& ends, int& exit_code, std::string& error);
 
-    bool is_running() const { return program_ > 0; }
-    HostDescriptor waitable() const { return events_.get(); } // readable when there is an event
+    bool is_running() const;
+    HostDescriptor waitable() const; // ready when there is an event
     std::optional<HostProgramEvent> take_event();
-    void signal(int number) const; // to its process group
+    // A Linux signal number, for the program and what it has started in its process group, or job. True when the program
+    // counts as stopped from now on; otherwise an event tells.
+    bool signal(int number);
     void resize(uint16_t rows, uint16_t columns) const;
     // As when a terminal is closed.
-    void hang_up() const;
+    void hang_up();
+
+    struct State; // of the host
 
 private:
-    pid_t leader_ = -1, program_ = -1;
-    UniqueFd events_;   // from the leader
-    UniqueFd terminal_; // the slave: sizes are set through it
+    std::unique_ptr<State> state_; // while it runs
 };
+
+// Exit codes as shells give them.
+inline constexpr int kNotExecutable = 126, kNotFound = 127, kInteropFailure = 255;
 
 } // namespace lxss

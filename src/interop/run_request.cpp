@@ -22,7 +22,7 @@ bool parse_run_request(const interop_header& header, std::string_view strings, H
             return false;
     for (uint32_t i = 0; i < header.environment_count; ++i)
         if (!take_string(strings, start.environment.emplace_back()) ||
-            start.environment.back().find('=') == std::string::npos)
+            start.environment.back().find('=', 1) == std::string::npos)
             return false;
     return strings.empty();
 }

@@ -1,6 +1,7 @@
 #include "manager/catalog.hpp"
 
 #include "manager/instance_name.hpp"
+#include "manager/os/files.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -24,7 +25,9 @@ static Distribution read_distribution(const nlohmann::json& item) {
             digit = static_cast<char>(digit + 32);
     const bool is_checksum = distribution.checksum.size() == 64 &&
                              distribution.checksum.find_first_not_of("0123456789abcdef") == std::string::npos;
-    const bool is_local = distribution.source.starts_with("apt:") || distribution.source.starts_with("/");
+    const bool is_local = distribution.source.starts_with("apt:") || is_absolute_path(distribution.source);
+    if (!is_local && distribution.source.find("://") == std::string::npos)
+        throw CatalogError("the source of '" + distribution.name + "' is neither apt:SUITE nor an address nor a whole file name");
     if (distribution.checksum.empty() ? !is_local : !is_checksum)
         throw CatalogError("'" + distribution.name + "' needs a sha256 of 64 hexadecimal digits");
     return distribution;

@@ -126,7 +126,7 @@ private:
     InstancePointer start_instance(const RegistryEntry& entry, Purpose purpose, bool translates,
                                    std::string& error);
     bool try_start(const InstancePointer& instance, std::string& error);
-    bool start_interop_of(const InstancePointer& instance);
+    std::string start_interop_of(const InstancePointer& instance);
     InstancePointer find_instance(const std::string& name) const;
     void start_session(const InstancePointer& instance, const ClientPointer& client, RunCommand command,
                        std::vector<UniqueFd> descriptors,

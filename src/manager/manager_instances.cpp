@@ -61,27 +61,26 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
     return instance;
 }
 
-// Programs of the host are started by a process of its own, which the instance reaches through a socket in
-// its folder.
-bool Manager::start_interop_of(const InstancePointer& instance) {
+// Programs of the host are started by a process of its own, which the instance reaches by the name that is returned: on
+// Linux a socket in its folder. "" when it cannot be started.
+std::string Manager::start_interop_of(const InstancePointer& instance) {
     auto host_side = std::make_unique<Helper>();
-    std::string error;
+    std::string name, error;
     if (!start_interop(helper_program("lxss-interop"), instance->folder, host_side->process,
-                       instance->interop, error)) {
+                       instance->interop, name, error)) {
         spdlog::error("instance {}: no interop: {}", instance->name, error);
-        return false;
+        return "";
     }
     // Its socket is removed when nobody holds it any more: a removed one that is held keeps the disk busy. By
     // then another kernel may have made a new one.
     host_side->then = [this, folder = instance->folder](const ExitStatus&) {
         const bool is_used = std::any_of(instances_.begin(), instances_.end(),
                                          [&](const auto& other) { return other->folder == folder; });
-        std::error_code ignored;
         if (!is_used)
-            std::filesystem::remove(interop_name(folder), ignored);
+            remove_interop_name(folder);
     };
     helpers_.push_back(std::move(host_side));
-    return true;
+    return name;
 }
 
 // True while there is hope: it has started, or will be tried again.
@@ -107,9 +106,8 @@ bool Manager::try_start(const InstancePointer& instance, std::string& error) {
     options.no_init = instance->purpose != Purpose::Serve;
     for (const auto& [name, folder] : configuration_.drives)
         options.drives += name + "=" + folder + "\n";
-    if (instance->purpose == Purpose::Serve && configuration_.of_instance(instance->name).interop &&
-        start_interop_of(instance))
-        options.interop = interop_name(instance->folder);
+    if (instance->purpose == Purpose::Serve && configuration_.of_instance(instance->name).interop)
+        options.interop = start_interop_of(instance);
     if (!instance->kernel.start(options, std::move(lock), error))
         return false;
     instance->start_deadline = Clock::now() + 60s;

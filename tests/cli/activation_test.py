@@ -57,7 +57,8 @@ class Activation(support.TestCase):
         self.assertTrue(os.path.exists(self.path))
 
 
-@unittest.skipUnless(os.geteuid() == 0 and os.path.exists(SYSTEMD) and shutil.which("systemctl"), "needs root and systemd")
+@unittest.skipUnless(os.path.exists(SYSTEMD) and shutil.which("systemctl") and support.can_unshare(),
+                     "needs systemd, and root that may make namespaces")
 class UserManager(support.TestCase):
     """The shipped units, under a systemd user manager in namespaces of its own."""
 

@@ -9,7 +9,7 @@ import unittest
 import support
 
 
-@unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare"), "needs root and unshare")
+@unittest.skipUnless(support.can_unshare(), "needs root that may make namespaces")
 class Boot(unittest.TestCase):
     def setUp(self):
         self.root = tempfile.mkdtemp(prefix="lxss-test-root-")

@@ -21,6 +21,12 @@ def can_chroot():
     return os.geteuid() == 0 or subprocess.run(["unshare", "-r", "true"], capture_output=True).returncode == 0
 
 
+def can_unshare():
+    """Root with the right to make namespaces and to mount in them, which root of a container may lack."""
+    return os.geteuid() == 0 and bool(shutil.which("unshare")) and subprocess.run(
+        ["unshare", "-mpuf", "--mount-proc", "true"], capture_output=True).returncode == 0
+
+
 class Home:
     """An LXSS_HOME of its own, with its own lxssd."""
 

@@ -121,6 +121,31 @@ class KillStorm(fault_support.FaultTestCase):
                 self.assertEqual((output.decode(), error), ("PASS\n", b""))
         self.check_after(descriptors)
 
+    def test_forks_while_others_die(self):
+        """Each death makes everybody look again: a signal to every thread, also to those that are just being born."""
+        numbers = fault_support.seeded("forks")
+        descriptors = self.instance.descriptors()
+        forks = self.instance.start_guest("""
+            for i in 1 2 3 4; do (while :; do ( : ); ( : ); done) & done
+            while :; do for i in 1 2 3 4 5 6 7 8; do sleep 3 & done; sleep 0.05; done""",
+                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        kills = 0
+        deadline = time.monotonic() + 12
+        while time.monotonic() < deadline:
+            # Not init's, the session's, the loops'.
+            victims = self.instance.pico_processes()[8:]
+            for pid in numbers.sample(victims, min(3, len(victims))):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    kills += 1
+                except ProcessLookupError:
+                    pass
+        self.assertGreater(kills, 20)
+        self.assertIsNone(forks.poll())
+        forks.kill()
+        forks.wait(10)
+        self.check_after(descriptors)
+
     def test_sleepers_killed_inside(self):
         script = '''
             exec 3< <(/opt/fault/sleepers); read -r ready <&3

@@ -82,6 +82,32 @@ class Drives(unittest.TestCase):
             process.wait(TIME_LIMIT)
         self.assertEqual(self.lines(), ["one", "f", "waiting", "ok", "another", "f g", "one"])
 
+    def windows(self, line):
+        """A command line for Windows' own shell."""
+        script = 'root=$1; . "$root/scripts/common.sh"; use_wine; exec "$WINE" cmd /c "$2"'
+        subprocess.run(["bash", "-c", script, "bash", os.path.dirname(os.path.dirname(HERE)), line], check=True, timeout=TIME_LIMIT,
+                       cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def test_inotify_hears_of_windows_programs(self):
+        changes = [("mkdir folder", "40000100:folder"), ("ren folder other", "40000040:folder 40000080:other"),
+                   ("rmdir other", "200:other"), ("echo more>>file", "2:file"), ("del file", "200:file")]
+        self.put("file", "text")
+        steps = ["watch ."] + ["wait", "event"] * len(changes) + ["mkdir own", "event"]
+        expected = ["ok"]
+        with self.start(*steps, stdin=subprocess.PIPE) as process:
+            for line, event in changes:
+                expected.append("waiting")
+                deadline = time.monotonic() + TIME_LIMIT
+                while self.lines() != expected and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                self.windows(line)
+                process.stdin.write("x")
+                process.stdin.flush()
+                expected += ["ok", event]
+            process.stdin.close()
+            process.wait(TIME_LIMIT)
+        self.assertEqual(self.lines(), expected + ["ok", "40000100:own"]) # what the guest does is told once
+
     def test_case_is_ignored_and_kept(self):
         self.put("Hello.TXT", "hi")
         self.check(("cat hello.txt", "hi"), ("create HELLO.txt", "EEXIST"), ("mkdir hello.TXT", "EEXIST"),

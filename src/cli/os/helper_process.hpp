@@ -23,7 +23,8 @@ public:
 
 private:
     std::string program_;
-    int pid_ = -1;
+    int pid_ = -1;     // Linux
+    UniqueFd process_; // Windows
     UniqueFd output_;
 };
 

@@ -25,7 +25,8 @@
 
 // ---- the terminal
 
-static int g_terminal = -1; // the one in raw mode
+static int g_terminal = -1;        // the one in raw mode
+static bool g_has_host_terminal; // the program's own: it does what this one does otherwise
 static struct termios g_saved;
 
 static int first_terminal(uint32_t terminals) {
@@ -39,7 +40,7 @@ static bool is_in_background(uint32_t terminals) {
 }
 
 static void enter_raw_mode(uint32_t terminals) {
-    if (g_terminal >= 0 || is_in_background(terminals))
+    if (!g_has_host_terminal || g_terminal >= 0 || is_in_background(terminals))
         return;
     g_terminal = first_terminal(terminals);
     if (g_terminal < 0 || tcgetattr(g_terminal, &g_saved) != 0) {
@@ -160,7 +161,7 @@ struct strings {
 
 static void add_string(struct strings* strings, const char* first, const char* second) {
     const size_t length = strlen(first) + strlen(second) + 1;
-    if (strings->length + length > kInteropMaxPacket - sizeof(struct interop_header)) {
+    if (strings->length + length > kInteropMaxStrings) {
         dprintf(STDERR_FILENO, "lxss-host: the command line is too long\n");
         exit(kLxssFailed);
     }
@@ -197,7 +198,7 @@ static bool request_run(int connection, uint32_t terminals, char** words) {
     get_size(&size);
     struct interop_header header = {
         .type = kInteropRun, .value = terminals, .rows = size.ws_row, .columns = size.ws_col};
-    struct strings strings = {malloc(kInteropMaxPacket), 0};
+    struct strings strings = {malloc(kInteropMaxStrings), 0};
     if (!strings.data)
         return false;
     char folder[PATH_MAX];
@@ -205,9 +206,14 @@ static bool request_run(int connection, uint32_t terminals, char** words) {
     for (; words[header.argument_count]; ++header.argument_count)
         add_string(&strings, words[header.argument_count], "");
     header.environment_count = add_environment(&strings);
-    const bool sent = send_packet(connection, header, strings.data, strings.length, -1);
+    bool sent = true;
+    for (size_t at = 0; sent && at < strings.length; at += kInteropTextBytes) {
+        const size_t left = strings.length - at;
+        sent = send_packet(connection, (struct interop_header){.type = kInteropText}, strings.data + at,
+                           left < kInteropTextBytes ? left : kInteropTextBytes, -1);
+    }
     free(strings.data);
-    return sent;
+    return sent && send_packet(connection, header, "", 0, -1);
 }
 
 // Hands over the streams that the host knows: a pipe or file that lxss was given.
@@ -305,23 +311,33 @@ static bool set_up_relays(struct relay* relays, size_t* count, const struct repl
     }
     if (!(reply->header.value & kInteropEndTerminal))
         return good;
-    if (next >= reply->count)
+    const bool has_two = reply->header.value & kInteropEndTyped;
+    if (next + has_two >= reply->count)
         return false;
     const int master = reply->descriptors[next], output = terminals & 2 ? 1 : terminals & 4 ? 2 : 0;
-    const int second = terminals & 1 ? fcntl(master, F_DUPFD_CLOEXEC, 3) : -1;
+    const int second = has_two ? reply->descriptors[next + 1] : terminals & 1 ? fcntl(master, F_DUPFD_CLOEXEC, 3) : -1;
     good = good && add_relay(relays, count, master, output, false);
     if (terminals & 1)
         good = good && second >= 0 && add_relay(relays, count, 0, second, true);
     return good;
 }
 
+// Whether there may be more to read of what the program wrote before its end. Where nothing of it runs on, that is until the end of
+// the pipe. Where something does, that holds the pipe open; what the host has not brought yet comes soon.
+static bool may_have_more(const struct relay* relay, bool all_ended) {
+    enum { kPatienceMilliseconds = 100 };
+    struct pollfd polled = {relay->from, POLLIN, 0};
+    return poll(&polled, 1, all_ended ? -1 : host_is_windows() ? kPatienceMilliseconds : 0) > 0;
+}
+
 // What the program wrote before its end.
-static void drain(struct relay* relays, size_t count) {
+static void drain(struct relay* relays, size_t count, bool all_ended) {
     for (size_t i = 0; i < count; ++i) {
         struct relay* relay = &relays[i];
         if (relay->to_host)
             continue;
-        while (relay->to >= 0 && (left(relay) > 0 || (relay->from >= 0 && read_some(relay))))
+        while (relay->to >= 0 && (left(relay) > 0 || (relay->from >= 0 && may_have_more(relay, all_ended) &&
+                                                      read_some(relay))))
             while (relay->to >= 0 && left(relay) > 0) {
                 struct pollfd polled = {relay->to, POLLOUT, 0};
                 poll(&polled, 1, -1);
@@ -443,7 +459,7 @@ static int converse(int connection, int signals, uint32_t terminals, struct rela
         if (reply->header.type == kInteropStopped) {
             stop_with_program(connection, terminals);
         } else if (reply->header.type == kInteropExit) {
-            drain(relays, count);
+            drain(relays, count, reply->header.flags & kInteropAllEnded);
             return (int)reply->header.value;
         } else {
             return -1;
@@ -461,6 +477,7 @@ static int start(int connection, uint32_t terminals, char** words, struct reply*
         dprintf(STDERR_FILENO, "lxss-host: %s\n", reply->text);
         return (int)reply->header.value;
     }
+    g_has_host_terminal = reply->header.value & kInteropEndTerminal;
     if (reply->header.value & kInteropInHome)
         dprintf(STDERR_FILENO,
                 "lxss-host: the host does not see the current folder; running in the home folder there\n");

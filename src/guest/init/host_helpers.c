@@ -50,8 +50,12 @@ int open_on_host(int argc, char** argv) {
         }
         // In a process of its own: a program that a signal ended takes lxss-host with it.
         const pid_t child = fork();
+        char* what = is_address ? word : path;
         if (child == 0)
-            _exit(run_on_host((char*[]){"xdg-open", is_address ? word : path, NULL}));
+            _exit(host_is_windows()
+                      // (start, which cmd.exe knows, would take an address apart.)
+                      ? run_on_host((char*[]){"rundll32.exe", "url.dll,FileProtocolHandler", what, NULL})
+                      : run_on_host((char*[]){"xdg-open", what, NULL}));
         int status = 0;
         if (child < 0 || waitpid(child, &status, 0) != child)
             return kLxssFailed;
@@ -170,6 +174,32 @@ static bool is_option(const char* word) {
     return *word == '-' || *word == '+';
 }
 
+// Windows has no shell for the above, and its editors no variable: Notepad, for files on drives.
+static int edit_on_windows(int argc, char** argv) {
+    char path[PATH_MAX];
+    for (int i = 1; i < argc; ++i) {
+        // A new file has the name that it will have in a folder that Windows sees.
+        char folder[PATH_MAX];
+        const char* slash = strrchr(argv[i], '/');
+        snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - argv[i] + 1) : 1, slash ? argv[i] : ".");
+        const bool is_new = access(argv[i], F_OK) != 0 && errno == ENOENT;
+        if (!host_path(is_new ? folder : argv[i], path)) {
+            dprintf(STDERR_FILENO, "lxss-edit: %s: Windows does not see this file; edit a copy on a drive\n", argv[i]);
+            return kLxssFailed;
+        }
+        const size_t length = strlen(path);
+        if (is_new)
+            snprintf(path + length, sizeof path - length, "\\%s", slash ? slash + 1 : argv[i]);
+        const pid_t child = fork();
+        if (child == 0)
+            _exit(run_on_host((char*[]){"notepad.exe", path, NULL}));
+        int status = 0;
+        if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : kLxssFailed;
+    }
+    return 0;
+}
+
 int edit_on_host(int argc, char** argv) {
     if (argc < 2) {
         dprintf(
@@ -178,6 +208,8 @@ int edit_on_host(int argc, char** argv) {
             "the user has done.\n");
         return kLxssFailed;
     }
+    if (host_is_windows())
+        return edit_on_windows(argc, argv);
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     char folder[PATH_MAX];
     if (!make_host_folder(nothing, folder)) {

@@ -29,7 +29,12 @@ static bool read_rootfs(char folder[PATH_MAX]) {
     fclose(file);
     if (good)
         folder[strcspn(folder, "\n")] = '\0';
-    return good && *folder == '/';
+    return good;
+}
+
+bool host_is_windows(void) {
+    char folder[PATH_MAX];
+    return read_rootfs(folder) && is_windows_path(folder);
 }
 
 static bool join(char result[PATH_MAX], const char* folder, const char* rest) {
@@ -63,33 +68,54 @@ bool host_path(const char* path, char result[PATH_MAX]) {
     }
     if (mounts)
         endmntent(mounts);
-    if (is_root && !read_rootfs(source))
+    if (is_root && (!read_rootfs(source) || *source != '/'))
         *source = '\0';
     if (!*source) {
-        errno = ENOENT; // a file system of the instance's own kernel
+        errno = ENOENT; // of the instance's own kernel
         return false;
     }
     const char* rest = below(real, folder);
+    if (host_is_windows())
+        return windows_path(source, rest, result);
     return join(result, source, strcmp(rest, "/") == 0 ? "" : rest);
 }
 
 bool guest_path(const char* path, char result[PATH_MAX]) {
-    if (*path != '/')
-        return join(result, "", path);
-    char source[PATH_MAX];
+    char source[PATH_MAX], spelling[PATH_MAX];
     const char* rest;
-    if (read_rootfs(source) && (rest = below(path, source)))
+    const bool is_windows = host_is_windows();
+    if (is_windows) {
+        path = plain_windows_path(path, source);
+        if (strlen(path) >= PATH_MAX) {
+            errno = ENAMETOOLONG;
+            return false;
+        }
+        // Relative, or a name of the instance already. ("C:x" would be relative to a folder that only Windows knows.)
+        if (!is_windows_path(path)) {
+            guest_spelling(path, result);
+            return true;
+        }
+        memmove(spelling, path, strlen(path) + 1);
+        path = spelling;
+    } else if (*path != '/') {
+        return join(result, "", path);
+    } else if (read_rootfs(source) && (rest = below(path, source))) {
         return join(result, "/", *rest ? rest : "/");
+    }
     FILE* mounts = setmntent("/proc/self/mounts", "re");
     size_t longest = 0;
     bool found = false;
     const struct mntent* mount;
     while (mounts && (mount = getmntent(mounts)) != NULL) {
-        if (!is_host_folder(mount) || !(rest = below(path, mount->mnt_fsname)) ||
-            strlen(mount->mnt_fsname) < longest)
+        if (!is_host_folder(mount) || strlen(mount->mnt_fsname) < longest)
+            continue;
+        rest = is_windows ? below_windows_folder(path, mount->mnt_fsname) : below(path, mount->mnt_fsname);
+        if (!rest)
             continue;
         longest = strlen(mount->mnt_fsname);
-        found = join(result, mount->mnt_dir, rest);
+        if (is_windows)
+            guest_spelling(rest, source);
+        found = join(result, mount->mnt_dir, is_windows ? source : rest);
     }
     if (mounts)
         endmntent(mounts);
@@ -98,19 +124,24 @@ bool guest_path(const char* path, char result[PATH_MAX]) {
     return found;
 }
 
-// Of a list of paths what the other side sees; null when that is nothing.
-static char* translate_list(const char* list, bool to_host, bool is_list) {
-    char* result = malloc(strlen(list) * 2 + PATH_MAX * 4);
+char* translate_list(const char* list, bool to_host, bool is_list) {
+    // "C:" to "/mnt/c" is the most that a short name grows; a longer one has room in what is left over.
+    const size_t room = strlen(list) * 8 + PATH_MAX * 3;
+    char* result = malloc(room + PATH_MAX);
     if (!result)
         return NULL;
+    const char between_here = ':', between_there = host_is_windows() ? ';' : ':';
     char* end = result;
-    char* const limit = result + strlen(list) * 2 + PATH_MAX * 3;
     while (list) {
-        const char* next = is_list ? strchr(list, ':') : NULL;
+        const char* next = is_list ? strchr(list, to_host ? between_here : between_there) : NULL;
         char path[PATH_MAX], other[PATH_MAX];
         snprintf(path, sizeof path, "%.*s", next ? (int)(next - list) : (int)strlen(list), list);
-        if (end < limit && (to_host ? host_path(path, other) : guest_path(path, other)))
-            end += sprintf(end, "%s%s", end == result ? "" : ":", other);
+        const bool is_seen = *path && (to_host ? host_path(path, other) : guest_path(path, other));
+        // A name that holds what stands between names would become two.
+        if (is_seen && end < result + room && !(is_list && strchr(other, to_host ? between_there : between_here))) {
+            const size_t left = (size_t)(result + room + PATH_MAX - end);
+            end += snprintf(end, left, "%.*s%s", end == result ? 0 : 1, to_host ? &between_there : &between_here, other);
+        }
         list = next ? next + 1 : NULL;
     }
     *end = '\0';
@@ -148,13 +179,13 @@ void translate_environment(bool to_host) {
 }
 
 int wslpath(int argc, char** argv) {
-    bool absolute = false, to_host = false;
+    bool absolute = false, to_host = false, with_slashes = false;
     int option;
     while ((option = getopt(argc, argv, "auwm")) != -1) {
         if (option == 'a')
             absolute = true;
         else if (option == 'u' || option == 'w' || option == 'm')
-            to_host = option != 'u';
+            to_host = option != 'u', with_slashes = option == 'm';
         else
             return 1;
     }
@@ -177,9 +208,14 @@ int wslpath(int argc, char** argv) {
             strcpy(result, whole);
     }
     if (!good) {
-        dprintf(STDERR_FILENO, "wslpath: %s: %s\n", path, strerror(errno));
+        const int failure = errno;
+        dprintf(STDERR_FILENO, "wslpath: %s: %s\n", path,
+                to_host && failure == ENOENT && access(path, F_OK) == 0 ? "the host does not see this file"
+                                                                        : strerror(failure));
         return 1;
     }
+    for (char* at = result; with_slashes && host_is_windows() && *at; ++at)
+        *at = *at == '\\' ? '/' : *at;
     puts(result);
     return 0;
 }

@@ -41,7 +41,8 @@ static void set_language(void) {
         setenv("LANG", "C.UTF-8", 1);
 }
 
-static void set_environment(const struct account* account) {
+// `host_path`: the folders of the host's PATH that the instance sees, or null.
+static void set_environment(const struct account* account, const char* host_path) {
     static const char kRootPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     static const char kUserPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
                                     ":/usr/games:/usr/local/games";
@@ -50,10 +51,11 @@ static void set_environment(const struct account* account) {
     setenv("LOGNAME", account->name, 1);
     setenv("SHELL", account->shell, 1);
     const bool has_commands = access(COMMANDS_FOLDER, X_OK) == 0;
-    char path[256];
-    snprintf(path, sizeof path, "%s%s", account->uid == 0 ? kRootPath : kUserPath,
-             has_commands ? ":" COMMANDS_FOLDER : "");
-    setenv("PATH", path, 1);
+    char* path = NULL;
+    if (asprintf(&path, "%s%s%s%s", account->uid == 0 ? kRootPath : kUserPath,
+                 has_commands ? ":" COMMANDS_FOLDER : "", host_path ? ":" : "", host_path ? host_path : "") >= 0)
+        setenv("PATH", path, 1);
+    free(path);
     setenv("LXSS", "1", 1);
     set_language();
 }
@@ -87,11 +89,14 @@ static int exec_shell_line(const struct account* account, const char* line, bool
 // As in WSL: the folder asked for; else the host's current one where the instance sees it; else the home.
 static void change_folder(const struct account* account, const char* folder) {
     char path[8192], seen[PATH_MAX];
+    if (folder && is_windows_path(folder) && host_is_windows() && guest_path(folder, seen))
+        folder = seen;
     const char* current = getenv("LXSS_CURRENT_FOLDER");
-    const bool kept = !folder && current && guest_path(current, seen) && *seen == '/' && chdir(seen) == 0;
+    char here[PATH_MAX];
+    const bool kept = !folder && current && guest_path(current, here) && *here == '/' && chdir(here) == 0;
     unsetenv("LXSS_CURRENT_FOLDER");
     if (kept) {
-        setenv("PWD", seen, 1);
+        setenv("PWD", here, 1);
         return;
     }
     if (!folder || strcmp(folder, "~") == 0)
@@ -115,7 +120,7 @@ static void change_folder(const struct account* account, const char* folder) {
 }
 
 // From lxss and lxssd, for init alone.
-static const char* const kInternal[] = {"LXSS_X11", "LXSS_XAUTHORITY", "LXSS_WAYLAND", "LXSS_PULSE"};
+static const char* const kInternal[] = {"LXSS_X11", "LXSS_XAUTHORITY", "LXSS_WAYLAND", "LXSS_PULSE", "LXSS_HOST_PATH"};
 
 // What the start of the instance had to say, once, to whoever comes first.
 static void print_warnings(void) {
@@ -176,6 +181,9 @@ int session(int argc, char** argv) {
         setenv("WSL_INTEROP", INTEROP_SOCKET, 1);
         show_displays(&account);
     }
+    // Windows' own; programs of a Linux host would hide the instance's.
+    const char* host_folders = configuration.append_host_path ? getenv("LXSS_HOST_PATH") : NULL;
+    char* host_path = host_folders ? translate_list(host_folders, false, true) : NULL;
     for (size_t k = 0; k < sizeof kInternal / sizeof *kInternal; ++k)
         unsetenv(kInternal[k]);
     const int failure = become_account(&account);
@@ -184,7 +192,8 @@ int session(int argc, char** argv) {
         return kLxssFailed;
     }
     translate_environment(false);
-    set_environment(&account);
+    set_environment(&account, host_path);
+    free(host_path);
     change_folder(&account, folder);
     if (shell)
         return exec_shell_line(&account, words[0], login);

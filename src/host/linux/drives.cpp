@@ -113,6 +113,8 @@ Result<Handle> create_watcher() {
     return static_cast<Handle>(made);
 }
 
+WatchedEvents watched_events() { return {abi::IN_ALL_EVENTS, abi::IN_ALL_EVENTS}; }
+
 Result<i32> watch(Handle watcher, Handle file, u32 events) {
     base::FixedWriter<32> path;
     base::print(path, "/proc/self/fd/{}", file);

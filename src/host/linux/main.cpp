@@ -119,6 +119,8 @@ void parse_options(i32 count, char** arguments) {
         }
         const i32 signal = info.si_code == abi::CLD_EXITED ? 0 : info._sigchld.status & 0x7f;
         lxcore::complete_abnormal_exit(info._sigchld.pid, signal);
+        if (signal)
+            wake_spawner();
     }
 }
 

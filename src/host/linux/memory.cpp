@@ -114,6 +114,8 @@ Result<void> residency(u64 address, u64 length, u8* vector) {
     return void_result(host_call(abi::SYS_mincore, address, length, address_of(vector)));
 }
 
+u64 keep_stack_end(u64) { return 0; } // host signals have a stack of their own
+
 Result<void> lock_memory(u64 address, u64 length, bool lock) {
     return void_result(host_call(lock ? abi::SYS_mlock : abi::SYS_munlock, address, length));
 }

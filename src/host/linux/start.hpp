@@ -28,5 +28,7 @@ void prepare_host(u64* stack);
 
 // Entry of the thread that spawn_process() needs (threads.cpp).
 [[noreturn]] void spawner_thread(ThreadBlock&);
+// In the place of one who was killed between making a request and waking it.
+void wake_spawner();
 
 } // namespace host::linux_host

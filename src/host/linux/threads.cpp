@@ -64,9 +64,6 @@ void set_gs_base(u64 base) {
 void prepare_thread(ThreadBlock& block) {
     set_gs_base(reinterpret_cast<u64>(&block));
     block.self = &block;
-    block.entry = reinterpret_cast<u64>(&lx_entry_syscall);
-    block.host_thread = static_cast<i32>(host_call(abi::SYS_gettid));
-    block.host_process = static_cast<i32>(host_call(abi::SYS_getpid));
     adopt_thread(block);
     if (!engine::runs_in_place())
         return;
@@ -134,13 +131,24 @@ Result<void> clone_onto(ThreadBlock& child, u64 flags, void (*start)(ThreadBlock
 
 // ---- the spawner: a thread of the instance host, whose address space holds no guest memory --------------------
 
+// One request at a time. Whoever made it may be killed at any moment: the request stays what it is, and the next one waits for its end.
 struct Spawner {
-    std::atomic<u32> request_ready;
-    std::atomic<u32> request_done;
+    enum State : u32 { Idle, Requested };
+    std::atomic<u32> state;
     lxcore::Mutex lock;
     ThreadBlock* block;
     void (*entry)(ThreadBlock&);
     i64 result;
+
+    u32* word() { return reinterpret_cast<u32*>(&state); }
+    void wait_while(u32 value) {
+        while (state.load(std::memory_order_acquire) == value)
+            wait(word(), value, kNoDeadline);
+    }
+    void enter(State next) {
+        state.store(next, std::memory_order_release);
+        wake(word(), ~0u);
+    }
 };
 
 Spawner* spawner() { return reinterpret_cast<Spawner*>(base::kArenaBase + 2048 + 512); }
@@ -150,17 +158,16 @@ Spawner* spawner() { return reinterpret_cast<Spawner*>(base::kArenaBase + 2048 +
 [[noreturn]] void spawner_thread(ThreadBlock&) {
     Spawner& service = *spawner();
     for (;;) {
-        while (service.request_ready.load(std::memory_order_acquire) == 0)
-            wait(reinterpret_cast<u32*>(&service.request_ready), 0, kNoDeadline);
-        service.request_ready.store(0, std::memory_order_relaxed);
+        service.wait_while(Spawner::Idle);
         ThreadBlock& child = *service.block;
         child.host_private = reinterpret_cast<u64>(service.entry);
         const auto result = clone_onto(child, abi::CLONE_FILES | abi::SIGCHLD, spawned_child);
         service.result = result.is_error() ? -static_cast<i64>(result.error()) : 0;
-        service.request_done.store(1, std::memory_order_release);
-        wake(reinterpret_cast<u32*>(&service.request_done), 1);
+        service.enter(Spawner::Idle);
     }
 }
+
+void wake_spawner() { wake(spawner()->word(), ~0u); }
 
 } // namespace linux_host
 
@@ -175,15 +182,13 @@ Result<void> fork_process(ThreadBlock& child) {
 Result<void> spawn_process(ThreadBlock& child, void (*entry)(ThreadBlock&)) {
     Spawner& service = *spawner();
     lxcore::LockGuard guard(service.lock);
+    service.wait_while(Spawner::Requested); // by one that was killed since
     service.block = &child;
     service.entry = entry;
-    service.request_done.store(0, std::memory_order_relaxed);
     // From here on it starts even if the caller is killed.
     child.host_process = 0;
-    service.request_ready.store(1, std::memory_order_release);
-    wake(reinterpret_cast<u32*>(&service.request_ready), 1);
-    while (service.request_done.load(std::memory_order_acquire) == 0)
-        wait(reinterpret_cast<u32*>(&service.request_done), 0, kNoDeadline);
+    service.enter(Spawner::Requested);
+    service.wait_while(Spawner::Requested);
     if (service.result < 0)
         return error_of(service.result);
     return {};
@@ -213,14 +218,17 @@ void adopt_thread(ThreadBlock& block) {
     set_gs_base(reinterpret_cast<u64>(&block));
     block.self = &block;
     block.entry = reinterpret_cast<u64>(&lx_entry_syscall);
-    block.host_thread = static_cast<i32>(host_call(abi::SYS_gettid));
-    block.host_process = static_cast<i32>(host_call(abi::SYS_getpid));
     block.guest_fs_base = fs_base;
     // The host's signals find the block through their stack.
     abi::stack_t stack{};
     stack.ss_sp = reinterpret_cast<u64>(&block) + kTaskBytes;
     stack.ss_size = kHostSignalStackBytes;
     (void)host_call(abi::SYS_sigaltstack, address_of(&stack), 0);
+    // Only now may others interrupt it. A forked process begins with its parent's signal stack, which lies in shared memory: a
+    // signal to each of the two at the same time would write both contexts to one place.
+    block.host_thread = static_cast<i32>(host_call(abi::SYS_gettid));
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    block.host_process = static_cast<i32>(host_call(abi::SYS_getpid));
 }
 
 void kill_process(i32 host_process) {

@@ -234,6 +234,20 @@ Result<void> set_times_of(HANDLE object, const abi::timespec* accessed, const ab
     return void_result(NtSetInformationFile(object, &io, &basic, sizeof(basic), FileBasicInformation));
 }
 
+// What the side store holds of a file has changed, of which the host knows nothing. Writing the time of access anew, as it is, moves the
+// time of change where that cannot be set (Wine).
+void move_change_time(Handle file) {
+    HANDLE object = object_of(file);
+    FILE_BASIC_INFORMATION basic{};
+    IO_STATUS_BLOCK io{};
+    if (!object || NtQueryInformationFile(object, &io, &basic, sizeof(basic), FileBasicInformation) < 0)
+        return;
+    FILE_BASIC_INFORMATION change{};
+    change.LastAccessTime = basic.LastAccessTime;
+    NtQuerySystemTime(&change.ChangeTime);
+    (void)NtSetInformationFile(object, &io, &change, sizeof(change), FileBasicInformation);
+}
+
 // The file behind a handle, for its attributes; its Windows handle is in `object`.
 Result<const HandleEntry*> attribute_entry(Handle file) {
     const HandleEntry* entry = entry_of(file);
@@ -297,7 +311,9 @@ Result<void> set_permissions(Handle file, u32 permissions) {
     const HandleEntry* entry = TRY(attribute_entry(file));
     if (entry->is_on_drive)
         return drive::set_permissions(file, permissions);
-    return record_permissions(entry->file, entry->kind == HandleKind::Directory, permissions & 07777);
+    TRY(record_permissions(entry->file, entry->kind == HandleKind::Directory, permissions & 07777));
+    move_change_time(file);
+    return {};
 }
 
 Result<void> set_times(Handle file, const abi::timespec* accessed, const abi::timespec* modified) {
@@ -363,6 +379,8 @@ Result<void> set_attribute(Handle file, const char* name, const void* value, usi
     };
     const Result<void> result = set();
     store.file.give_back(buffer);
+    if (result.is_ok())
+        move_change_time(file);
     return result;
 }
 
@@ -380,9 +398,13 @@ Result<void> remove_attribute(Handle file, const char* name) {
     const HandleEntry* entry = TRY(attribute_entry(file));
     if (entry->is_on_drive)
         return drive::remove_attribute(object_of(file), name);
-    Store store;
-    SharedGuard guard(files().store_lock);
-    return store.store.remove(entry->file, name);
+    {
+        Store store;
+        SharedGuard guard(files().store_lock);
+        TRY(store.store.remove(entry->file, name));
+    }
+    move_change_time(file);
+    return {};
 }
 
 Result<usize> get_attribute_at(Handle directory, std::string_view name, const char* attribute, void* value, usize capacity) {

@@ -508,15 +508,4 @@ u32 user_rights(const FileInfo& info) {
     return abi::R_OK | abi::X_OK | (info.permissions & 0222 ? abi::W_OK : 0);
 }
 
-Result<Handle> create_watcher() {
-    return Errno::EOPNOTSUPP;
-}
-Result<i32> watch(Handle, Handle, u32) {
-    return Errno::EOPNOTSUPP;
-}
-void unwatch(Handle, i32) {}
-Result<void> read_watcher(Handle, void (*)(void*, const WatchEvent&), void*) {
-    return Errno::EOPNOTSUPP;
-}
-
 } // namespace host

@@ -24,6 +24,8 @@ struct Range {
     bool contains(u64 rip) const { return rip >= address_of(begin) && rip < address_of(end); }
 };
 
+constexpr u64 kCallRoom = 40; // what a function finds above its first stack pointer, less 16-byte alignment: the return address and four words
+
 void save_registers(Frame& frame, const CONTEXT& context) {
     frame.r15 = context.R15;
     frame.r14 = context.R14;
@@ -127,6 +129,18 @@ bool describe(const EXCEPTION_RECORD& record, CONTEXT& context, engine::Exceptio
     base::panic("fault in kernel code (see the lines before)", __FILE__, __LINE__);
 }
 
+// The handler goes on here after a guard page's exception, on the kernel stack: nobody wants the record any more that lies where the
+// page was left open.
+[[noreturn]] void close_guard_page(u64 frame, const engine::Exception* exception) {
+    preserve_vectors();
+    guard_again(exception->address);
+    asm volatile("movq %2, %%rsp\n\tjmp *%3"
+                 :
+                 : "c"(frame), "d"(exception), "r"(exception), "r"(lx_enter_exception)
+                 : "memory");
+    __builtin_unreachable();
+}
+
 LONG CALLBACK handle_exception(EXCEPTION_POINTERS* pointers) {
     CONTEXT& context = *pointers->ContextRecord;
     const EXCEPTION_RECORD& record = *pointers->ExceptionRecord;
@@ -160,14 +174,13 @@ LONG CALLBACK handle_exception(EXCEPTION_POINTERS* pointers) {
         save_registers(block->guest_frame(), context);
         if (exception.trap == 1)
             block->guest_frame().rflags |= 0x100; // TF, which Windows takes out of the context of a single step
-        if (exception.trap == 14 && !exception.bus_error) {
-            MemoryGuard guard; // guest code holds no lock
-            exception.bus_error = is_beyond_end(exception.address);
-        }
     }
     const u64 below = block->frame - 64;
     *reinterpret_cast<engine::Exception*>(below) = exception;
-    continue_at(context, lx_enter_exception, below, block->frame, below);
+    if (static_cast<NTSTATUS>(record.ExceptionCode) == EXCEPTION_GUARD_PAGE)
+        continue_at(context, reinterpret_cast<const char*>(close_guard_page), below - kCallRoom, block->frame, below);
+    else
+        continue_at(context, lx_enter_exception, below, block->frame, below);
     return EXCEPTION_CONTINUE_EXECUTION;
 }
 

@@ -28,6 +28,16 @@ struct RenameSlot {
 };
 inline constexpr u32 kMaxRenames = 64;
 
+// A directory of a drive that is watched; see drive_watches.cpp.
+enum class WatchState : u32 { Free, Taken, Wanted, Watching, Failed, Unwanted };
+struct DriveWatch {
+    std::atomic<WatchState> state; // who has asked for it waits on it
+    u32 uses;                      // how often the record was taken
+    u32 taker;                     // Taken: index of the process
+    u64 folder;                    // a Windows handle of the instance host's
+};
+inline constexpr u32 kMaxDriveWatches = 256;
+
 struct FilesState {
     Handle root, guest_tools, hidden; // hidden: the folder kHiddenFolder in the root
     Handle store;                     // the side store's log
@@ -40,6 +50,7 @@ struct FilesState {
     SharedLock store_lock;            // changes of the side store
     AsideName asides[kMaxAsideNames];
     RenameSlot renames[kMaxRenames];
+    DriveWatch watches[kMaxDriveWatches];
     HandleTable handles;
 };
 
@@ -70,6 +81,8 @@ void for_each_handle(Visit&& visit) {
 void prepare_files(HANDLE root, HANDLE guest_tools);
 // In the instance host, when a pico process has died: finishes the renames that it left half done.
 void finish_renames_of(u32 process_index);
+// Likewise: gives back the records of watches that it had only just taken.
+void forget_watches_of(u32 process_index);
 // At the instance's end: removes what only open handles kept.
 void end_files();
 

@@ -32,7 +32,7 @@ struct ViewEntry {
 // The transfer section: this, the sections, the views, the views' page bits one after the other, the addresses of changed pages,
 // and, from the next page boundary on, their content.
 struct Header {
-    u64 section_count, view_count, page_count, changed_count;
+    u64 section_count, view_count, page_count, changed_count, stack_end;
     u64 sections_at() const { return sizeof(Header); }
     u64 views_at() const { return sections_at() + section_count * sizeof(SectionEntry); }
     u64 pages_at() const { return views_at() + view_count * sizeof(ViewEntry); }
@@ -142,6 +142,7 @@ Result<HANDLE> write_transfer(u64& total) {
     for (u64 i = 0; i < g_space.views.count; ++i)
         header.page_count += g_space.views[i].page_count();
     header.changed_count = g_changed.count;
+    header.stack_end = g_space.stack_end;
     HANDLE section;
     LARGE_INTEGER size;
     size.QuadPart = static_cast<i64>(total = header.total());
@@ -222,6 +223,7 @@ Result<void> read_transfer(HANDLE parent, const u8* memory) {
     const u8* contents = memory + header.contents_at();
     for (u64 i = 0; i < header.changed_count; ++i)
         __builtin_memcpy(reinterpret_cast<void*>(addresses[i]), contents + i * base::kPageSize, base::kPageSize);
+    g_space.stack_end = header.stack_end;
     for (u64 i = 0; i < g_space.views.count; ++i)
         apply_protection(g_space.views[i], 0, g_space.views[i].page_count());
     return {};

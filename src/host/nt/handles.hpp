@@ -13,7 +13,7 @@ namespace host::nt {
 
 inline constexpr u32 kMaxHandles = 8192;
 
-enum class HandleKind : u8 { None, File, Directory, Stream, Socket, PollSet };
+enum class HandleKind : u8 { None, File, Directory, Stream, Socket, PollSet, Watcher };
 
 struct HandleEntry {
     // 4 * generation + state: 0 free, 2 being filled in or closed, 3 in use, 1 in use while it gets another Windows handle. A

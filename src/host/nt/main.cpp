@@ -17,7 +17,7 @@ namespace host::nt {
 namespace {
 
 constexpr char kUsage[] =
-    "Usage: lxkernel --root=DIR --guest-dir=DIR [--log=FILE] [--name=NAME] [--hostname=NAME] [--no-init]\n"
+    "Usage: lxkernel --root=DIR --guest-dir=DIR [--log=FILE] [--name=NAME] [--hostname=NAME] [--no-init] [--host-sockets]\n"
     "                --control=HANDLE [--log-handle=HANDLE] | --run PROGRAM [ARGUMENT]...\n"
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on HANDLE; or --run starts a program of the guest tools' folder with this program's standard streams, and\n"
     "ends the instance with it.\n";
@@ -30,6 +30,7 @@ struct Options {
     std::string_view name = "instance";
     std::string_view hostname;
     bool no_init = false;
+    bool host_sockets = false;
     i32 run_count = 0; // program and arguments
     char** run = nullptr;
 };
@@ -83,6 +84,8 @@ void parse_options(const Arguments& arguments) {
             g_options.hostname = text;
         else if (argument == "--no-init")
             g_options.no_init = true;
+        else if (argument == "--host-sockets")
+            g_options.host_sockets = true;
         else if (argument == "--run") {
             g_options.run = arguments.values + i + 1;
             g_options.run_count = arguments.count - i - 1;
@@ -192,7 +195,7 @@ void start_run() {
 
 void run_instance(void* argument) {
     auto& block = *static_cast<ThreadBlock*>(argument);
-    const lxcore::BootOptions options{shared().arena_bytes, g_options.hostname, g_options.name};
+    const lxcore::BootOptions options{shared().arena_bytes, g_options.hostname, g_options.name, g_options.host_sockets};
     check(lxcore::boot(options, block), "start of the kernel");
     start_pool();
     const auto reaper = lxcore::create_kernel_thread(reaper_thread);

@@ -27,7 +27,7 @@ enum PageBits : u8 {
     kPageUsed = 8,
     kPageDirty = 16,     // may hold something else than zeros
     kPageChanged = 32,   // of a copy-on-write view: may differ from the section's
-    kPageBeyondEnd = 64, // of a file's end: an access is a bus error
+    kPageBeyondEnd = 64, // of a file's end: without access, lxcore maps it when the file has grown
     kPageOfFile = 128,   // read from a file: cannot be had anew
 };
 
@@ -64,6 +64,7 @@ struct Space {
     Table<View> views; // by address
     Table<SectionRecord> sections;
     u32 current_section = ~0u; // where private memory is taken from
+    u64 stack_end = 0; // the stack's lowest address, with guard pages below (stack_end.cpp); 0: there are none
 };
 extern Space g_space;
 
@@ -84,8 +85,11 @@ Result<u32> create_section(u64 bytes);
 Result<u32> add_section(HANDLE handle, u64 bytes);
 void drop_section(u32 index); // one view less
 Result<void> copy_changed_pages(View& view, bool (*take)(void* context, u64 address, const u8* page), void* context);
-// What lies at a fault's address: whether it is a bus error.
-bool is_beyond_end(u64 address);
+
+// Whether the first access to the page is to fault, and to leave it open for the exception's record.
+bool is_guard_page(u64 address);
+// After such an access at `address`. Takes the memory lock.
+void guard_again(u64 address);
 
 u8* allocate_pages_table(u64 count);
 void free_pages_table(u8* pages, u64 count);

@@ -39,6 +39,7 @@ bool readiness_of(Handle handle, u32 events, u32& ready) {
     bool is_known = true;
     switch (entry ? entry->kind : HandleKind::None) {
     case HandleKind::None:
+    case HandleKind::Watcher: // lxcore's own
         ready = abi::POLLNVAL;
         break;
     case HandleKind::File:

@@ -2,6 +2,7 @@
 // 15 to 35 ms. Each waits in the pool for its one order: to become a spawned process, or the copy of a forking one.
 #include "host/nt/processes.hpp"
 
+#include "abi/signal.hpp"
 #include "host/nt/engine_port.hpp"
 #include "host/nt/files_state.hpp"
 #include "host/nt/memory.hpp"
@@ -21,6 +22,14 @@ constexpr u64 kOrderTimeoutNs = 20'000'000'000;
 constexpr DWORD kKilled = 9;   // exit code of a process that kill_process() ended
 
 HANDLE g_job, g_reaper_event;
+
+// What has ended a process whose guest was not at its end. A fault that could not be delivered, for want of a stack: its code on
+// Windows, 0 under Wine, where the processor's exception has ended the process of Linux below. (So has any signal of Linux; 0 is also the
+// code of those that end by themselves, of which nothing is left to be told.)
+i32 signal_of(DWORD code) {
+    constexpr DWORD kErrorStatus = 0xc000'0000;
+    return code == 0 || code >= kErrorStatus ? abi::SIGSEGV : abi::SIGKILL;
+}
 
 u32* word_of(std::atomic<u32>& value) { return reinterpret_cast<u32*>(&value); }
 
@@ -180,6 +189,7 @@ void reap_processes(void (*notify)(i32 number, i32 signal)) {
         wake(word_of(record.closes_done), ~0u);
         sweep_slots_of(index);
         finish_renames_of(index);
+        forget_watches_of(index);
         for (u32 other = 1; other < kMaxProcesses; ++other) {
             ProcessRecord& claimed = state.processes[other];
             if (claimed.claimed_by != index || !(claimed.holders.load() & kHeldByClaimer))
@@ -201,7 +211,7 @@ void reap_processes(void (*notify)(i32 number, i32 signal)) {
         record.handle = 0;
         record.number = 0;
         if (was_running) {
-            notify(number, code == 0 ? 0 : static_cast<i32>(kKilled));
+            notify(number, signal_of(code));
         } else {
             state.pool_failures.fetch_add(1);
             state.pool_ready.fetch_add(1);

@@ -9,7 +9,7 @@ namespace host::nt {
 
 // Starts the thread that keeps the pool full.
 void start_pool();
-// Tells of every pico process that has died, with the signal that killed it (0: it ended by itself). Runs in a thread of its own.
+// Tells of every pico process that has died, with the signal that killed it if it has not ended by itself. Runs in a thread of its own.
 [[noreturn]] void reap_processes(void (*notify)(i32 number, i32 signal));
 
 // ---- in a pico process

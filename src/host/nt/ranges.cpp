@@ -96,7 +96,18 @@ u8 marks_of(const View& view, u32 protection) {
     return kPageDirty | (view.is_copy ? kPageChanged : 0);
 }
 
+namespace {
+
+// Below the stack are no guard pages any more once something is done there.
+void forget_guard_pages(u64 start, u64 end) {
+    if (start < g_space.stack_end && end > g_space.stack_end - kStackEndBytes)
+        g_space.stack_end = 0;
+}
+
+} // namespace
+
 void unmap_range(u64 start, u64 end) {
+    forget_guard_pages(start, end);
     for (u64 index = first_view_after(start);
          index < g_space.views.count && g_space.views[index].start < end;) {
         View& view = g_space.views[index];
@@ -161,6 +172,7 @@ Result<void> remove_shared_parts(u64 start, u64 end) {
 }
 
 Result<void> map_private(u64 start, u64 end, u32 protection) {
+    forget_guard_pages(start, end);
     TRY(remove_shared_parts(start, end));
     for (u64 address = start; address < end;) {
         const u64 index = first_view_after(address);
@@ -193,6 +205,7 @@ Result<void> map_private(u64 start, u64 end, u32 protection) {
 }
 
 Result<void> protect_range(u64 start, u64 end, u32 protection) {
+    forget_guard_pages(start, end);
     for (u64 address = start; address < end;) {
         const u64 index = first_view_after(address);
         if (index < g_space.views.count && g_space.views[index].start <= address) {

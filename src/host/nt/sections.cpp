@@ -43,7 +43,10 @@ struct Range {
 };
 Table<Range> g_reserved; // of the low window
 
-ULONG protection_of(const View& view, u8 marked) {
+ULONG protection_of(const View& view, u64 page) {
+    const u8 marked = view.pages[page];
+    if (is_guard_page(view.start + page * base::kPageSize))
+        return PAGE_GUARD | (view.is_copy ? PAGE_WRITECOPY : PAGE_READWRITE);
     const u32 bits = engine::host_protection(marked & kPageProtection);
     const bool write = (bits & abi::PROT_WRITE) && !view.is_read_only;
     if (!(bits & (abi::PROT_READ | abi::PROT_WRITE | abi::PROT_EXEC)) || (marked & kPageBeyondEnd))
@@ -206,9 +209,9 @@ void remove_view(u64 index) {
 void apply_protection(View& view, u64 first_page, u64 count) {
     const u64 end = first_page + count;
     for (u64 page = first_page; page < end;) {
-        const ULONG protection = protection_of(view, view.pages[page]);
+        const ULONG protection = protection_of(view, page);
         u64 next = page + 1;
-        while (next < end && protection_of(view, view.pages[next]) == protection)
+        while (next < end && protection_of(view, next) == protection)
             ++next;
         void* base = reinterpret_cast<void*>(view.start + page * base::kPageSize);
         SIZE_T size = (next - page) * base::kPageSize;
@@ -217,14 +220,6 @@ void apply_protection(View& view, u64 first_page, u64 count) {
             LXSS_PANIC("a view's protection cannot be changed");
         page = next;
     }
-}
-
-bool is_beyond_end(u64 address) {
-    const u64 index = first_view_after(address);
-    if (index == g_space.views.count || g_space.views[index].start > address)
-        return false;
-    const View& view = g_space.views[index];
-    return view.pages[(address - view.start) / base::kPageSize] & kPageBeyondEnd;
 }
 
 // ---- the low window -------------------------------------------------------------------------------------------

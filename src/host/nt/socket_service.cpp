@@ -2,6 +2,7 @@
 // call takes long.
 #include "host/nt/socket_service.hpp"
 
+#include "host/nt/channels.hpp"
 #include "host/nt/threads.hpp"
 
 namespace host::nt {
@@ -432,6 +433,10 @@ Result<u64> with_value(Errno error) {
 Result<u64> serve(SocketRequest& request) {
     if (request.call == SocketCall::Create)
         return create(request);
+    if (request.call == SocketCall::ConnectLocal) {
+        const auto bytes = base::min<u64>(request.bytes, sizeof(request.data));
+        return static_cast<u64>(TRY(open_channel({reinterpret_cast<const char*>(request.data), bytes})));
+    }
     if (request.call == SocketCall::Ask) {
         answer_questions(request);
         return u64{0};

@@ -3,6 +3,7 @@
 #include "host/nt/sockets.hpp"
 
 #include "abi/netdevice.hpp"
+#include "host/nt/channels.hpp"
 #include "host/nt/threads.hpp"
 
 namespace host {
@@ -101,6 +102,15 @@ Result<u64> index_of(Handle socket) {
     return entry->extra;
 }
 
+// Of a connection to a service of the host, else null.
+const HandleEntry* channel_entry(Handle socket) {
+    const HandleEntry* entry = entry_of(socket);
+    if (!entry || !is_channel(*entry))
+        return nullptr;
+    preserve_vectors();
+    return entry;
+}
+
 Result<void> put_address(Call& call, const void* address, u32 length) {
     if (length > sizeof(call->address))
         return Errno::EINVAL;
@@ -133,15 +143,6 @@ Result<void> ask_address(SocketCall what, Handle socket, void* address, u32* len
     Call call(what, TRY(index_of(socket)));
     TRY(call.make());
     return take_address(call, address, length);
-}
-
-u64 total_of(const abi::msghdr& message) {
-    const auto* vectors = reinterpret_cast<const abi::iovec*>(message.msg_iov);
-    u64 total = 0;
-    for (u64 i = 0; i < message.msg_iovlen; ++i)
-        if (__builtin_add_overflow(total, vectors[i].iov_len, &total))
-            return ~u64{0};
-    return total;
 }
 
 // Calls visit(guest address, offset in the data, length) for the pieces of the message's first `length`
@@ -221,9 +222,17 @@ Result<void> connect(Handle socket, const void* address, u32 length) {
     return call_with_address(SocketCall::Connect, socket, address, length);
 }
 
-// A named pipe, once programs of Windows are started from inside.
-Result<Handle> connect_local(const char*, i32) {
-    return Errno::ECONNREFUSED;
+Result<Handle> connect_local(const char* name, i32 type) {
+    preserve_vectors();
+    const std::string_view text = name;
+    if (type != static_cast<i32>(abi::SOCK_SEQPACKET))
+        return Errno::EPROTOTYPE;
+    if (text.size() > kSocketDataBytes)
+        return Errno::ENAMETOOLONG;
+    Call call(SocketCall::ConnectLocal, 0);
+    __builtin_memcpy(call->data, text.data(), text.size());
+    call->bytes = text.size();
+    return static_cast<Handle>(TRY(call.make()));
 }
 
 Result<void> listen(Handle socket, i32 backlog) {
@@ -260,6 +269,8 @@ Result<void> peer_address(Handle socket, void* address, u32* length) {
 }
 
 Result<u32> get_option(Handle socket, i32 level, i32 option, void* value, u32 capacity) {
+    if (channel_entry(socket))
+        return channel_option(level, option, value, capacity);
     Call call(SocketCall::GetOption, TRY(index_of(socket)));
     call->arguments[0] = level;
     call->arguments[1] = option;
@@ -282,6 +293,8 @@ Result<void> set_option(Handle socket, i32 level, i32 option, const void* value,
 }
 
 Result<usize> send_message(Handle socket, const abi::msghdr* message, i32 flags) {
+    if (const HandleEntry* channel = channel_entry(socket))
+        return send_to_channel(*channel, *message);
     Call call(SocketCall::Send, TRY(index_of(socket)));
     call->arguments[0] = flags;
     // More than fits is cut off for a stream, and too long for a datagram: the service knows which.
@@ -305,6 +318,8 @@ Result<usize> send_message(Handle socket, const abi::msghdr* message, i32 flags)
 }
 
 Result<usize> receive_message(Handle socket, abi::msghdr* message, i32 flags) {
+    if (const HandleEntry* channel = channel_entry(socket))
+        return receive_from_channel(*channel, *message, flags);
     Call call(SocketCall::Receive, TRY(index_of(socket)));
     call->arguments[0] = flags;
     call->bytes = base::min<u64>(total_of(*message), kSocketDataBytes);

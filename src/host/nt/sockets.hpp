@@ -77,6 +77,7 @@ enum class SocketCall : u32 {
              // received, as of a recv(2) with MSG_TRUNC; `bytes`: those in `data`
     BytesAvailable,
     IsAtMark,
+    ConnectLocal, // data: host::connect_local()'s name. Result: the handle, of no socket (channels.hpp)
     Close,
     Ask, // data: SocketQuestion::Item[]. Afterwards each group is known, unless somebody has changed that
 };
@@ -132,6 +133,16 @@ private:
     SocketRequest* m_request = nullptr;
     u32 m_count = 0;
 };
+
+// The bytes that a message's vectors hold; ~0 for more than there can be.
+inline u64 total_of(const abi::msghdr& message) {
+    const auto* vectors = reinterpret_cast<const abi::iovec*>(message.msg_iov);
+    u64 total = 0;
+    for (u64 i = 0; i < message.msg_iovlen; ++i)
+        if (__builtin_add_overflow(total, vectors[i].iov_len, &total))
+            return ~u64{0};
+    return total;
+}
 
 void keep_socket(u64 index); // one more handle
 void end_socket(u64 index);  // one less

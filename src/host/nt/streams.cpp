@@ -11,11 +11,6 @@ namespace {
 
 u32* word_of(std::atomic<u32>& word) { return reinterpret_cast<u32*>(&word); }
 
-void poke(Relay& relay) {
-    relay.turn.fetch_add(1);
-    wake(word_of(relay.turn), ~0u);
-}
-
 // With the last user, the relay is anybody's: start_relay() may take it at once.
 void drop_user(Relay& relay) { relay.users.fetch_sub(1); }
 
@@ -69,16 +64,8 @@ DWORD WINAPI read_stream(void* argument) {
         if (relay.is_ended.load())
             break;
     }
-    while (relay.is_open.load()) {
-        const u32 turn = relay.turn.load();
-        if (relay.is_open.load())
-            (void)wait(word_of(relay.turn), turn, kNoDeadline);
-    }
     NtClose(done);
-    NtClose(reinterpret_cast<HANDLE>(relay.object));
-    NtClose(reinterpret_cast<HANDLE>(relay.thread));
-    drop_user(relay);
-    release_slot(current_slot());
+    leave_relay(relay);
     return 0;
 }
 
@@ -100,24 +87,58 @@ DWORD WINAPI write_stream(void* argument) {
         relay.tail.fetch_add(put);
         relay.waiters.wake();
     }
-    NtClose(reinterpret_cast<HANDLE>(relay.object));
-    drop_user(relay);
-    release_slot(current_slot());
+    leave_relay(relay);
     return 0;
 }
 
 // Ends a blocking read of the relay's thread, from any process.
 void cancel_read(const Relay& relay) {
-    HANDLE thread = nullptr;
-    if (NtDuplicateObject(g_process.instance, reinterpret_cast<HANDLE>(relay.thread), this_process(), &thread, 0, 0,
-                          DUPLICATE_SAME_ACCESS) < 0)
+    HANDLE ender = nullptr;
+    if (NtDuplicateObject(g_process.instance, reinterpret_cast<HANDLE>(relay.stop ? relay.stop : relay.thread), this_process(),
+                          &ender, 0, 0, DUPLICATE_SAME_ACCESS) < 0)
         return;
-    CancelSynchronousIo(thread);
-    NtClose(thread);
+    if (relay.stop)
+        (void)NtSetEvent(ender, nullptr);
+    else
+        CancelSynchronousIo(ender);
+    NtClose(ender);
 }
 
-// A relay at work; 0 when there is none left.
-u64 start_relay(HANDLE object, bool reads) {
+ACCESS_MASK access_of(HANDLE object) {
+    PUBLIC_OBJECT_BASIC_INFORMATION information{};
+    ULONG length = 0;
+    if (NtQueryObject(object, ObjectBasicInformation, &information, sizeof(information), &length) < 0)
+        return FILE_READ_DATA | FILE_WRITE_DATA;
+    return information.GrantedAccess;
+}
+
+} // namespace
+
+void poke(Relay& relay) {
+    relay.turn.fetch_add(1);
+    wake(word_of(relay.turn), ~0u);
+}
+
+void wait_for_close(Relay& relay) {
+    while (relay.is_open.load()) {
+        const u32 turn = relay.turn.load();
+        if (relay.is_open.load())
+            (void)wait(word_of(relay.turn), turn, kNoDeadline);
+    }
+}
+
+void leave_relay(Relay& relay) {
+    wait_for_close(relay);
+    NtClose(reinterpret_cast<HANDLE>(relay.object));
+    if (!relay.writes)
+        NtClose(reinterpret_cast<HANDLE>(relay.thread));
+    if (relay.stop)
+        NtClose(reinterpret_cast<HANDLE>(relay.stop));
+    drop_user(relay);
+    release_slot(current_slot());
+}
+
+u64 start_relay(HANDLE object, bool reads, LPTHREAD_START_ROUTINE main, HANDLE stop) {
     for (u32 i = 0; i < kMaxRelays; ++i) {
         Relay& relay = relays().relays[i];
         u32 nobody = 0;
@@ -135,8 +156,9 @@ u64 start_relay(HANDLE object, bool reads) {
         relay.tail.store(0);
         relay.is_ended.store(0);
         relay.writes = !reads;
+        relay.stop = address_of(stop);
         relay.is_open.store(1);
-        HANDLE thread = CreateThread(nullptr, kGranule, reads ? read_stream : write_stream, &relay, CREATE_SUSPENDED, nullptr);
+        HANDLE thread = CreateThread(nullptr, kGranule, main, &relay, CREATE_SUSPENDED, nullptr);
         if (!thread) {
             NtClose(own);
             relay.users.store(0);
@@ -151,16 +173,6 @@ u64 start_relay(HANDLE object, bool reads) {
     return 0;
 }
 
-ACCESS_MASK access_of(HANDLE object) {
-    PUBLIC_OBJECT_BASIC_INFORMATION information{};
-    ULONG length = 0;
-    if (NtQueryObject(object, ObjectBasicInformation, &information, sizeof(information), &length) < 0)
-        return FILE_READ_DATA | FILE_WRITE_DATA;
-    return information.GrantedAccess;
-}
-
-} // namespace
-
 Result<Handle> adopt_stream(HANDLE object) {
     const DWORD type = GetFileType(object);
     const ACCESS_MASK access = access_of(object);
@@ -172,9 +184,9 @@ Result<Handle> adopt_stream(HANDLE object) {
     }
     u64 extra = 0;
     if (access & FILE_READ_DATA)
-        extra |= start_relay(object, true);
+        extra |= start_relay(object, true, read_stream);
     if (is_writable)
-        extra |= start_relay(object, false) << 16;
+        extra |= start_relay(object, false, write_stream) << 16;
     NtClose(object);
     if (extra == 0)
         return Errno::EMFILE;
@@ -433,8 +445,18 @@ Result<u64> stream_seek(Handle stream, i64 offset, i32 whence) {
     return static_cast<u64>(position.QuadPart);
 }
 
-// Handles come in from nowhere yet.
-Result<u32> access_mode(Handle) { return Errno::EOPNOTSUPP; }
+Result<u32> access_mode(Handle handle) {
+    const HandleEntry& entry = *TRY(stream_entry(handle));
+    if (entry.kind != HandleKind::Stream)
+        return Errno::EOPNOTSUPP;
+    bool reads = reading_relay(entry.extra), writes = writing_relay(entry.extra);
+    if (entry.extra == 0) {
+        const ACCESS_MASK access = access_of(object_of(handle));
+        reads = access & FILE_READ_DATA;
+        writes = access & (FILE_WRITE_DATA | FILE_APPEND_DATA);
+    }
+    return u32{!writes ? abi::O_RDONLY : reads ? abi::O_RDWR : abi::O_WRONLY};
+}
 
 // lxcore keeps memory files in the arena.
 Result<Handle> create_memory_file(const char*, u32) { return Errno::EOPNOTSUPP; }

@@ -26,6 +26,7 @@ struct Relay {
     SharedLock lock;             // of the guest's end
     u64 object;                  // the stream, a handle of the instance host
     u64 thread;                  // reading: the thread's handle
+    u64 stop;                    // reading packets (channels.hpp): an event that ends the thread's wait; else 0
     PollWaiters waiters;         // woken when the guest's end is ready
     std::atomic<u32> turns;      // changed when the guest has found its end empty, or full
     u8 ring[kRingBytes];
@@ -53,6 +54,15 @@ inline Relay* reading_relay(u64 extra) {
 inline Relay* writing_relay(u64 extra) {
     return extra >> 16 ? &relays().relays[(extra >> 16) - 1] : nullptr;
 }
+
+// A relay at work whose thread runs `main`, which takes over a handle of `object` of its own: its index + 1, or 0 when there is
+// none left. `stop` is taken over on success.
+u64 start_relay(HANDLE object, bool reads, LPTHREAD_START_ROUTINE main, HANDLE stop = nullptr);
+// Has the relay's thread look again.
+void poke(Relay& relay);
+// By the relay's thread: waits until the last handle is gone; and its end, after the same wait.
+void wait_for_close(Relay& relay);
+void leave_relay(Relay& relay);
 
 void keep_stream(u64 extra); // one more handle
 void end_stream(u64 extra);  // one less

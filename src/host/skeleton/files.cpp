@@ -120,6 +120,9 @@ u32 user_rights(const FileInfo&) {
 Result<usize> get_attribute_at(Handle, std::string_view, const char*, void*, usize) {
     return Errno::ENODATA;
 }
+WatchedEvents watched_events() {
+    return {0, 0};
+}
 Result<Handle> create_watcher() {
     return Errno::EOPNOTSUPP;
 }

@@ -37,6 +37,9 @@ Result<void> sync_mapping(u64, u64, i32) {
 Result<void> residency(u64, u64, u8*) {
     return Errno::ENOSYS;
 }
+u64 keep_stack_end(u64) {
+    return 0;
+}
 Result<void> lock_memory(u64, u64, bool) {
     return Errno::ENOSYS;
 }

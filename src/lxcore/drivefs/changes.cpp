@@ -149,7 +149,10 @@ Result<void> DriveInode::remove_directory(std::string_view name, Inode& target) 
 }
 
 Result<void> DriveInode::rename(std::string_view old_name, Inode& target_old, Inode& new_parent,
-                                std::string_view new_name, Inode* target_new, u32 flags) {
+                                std::string_view new_name, Inode* target_new, u32 flags,
+                                const Whiteout* whiteout) {
+    if (whiteout)
+        return Errno::EINVAL;
     auto& to = static_cast<DriveInode&>(new_parent);
     auto& moved = static_cast<DriveInode&>(target_old);
     auto* replaced = static_cast<DriveInode*>(target_new);

@@ -40,7 +40,7 @@ public:
     Result<void> unlink(std::string_view name, Inode& target) override;
     Result<void> remove_directory(std::string_view name, Inode& target) override;
     Result<void> rename(std::string_view old_name, Inode& target_old, Inode& new_parent, std::string_view new_name,
-                        Inode* target_new, u32 flags) override;
+                        Inode* target_new, u32 flags, const Whiteout* whiteout) override;
     Result<RefPtr<Inode>> create_anonymous(u32 mode, u32 uid, u32 gid) override;
 
     Result<RefPtr<File>> open(const Path& path, u32 flags) override;
@@ -49,6 +49,7 @@ public:
     bool is_other_spelling(std::string_view left, std::string_view right) const override;
     Result<void> refresh() override;
     bool was_told_last() const override;
+    bool opening_verifies(const Inode& child, std::string_view name) const override;
     Result<void> set_attributes(const AttributeChange& change) override;
     Result<usize> get_xattr(std::string_view name, void* value, usize capacity) override;
     Result<void> set_xattr(std::string_view name, const void* value, usize length, i32 flags) override;
@@ -97,6 +98,7 @@ private:
     Result<RefPtr<Inode>> finish_creation(host::Handle directory, const HostSpelling& spelling, host::Handle made,
                                           u32 mode, u32 uid, u32 gid, u64 device);
     HandlePin install(HandleSlot& slot, host::Handle handle);
+    void note_told();
     Result<HandlePin> open_in_place(HandleSlot& slot, u32 mode);
     u8 entry_type(host::Handle directory, const host::DirectoryEntry& entry);
 

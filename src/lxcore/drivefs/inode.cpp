@@ -97,13 +97,20 @@ Result<HandlePin> DriveInode::open_in_place(HandleSlot& slot, u32 mode) {
                               location.parent ? location.name.view() : std::string_view(),
                               is_this ? mode : u32{host::kOpenRead | host::kOpenDirectory}, 0));
         const Result<host::FileInfo> info = host::file_info(opened);
-        if (info.is_error() || info.value().inode != node->number || info.value().device != node->m_host_device) {
+        if (info.is_error() || info.value().inode != node->number || info.value().device != node->m_host_device ||
+            info.value().type != node->m_host_type) {
             host::close(opened);
             return info.is_error() ? info.error() : Errno::ESTALE; // another file has its place now
         }
         HandlePin pinned = node->install(is_this ? slot : node->m_read_slot, opened);
-        if (is_this)
-            return pinned;
+        if (!is_this)
+            continue;
+        if (!is_directory()) {
+            MaybeLockGuard guard(lock);
+            take_info(info.value(), pinned.handle(), {});
+            note_told();
+        }
+        return pinned;
     }
 }
 
@@ -226,10 +233,24 @@ Result<RefPtr<Inode>> DriveInode::lookup(std::string_view name) {
     // A working directory stays one when the host moves it: by its handle, as long as there is room for that.
     if (inode->is_directory())
         (void)inode->pin(false);
-    const host::ThreadBlock* thread = host::current_block();
-    inode->m_told_calls.store(thread->host_file_calls, std::memory_order_relaxed);
-    inode->m_told.store(thread, std::memory_order_relaxed);
+    inode->note_told();
     return RefPtr<Inode>(std::move(inode));
+}
+
+bool DriveInode::opening_verifies(const Inode& child, std::string_view name) const {
+    const auto& file = static_cast<const DriveInode&>(child);
+    HostSpelling spelling;
+    if (!file.is_regular() || file.m_host_type != host::FileType::Regular || file.m_read_slot.is_open() ||
+        file.m_write_slot.is_open() || to_host_name(name, m_drive->options.escape_names, spelling).is_error())
+        return false;
+    LockGuard guard(m_drive->m_location_lock);
+    return file.m_parent.get() == this && file.m_name.view() == spelling.view();
+}
+
+void DriveInode::note_told() {
+    const host::ThreadBlock* thread = host::current_block();
+    m_told_calls.store(thread->host_file_calls, std::memory_order_relaxed);
+    m_told.store(thread, std::memory_order_relaxed);
 }
 
 bool DriveInode::was_told_last() const {

@@ -23,7 +23,7 @@ Result<void> change_mode(const Path& place, u32 mode) {
     if (place.mount->is_read_only())
         return Errno::EROFS;
     Inode& inode = place.inode();
-    TRY(inode.refresh());
+    TRY(inode.refresh_rights());
     const Credentials& credentials = *current().credentials;
     LockGuard guard(inode.lock);
     if (!is_owner_or_capable(inode))
@@ -44,7 +44,7 @@ Result<void> change_owner(const Path& place, i32 uid, i32 gid) {
     if (place.mount->is_read_only())
         return Errno::EROFS;
     Inode& inode = place.inode();
-    TRY(inode.refresh());
+    TRY(inode.refresh_rights());
     const Credentials& credentials = *current().credentials;
     const bool is_capable = credentials.has_capability(abi::CAP_CHOWN);
     LockGuard guard(inode.lock);
@@ -91,7 +91,7 @@ Result<void> change_times(const Path& place, const NewTimes& times) {
     if (place.mount->is_read_only())
         return Errno::EROFS;
     Inode& inode = place.inode();
-    TRY(inode.refresh());
+    TRY(inode.refresh_rights());
     if (!is_owner_or_capable(inode)) {
         if (!both_now)
             return Errno::EPERM;

@@ -44,7 +44,7 @@ Result<void> check_access(i32 dirfd, UserCString path, u32 mode, u32 flags) {
     const u64 host_calls = current().host_file_calls;
     const Path place = TRY(resolve_user(dirfd, path, lookup_flags(flags)));
     Inode& inode = place.inode();
-    TRY(inode.refresh_looked_up(host_calls));
+    TRY(inode.refresh_rights(host_calls));
     if (mode == abi::F_OK)
         return {};
     if ((mode & abi::X_OK) && inode.is_regular() && (place.mount->flags & abi::MS_NOEXEC))

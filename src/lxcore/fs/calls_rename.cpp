@@ -99,18 +99,19 @@ Result<void> rename_names(ParentName& from, ParentName& to, u32 flags) {
         TRY(check_permission(*replaced, abi::W_OK));
 
     const NameChange source_change(*source), target_change(*target);
+    // A whiteout is no device to anybody, and thus needs no capability.
+    const bool leaves_whiteout = (flags & abi::RENAME_WHITEOUT) != 0;
+    Whiteout whiteout{};
+    if (leaves_whiteout) {
+        const NewOwner owner = TRY(owner_of_new(old_directory, abi::S_IFCHR));
+        whiteout = {owner.mode, owner.uid, owner.gid};
+    }
     TRY(old_directory.rename(from.view(), *moved, new_directory, to.view(), replaced.get(),
-                             flags & ~abi::RENAME_WHITEOUT));
+                             flags & ~abi::RENAME_WHITEOUT, leaves_whiteout ? &whiteout : nullptr));
     if (is_exchange)
         dentry_exchanged(*source, *target);
     else
         dentry_moved(*source, *to.parent.dentry, to.view(), target.get());
-    if (flags & abi::RENAME_WHITEOUT) {
-        // A device 0:0, by which an overlay's upper layer says that the name is gone. It is no device to anybody else,
-        // and thus needs no capability. A kill before it is there leaves the file moved and the old name free.
-        const NewOwner owner = TRY(owner_of_new(old_directory, abi::S_IFCHR));
-        TRY(old_directory.create(from.view(), owner.mode, owner.uid, owner.gid, 0));
-    }
     locks.release();
     notify_move(old_directory, from.view(), new_directory, to.view(), *moved, is_exchange ? nullptr : replaced.get());
     if (is_exchange)

@@ -80,7 +80,7 @@ struct DentryCache : ArenaObject {
         Dentry* first;
     };
     Bucket* buckets = nullptr; // kBuckets of them
-    static constexpr usize kBuckets = 8192;
+    static constexpr usize kBuckets = 32768;
     RefPtr<SuperBlock> anonymous; // of pipes, sockets and the like
     Mutex free_lock; // leaf
     Dentry* free = nullptr; // freed dentries, through hash_next

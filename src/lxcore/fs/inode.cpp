@@ -31,12 +31,18 @@ Result<RefPtr<Inode>> Inode::make_symlink(std::string_view, std::string_view, u3
 Result<void> Inode::link(std::string_view, Inode&) { return Errno::EPERM; }
 Result<void> Inode::unlink(std::string_view, Inode&) { return Errno::EPERM; }
 Result<void> Inode::remove_directory(std::string_view, Inode&) { return Errno::EPERM; }
-Result<void> Inode::rename(std::string_view, Inode&, Inode&, std::string_view, Inode*, u32) { return Errno::EPERM; }
+Result<void> Inode::rename(std::string_view, Inode&, Inode&, std::string_view, Inode*, u32, const Whiteout*) {
+    return Errno::EPERM;
+}
 Result<RefPtr<Inode>> Inode::create_anonymous(u32, u32, u32) { return Errno::EOPNOTSUPP; }
 Result<RefPtr<File>> Inode::open(const Path&, u32) { return Errno::ENXIO; }
 Result<usize> Inode::read_link(char*, usize) { return Errno::EINVAL; }
 Result<Path> Inode::follow_magic_link() { return Errno::EINVAL; }
 Result<void> Inode::refresh() { return {}; }
+
+Result<void> Inode::refresh_rights(u64 host_calls) {
+    return has_own_rights() ? Result<void>() : refresh_looked_up(host_calls);
+}
 
 Result<void> Inode::refresh_looked_up(u64 host_calls) {
     return current().host_file_calls > host_calls && was_told_last() ? Result<void>() : refresh();

@@ -43,6 +43,12 @@ public:
     virtual bool visit(std::string_view name, u64 inode, u8 type /* abi::DT_* */, u64 next_position) = 0;
 };
 
+// What RENAME_WHITEOUT leaves in place of the old name: a character device 0:0, by which an overlay's upper layer says that the
+// name is gone.
+struct Whiteout {
+    u32 mode, uid, gid; // `mode` with the type
+};
+
 class Inode : public SharedObject {
 public:
     RefPtr<SuperBlock> super_block;
@@ -67,7 +73,7 @@ public:
     RefPtr<SharedObject> access_acl, default_acl;
     FileLocks* file_locks = nullptr;
     InotifyMarks* marks = nullptr;
-    bool is_watched_by_host = false; // its inotify events come from the host
+    bool is_watched_by_host = false; // its inotify events come from the host, as far as that tells them
 
     Inode();
     ~Inode() override;
@@ -89,9 +95,10 @@ public:
     virtual Result<void> link(std::string_view name, Inode& target);
     virtual Result<void> unlink(std::string_view name, Inode& target);
     virtual Result<void> remove_directory(std::string_view name, Inode& target);
-    // `this` is the old parent; target_new may be null. flags: abi::RENAME_NOREPLACE/EXCHANGE.
+    // `this` is the old parent; target_new may be null. flags: abi::RENAME_NOREPLACE/EXCHANGE. `whiteout`: null, or what takes
+    // the old name in the same step: whoever looks sees both or neither, after a crash too. EINVAL where there are none.
     virtual Result<void> rename(std::string_view old_name, Inode& target_old, Inode& new_parent,
-                                std::string_view new_name, Inode* target_new, u32 flags);
+                                std::string_view new_name, Inode* target_new, u32 flags, const Whiteout* whiteout);
     // O_TMPFILE.
     virtual Result<RefPtr<Inode>> create_anonymous(u32 mode, u32 uid, u32 gid);
 
@@ -120,8 +127,15 @@ public:
     // files: what the lookup has just been told is not asked again. kNotLookedUp: as refresh().
     static constexpr u64 kNotLookedUp = ~u64{0};
     Result<void> refresh_looked_up(u64 host_calls);
+    // As a directory whose names somebody else changes: whether open() of `child`, a regular file that was found here, goes by
+    // `name` and fails when that names another file by now; the attributes are then those of the file that it has opened.
+    virtual bool opening_verifies(const Inode&, std::string_view) const { return false; }
     // Whether the attributes are those that the calling thread's last call of the host about files has told.
     virtual bool was_told_last() const { return false; }
+    // Whether type, mode and owner are true without refresh(): nobody but this kernel changes them.
+    virtual bool has_own_rights() const { return false; }
+    // As refresh_looked_up(), for callers that look at type, mode and owner alone.
+    Result<void> refresh_rights(u64 host_calls = kNotLookedUp);
     // Applies a change that has been checked; `lock` is held. The generic layer updates the cached fields afterwards
     // from what the call left in them: an override stores first, then calls Inode::set_attributes.
     virtual Result<void> set_attributes(const AttributeChange& change);

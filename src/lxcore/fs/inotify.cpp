@@ -99,6 +99,14 @@ void bury(DeadWatches& dead) {
     }
 }
 
+// Whether an event of the inode, or of an entry in it, comes from the host, and the guest's own doing is not to be told twice.
+bool host_tells(const Inode& inode, u32 mask, bool is_of_entry) {
+    if (!inode.is_watched_by_host)
+        return false;
+    const host::WatchedEvents told = host::watched_events();
+    return (mask & (is_of_entry ? told.of_entries : told.own) & abi::IN_ALL_EVENTS) != 0;
+}
+
 void deliver(InotifyMarks& marks, u32 mask, std::string_view name, u32 cookie, bool is_unlinked, DeadWatches& dead) {
     for (InotifyWatch& watch : marks.watches) {
         if (!(watch.mask & mask & abi::IN_ALL_EVENTS))
@@ -241,7 +249,7 @@ Result<void> initialize_inotify() {
 }
 
 void notify_event_slow(Inode& inode, u32 mask, std::string_view name, u32 cookie) {
-    if (!inode.is_watched_by_host)
+    if (!host_tells(inode, mask, !name.empty()))
         notify_host_event(inode, mask, name, cookie);
 }
 
@@ -278,9 +286,9 @@ void notify_dentry_slow(Dentry& dentry, u32 mask) {
     DeadWatches dead;
     {
         LockGuard guard(state().lock);
-        if (length != 0 && parent->inode->marks && !parent->inode->is_watched_by_host)
+        if (length != 0 && parent->inode->marks && !host_tells(*parent->inode, mask, true))
             deliver(*parent->inode->marks, mask, {name, length}, 0, is_unlinked, dead);
-        if (inode && inode->marks && !inode->is_watched_by_host)
+        if (inode && inode->marks && !host_tells(*inode, mask, false))
             deliver(*inode->marks, mask, {}, 0, is_unlinked, dead);
     }
     bury(dead);

@@ -17,6 +17,7 @@ inline constexpr u32 kNoMagicLinks = 16;
 inline constexpr u32 kBeneath = 32;
 inline constexpr u32 kInRoot = 64;
 inline constexpr u32 kNoCrossDevice = 128;
+inline constexpr u32 kTrustLast = 256; // the last name may be taken for what it was (Walker::has_trusted())
 // From abi::AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH.
 constexpr u32 lookup_flags(u32 at_flags) {
     return ((at_flags & abi::AT_SYMLINK_NOFOLLOW) ? 0 : kFollowLast) |

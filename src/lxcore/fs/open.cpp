@@ -163,13 +163,20 @@ Result<RefPtr<File>> open_or_create(i32 dirfd, std::string_view path, u32 flags,
     }
 }
 
+// Opens a file whose name was not asked for. Any error means that the usual way has to be gone.
+Result<RefPtr<File>> open_trusted(const Path& place, u32 flags, u64 host_calls) {
+    RefPtr<File> file = TRY(open_checked(place, flags, false));
+    TRY(may_open(place, flags, host_calls));
+    return place.inode().is_regular() ? Result<RefPtr<File>>(std::move(file)) : Errno::ESTALE;
+}
+
 } // namespace
 
 Result<void> may_open(const Path& path, u32 flags, u64 host_calls) {
     Inode& inode = path.inode();
     if (flags & abi::O_PATH)
         return {};
-    TRY(inode.refresh_looked_up(host_calls));
+    TRY(inode.refresh_rights(host_calls));
     const u32 access = access_of(flags);
     const bool writes = (access & abi::W_OK) != 0;
     switch (inode.mode & abi::S_IFMT) {
@@ -210,7 +217,22 @@ Result<RefPtr<File>> open_file(i32 dirfd, std::string_view path, u32 flags, u32 
     if (flags & abi::O_DIRECTORY)
         resolve_flags |= kLastDirectory;
     const u64 host_calls = current().host_file_calls;
-    const Path place = TRY(resolve(dirfd, path, resolve_flags));
+    const bool may_trust = !(flags & (abi::O_TRUNC | abi::O_PATH | abi::O_DIRECTORY));
+    Path place;
+    {
+        Walker walker(resolve_flags | (may_trust ? kTrustLast : 0));
+        TRY(walker.start(dirfd, path));
+        TRY(walker.run(nullptr));
+        place = walker.take();
+        if (walker.has_trusted()) {
+            Result<RefPtr<File>> opened = open_trusted(place, flags, host_calls);
+            if (opened.is_ok())
+                return opened;
+            place = TRY(resolve(dirfd, path, resolve_flags));
+        }
+    }
+    if ((resolve_flags & kLastDirectory) && !place.inode().is_directory())
+        return Errno::ENOTDIR;
     if ((flags & abi::O_TMPFILE) == abi::O_TMPFILE)
         return open_temporary(place, flags, mode);
     return open_path(place, flags, host_calls);

@@ -21,10 +21,13 @@ public:
     bool is_finished() const { return m_rest.empty(); }
     Path& at() { return m_at; }
     Path take() { return std::move(m_at); }
+    // With kTrustLast: the last name was not asked for, since opening the file will show whether it still has that name.
+    bool has_trusted() const { return m_has_trusted; }
 
 private:
     bool is_at_root();
     Result<void> step_up();
+    RefPtr<Dentry> trusted_child(std::string_view name);
 
     static constexpr usize kTextPages = 3;
     Path m_at;
@@ -33,6 +36,7 @@ private:
     char* m_text = nullptr; // the path, rewritten with the targets of symbolic links
     u32 m_flags;
     u32 m_links = 0;
+    bool m_has_trusted = false;
 };
 
 } // namespace lxcore

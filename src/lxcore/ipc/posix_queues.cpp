@@ -127,6 +127,12 @@ public:
         return ready;
     }
 
+    // Any of its descriptors that the one to be told closes takes it back, also when the file stays open elsewhere: mq_close(3).
+    void descriptor_closed() override {
+        if (const i32 pid = current().process->pid) // 0: the cleaner's, for one that was killed
+            cancel_notification(pid);
+    }
+
     // pid 0: only a registration that was made through this file.
     void cancel_notification(i32 pid) {
         LockGuard guard(m_queue->lock);
@@ -432,6 +438,14 @@ Result<i32> sys_mq_notify(Fd fd, UserPtr<abi::sigevent> user) {
         return 0;
     }
     PosixQueue& queue = file->queue();
+    i32 before = 0;
+    {
+        LockGuard guard(queue.lock);
+        before = queue.notified_pid;
+    }
+    // One that was killed has closed nothing.
+    if (before != 0 && !process_by_pid(before))
+        file->cancel_notification(before);
     LockGuard guard(queue.lock);
     if (queue.notified_pid != 0)
         return Errno::EBUSY;

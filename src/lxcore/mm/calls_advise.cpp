@@ -58,16 +58,7 @@ Result<void> discard_part(MmEditor& editor, const Vma& vma, u64 start, u64 end, 
     const auto done = host::advise(start, end - start, static_cast<i32>(host_advice));
     if (done.is_ok() || !vma.file || done.error() != Errno::EOPNOTSUPP)
         return done;
-    // The host cannot have the file's pages anew in place.
-    Vma part;
-    part.start = start;
-    part.end = end;
-    part.protection = vma.protection;
-    part.flags = vma.flags;
-    part.kind = vma.kind;
-    part.file = vma.file;
-    part.offset = vma.offset + (start - vma.start);
-    return editor.map_on_host(part);
+    return editor.map_anew(vma, start, end); // the host cannot have the file's pages anew in place
 }
 
 Result<void> remove_part(const Vma& vma, u64 start, u64 end) {

@@ -1,4 +1,4 @@
-// munmap(2), mprotect(2), brk(2), marks that madvise(2) and mlock(2) leave, and growth of stacks.
+// munmap(2), mprotect(2), brk(2), and marks that madvise(2) and mlock(2) leave.
 #include "abi/prctl.hpp"
 #include "lxcore/mm/editor.hpp"
 
@@ -168,39 +168,6 @@ Result<void> Mm::change_marks(u64 address, u64 length, u32 set_advice, u32 clear
         vma = editor.next(merged);
     }
     return whole ? Result<void>{} : Result<void>(Errno::ENOMEM);
-}
-
-bool Mm::handle_fault(u64 address, u64) {
-    if (address < base::kGuestLowest || address >= base::kGuestEnd)
-        return false;
-    MmEditor editor(*this);
-    Vma* vma = editor.find(address);
-    if (!vma || vma->hidden != Hidden::No)
-        return false;
-    // Another thread may have grown it since; then the access just has to be made again.
-    if (vma->start <= address || !(vma->flags & abi::MAP_GROWSDOWN))
-        return false;
-    const u64 start = base::page_floor(address);
-    const u64 growth = vma->start - start;
-    if (vma->end - start > base::min(current_limit(abi::RLIMIT_STACK), base::kGuestEnd))
-        return false;
-    // A mapping below that can be accessed keeps its distance, unless it is itself such a stack.
-    const Vma* before = VmaTree::previous(*this, *vma);
-    if (before) {
-        const bool keeps_distance = before->hidden != Hidden::No ||
-                                    (before->protection && !(before->flags & abi::MAP_GROWSDOWN));
-        if (before->end > start || (keeps_distance && start - before->end < kStackGuardGap))
-            return false;
-    }
-    if (editor.check_limits(growth, false, 0).is_error() ||
-        ((vma->flags & abi::MAP_LOCKED) && !editor.may_lock(growth)))
-        return false;
-    if (host::map_anonymous(start, growth, vma->protection).is_error())
-        return false;
-    vma->start = start;
-    editor.resized(*vma);
-    editor.account(static_cast<i64>(growth), vma->flags & abi::MAP_LOCKED);
-    return true;
 }
 
 } // namespace lxcore

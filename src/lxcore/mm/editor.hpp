@@ -39,6 +39,8 @@ public:
     // The host's side of a mapping described by `vma` (start, end, protection, flags, file, offset); sets what the
     // mapping decides (text, kind). Replaces what the host has there. `vma` need not be in the tree.
     Result<void> map_on_host(Vma& vma);
+    // Has the host map [start, end) of a mapping again as it was mapped at first.
+    Result<void> map_anew(const Vma& vma, u64 start, u64 end);
     // Maps the engine's copy in place of the file at `vma`, which spans all of the text. False when its trampolines
     // have no room; then nothing has changed.
     bool map_text(Vma& vma, const engine::Text& text);

@@ -65,6 +65,8 @@ Result<RefPtr<Mm>> Mm::clone_locked() {
     copy->mmap_top = mmap_top;
     copy->stack_top = stack_top;
     copy->stack_limit_bytes = stack_limit_bytes;
+    copy->stack_low = stack_low;
+    copy->stack_room = stack_room;
     copy->argument_start = argument_start;
     copy->argument_end = argument_end;
     copy->environment_start = environment_start;

@@ -66,6 +66,11 @@ struct MapRequest {
     Vma* vma; // to fill in kind
 };
 
+class MmEditor;
+
+// Of a page fault's error code: that a page is there, and what the access was, a read otherwise.
+inline constexpr u64 kFaultPresent = 1, kFaultWrite = 2, kFaultFetch = 16;
+
 class Mm final : public SharedObject {
 public:
     Mutex lock;
@@ -73,6 +78,7 @@ public:
     u64 brk_start = 0, brk = 0;
     u64 mmap_top = 0; // top-down allocation starts here
     u64 stack_top = 0, stack_limit_bytes = 0;
+    u64 stack_low = 0, stack_room = 0; // the main stack's lowest address, and what host::keep_stack_end() keeps below it
     u64 argument_start = 0, argument_end = 0, environment_start = 0, environment_end = 0;
     u64 code_start = 0, code_end = 0, data_start = 0, data_end = 0, entry = 0;
     u64 auxv[64]{};
@@ -107,8 +113,15 @@ public:
     Result<void> change_marks(u64 address, u64 length, u32 set_advice, u32 clear_advice, bool set_lock,
                               bool clear_lock);
     void unmap_everything(); // exec
-    // Grows a MAP_GROWSDOWN mapping for a fault at `address`; false when it is a real fault.
+    // Grows a MAP_GROWSDOWN mapping for a fault at `address`, or maps a page that its file has since come to reach; false when it is a
+    // real fault. `error`: kFault* bits.
     bool handle_fault(u64 address, u64 error);
+    // Whether a fault that the mapping's protection does not explain is that of a page behind the end of its file (SIGBUS).
+    static bool is_behind_end(const Vma& vma, u64 address, u64 error);
+    // Whether it lies in the room that the host keeps below the main stack, where nothing is mapped although the host lets accesses pass.
+    bool is_below_stack(u64 address);
+    // Has the host keep room below the main stack, whose lowest address is given. Lock held, but at exec.
+    void set_stack_low(u64 address);
     // An address where `length` bytes are free, without taking it (exec). ENOMEM.
     Result<u64> find_free(u64 length, u64 alignment);
     bool is_free(u64 address, u64 length);
@@ -120,6 +133,11 @@ public:
 private:
     friend struct VmaTree;
     friend class MmEditor;
+    // Extends a MAP_GROWSDOWN mapping to `address`, where nothing is mapped, if limits and neighbours allow it.
+    bool grow(MmEditor& editor, Vma& vma, u64 address);
+    // For a page of a file that the host has not mapped because the file ended before it.
+    static bool map_grown_file(MmEditor& editor, const Vma& vma, u64 address, u64 error);
+
     Vma* m_root = nullptr;
     u32 m_count = 0;
     base::List<Vma, &Vma::list_node> m_vmas; // all, in address order; whole even after a kill in mid-change

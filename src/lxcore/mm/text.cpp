@@ -56,6 +56,18 @@ Result<void> MmEditor::map_on_host(Vma& vma) {
     return map_plain_file(vma);
 }
 
+Result<void> MmEditor::map_anew(const Vma& vma, u64 start, u64 end) {
+    Vma part;
+    part.start = start;
+    part.end = end;
+    part.protection = vma.protection;
+    part.flags = vma.flags;
+    part.kind = vma.kind;
+    part.file = vma.file;
+    part.offset = vma.offset + (start - vma.start);
+    return map_on_host(part);
+}
+
 // The slack at `address` for a text at `text_start`, made if the place is free; null when it is taken.
 Vma* MmEditor::claim_slack(u64 address, u64 text_start) {
     const u64 end = address + engine::kTrampolineSlack;

@@ -67,7 +67,9 @@ void put_place_inside(base::Writer& writer, const Mount& mount) {
     put_escaped(writer, {page.data() + start, page.size() - start});
 }
 
-void put_mount(base::Writer& writer, const Mount& mount, i32 parent_id, std::string_view place, Style style) {
+// `dominant`: the closest group in the chain of masters of which the reader can see a mount, 0 for none.
+void put_mount(base::Writer& writer, const Mount& mount, i32 parent_id, u32 dominant, std::string_view place,
+               Style style) {
     const SuperBlock& super_block = *mount.super_block;
     switch (style) {
     case Style::Mounts:
@@ -91,6 +93,8 @@ void put_mount(base::Writer& writer, const Mount& mount, i32 parent_id, std::str
             base::print(writer, " shared:{}", mount.peer_group);
         if (mount.master_group != 0)
             base::print(writer, " master:{}", mount.master_group);
+        if (dominant != 0 && dominant != mount.master_group)
+            base::print(writer, " propagate_from:{}", dominant);
         if (mount.is_unbindable)
             writer.put(" unbindable");
         base::print(writer, " - {} ", super_block.type_name);
@@ -132,6 +136,19 @@ public:
         return {};
     }
     const Vector<Entry>& entries() const { return m_entries; }
+    // A member of the group of which `is_seen` says so, or any one; null when it has none.
+    template <typename IsSeen>
+    Mount* member(u32 group, bool& seen, IsSeen&& is_seen) const {
+        Mount* any = nullptr;
+        for (const Entry& entry : m_entries) {
+            if (entry.mount->peer_group != group)
+                continue;
+            any = entry.mount;
+            if ((seen = is_seen(*any)))
+                break;
+        }
+        return any;
+    }
 
 private:
     Vector<Entry> m_entries;
@@ -166,12 +183,28 @@ Result<void> print_mounts(base::Writer& writer, const Node& node) {
     PageBuffer page;
     if (!page)
         return Errno::ENOMEM;
-    for (const MountList::Entry& entry : list.entries()) {
-        const Mount& mount = *entry.mount;
-        const auto length = print_path(Path(RefPtr<Mount>(entry.mount), mount.root), root, page.data(), page.size());
+    // Its place as seen from the process's root; empty for what is not below that.
+    const auto place_of = [&](Mount& mount) -> std::string_view {
+        const auto length = print_path(Path(RefPtr<Mount>(&mount), mount.root), root, page.data(), page.size(), true);
         if (length.is_error() || length.value() == 0 || page.data()[0] != '/')
-            continue; // not below the process's root
-        put_mount(writer, mount, entry.parent_id, {page.data(), length.value()}, style);
+            return {};
+        return {page.data(), length.value()};
+    };
+    const auto dominant_of = [&](const Mount& slave) -> u32 {
+        u32 group = style == Style::Information ? slave.master_group : 0;
+        for (bool seen = false; group != 0;) {
+            const Mount* peer = list.member(group, seen, [&](Mount& mount) { return !place_of(mount).empty(); });
+            if (seen)
+                break;
+            group = peer ? peer->master_group : 0;
+        }
+        return group;
+    };
+    for (const MountList::Entry& entry : list.entries()) {
+        const u32 dominant = dominant_of(*entry.mount);
+        const std::string_view place = place_of(*entry.mount);
+        if (!place.empty())
+            put_mount(writer, *entry.mount, entry.parent_id, dominant, place, style);
     }
     return {};
 }

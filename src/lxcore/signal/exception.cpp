@@ -53,8 +53,13 @@ void page_fault(Task& task, const engine::Exception& exception, abi::siginfo& in
         return;
     LockGuard guard(task.mm->lock);
     const Vma* vma = task.mm->find(exception.address);
-    if (vma && vma->start <= exception.address)
-        info.si_code = abi::SEGV_ACCERR;
+    if (!vma || vma->start > exception.address)
+        return;
+    info.si_code = abi::SEGV_ACCERR;
+    if (Mm::is_behind_end(*vma, exception.address, exception.error)) {
+        info.si_signo = abi::SIGBUS;
+        info.si_code = abi::BUS_ADRERR;
+    }
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "abi/signal_frame.hpp"
 
 #include "engine/engine.hpp"
+#include "lxcore/mm/mm.hpp"
 #include "lxcore/signal/calls.hpp"
 #include "lxcore/signal/internal.hpp"
 
@@ -151,7 +152,7 @@ Result<void> build_frame(Task& task, host::Frame& frame, const abi::sigaction& a
     const u64 address = base::align_down(state - sizeof(abi::rt_sigframe), 16) - 8;
     if ((nested || entering) && !lies_on(task.alternate_stack, address))
         return Errno::EFAULT;
-    if (!base::is_guest_range(address, state + state_bytes - address))
+    if (!base::is_guest_range(address, state + state_bytes - address) || (task.mm && task.mm->is_below_stack(address)))
         return Errno::EFAULT;
 
     abi::rt_sigframe image{};

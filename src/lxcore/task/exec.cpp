@@ -168,7 +168,7 @@ void discard_exec(ExecImage* image) { delete image; }
 
 Result<RefPtr<File>> open_executable(const Path& path) {
     Inode& inode = path.inode();
-    TRY(inode.refresh());
+    TRY(inode.refresh_rights());
     const u64 mount_flags = path.mount ? path.mount->flags | path.mount->super_block->flags : 0;
     if (!inode.is_regular() || (mount_flags & abi::MS_NOEXEC))
         return Errno::EACCES;

@@ -60,6 +60,7 @@ Result<void> map_stack(Mm& mm, Layout& layout, bool executable) {
             TRY(mm.map(start, layout.stack_bytes, protection, kFlags, nullptr, 0, VmaKind::Stack, "[stack]"));
             mm.stack_top = layout.stack_top;
             mm.stack_limit_bytes = layout.stack_bytes;
+            mm.set_stack_low(start);
             return {};
         }
         layout.stack_top = mm.randomize ? base::kGuestEnd - random_pages(kStackRandomBits)
@@ -69,6 +70,7 @@ Result<void> map_stack(Mm& mm, Layout& layout, bool executable) {
     TRY(mm.map(start, layout.stack_bytes, protection, kFlags, nullptr, 0, VmaKind::Stack, "[stack]"));
     mm.stack_top = layout.stack_top = start + layout.stack_bytes;
     mm.stack_limit_bytes = layout.stack_bytes;
+    mm.set_stack_low(start);
     return {};
 }
 

@@ -68,7 +68,7 @@ void begin_group_exit(Process& process, i32 status);
 
 // By the instance host, for every pico process that it has reaped, with the signal that killed it (0: it ended by
 // itself). Releases what would hold up others and never waits; the cleaner thread completes what the guest processes have
-// not done and lets their parents know (SIGKILL).
+// not done and lets their parents know: SIGSEGV for a fault that the host could not deliver, SIGKILL for all else.
 void complete_abnormal_exit(i32 host_process, i32 signal);
 // Body of the cleaner thread; boot starts it as a kernel thread of the instance host.
 [[noreturn]] void cleaner_thread(host::ThreadBlock& block);

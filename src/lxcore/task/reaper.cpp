@@ -86,14 +86,17 @@ i32 next_dead() {
 }
 
 void clean(i32 key) {
+    i32 signal = abi::SIGKILL;
     for (Task* task = first_block(); task; task = task->next_block) {
         if (task->host_process != key || !task->process)
             continue;
+        if (task->death_signal == abi::SIGSEGV)
+            signal = abi::SIGSEGV;
         detach_waiters(*task);
         drop_held_files(*task);
     }
     while (RefPtr<Process> process = find_unfinished(key))
-        finish_dead_process(*process, abi::SIGKILL);
+        finish_dead_process(*process, signal);
     for (Task* task = first_block(); task; task = task->next_block)
         if (task->host_process == key)
             free_stack(*task);
@@ -118,6 +121,7 @@ void complete_abnormal_exit(i32 host_process, i32 signal) {
         }
         is_abnormal = true;
         task->is_starting = false;
+        task->death_signal = signal;
         task->host_process = -host_process;
         futex_repair(*task);
         release_locks(*task);

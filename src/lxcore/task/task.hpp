@@ -111,6 +111,7 @@ public:
     u64 rseq_address = 0;
     bool is_kernel_thread = false;
     void* kernel_argument = nullptr; // of a kernel thread's entry
+    i32 death_signal = 0;            // of a dead pico process's task: what killed it, for the cleaner
     bool is_exiting = false;
     i32 exit_signal = 0;
     Task* vfork_parent = nullptr; // the task whose host thread this one borrows

@@ -198,7 +198,7 @@ Result<void> TmpfsInode::remove_directory(std::string_view name, Inode& target) 
 }
 
 Result<void> TmpfsInode::rename(std::string_view old_name, Inode& target_old, Inode& new_parent,
-                                std::string_view new_name, Inode* target_new, u32 flags) {
+                                std::string_view new_name, Inode* target_new, u32 flags, const Whiteout* whiteout) {
     if (flags & ~(abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE))
         return Errno::EINVAL;
     auto& to = static_cast<TmpfsInode&>(new_parent);
@@ -210,6 +210,9 @@ Result<void> TmpfsInode::rename(std::string_view old_name, Inode& target_old, In
     if (!entry || entry->inode.get() != &moved)
         return Errno::ENOENT;
     TmpfsEntry* other = to.find_entry(new_name);
+    RefPtr<TmpfsInode> left;
+    if (whiteout)
+        left = TRY(m_tmpfs->new_inode(whiteout->mode, whiteout->uid, whiteout->gid, 0));
     if (flags & abi::RENAME_EXCHANGE) {
         if (!other)
             return Errno::ENOENT;
@@ -246,7 +249,12 @@ Result<void> TmpfsInode::rename(std::string_view old_name, Inode& target_old, In
     } else {
         TRY(to.add_entry(new_name, moved));
     }
-    remove_entry(*entry);
+    if (left) {
+        std::swap(entry->inode, left);
+        touch();
+    } else {
+        remove_entry(*entry);
+    }
     if (moved.is_directory() && &to != this) {
         --links;
         ++to.links;

@@ -74,7 +74,7 @@ public:
     Result<void> unlink(std::string_view name, Inode& target) override;
     Result<void> remove_directory(std::string_view name, Inode& target) override;
     Result<void> rename(std::string_view old_name, Inode& target_old, Inode& new_parent, std::string_view new_name,
-                        Inode* target_new, u32 flags) override;
+                        Inode* target_new, u32 flags, const Whiteout* whiteout) override;
     Result<RefPtr<Inode>> create_anonymous(u32 mode, u32 uid, u32 gid) override;
 
     Result<RefPtr<File>> open(const Path& path, u32 flags) override;

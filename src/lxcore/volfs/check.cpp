@@ -149,6 +149,13 @@ Result<void> Checker::check_leftovers() {
         }
         const host::Handle folder =
             TRY(host::open_at(m_root, name, host::kOpenRead | host::kOpenDirectory, 0));
+        Result<u64> whiteouts = finish_whiteouts(m_root, folder, true);
+        if (whiteouts.is_ok() && whiteouts.value() != 0)
+            problem("interrupted renames have not left their whiteouts yet", [&]() -> Result<void> {
+                TRY(finish_whiteouts(m_root, folder));
+                return {};
+            });
+        host::rewind_directory(folder);
         u64 count = 0;
         Result<void> read = host::read_directory(
             folder,

@@ -7,6 +7,7 @@
 #include "lxcore/volfs/attributes.hpp"
 #include "lxcore/volfs/check.hpp"
 #include "lxcore/volfs/format.hpp"
+#include "lxcore/volfs/whiteout.hpp"
 
 namespace lxcore {
 

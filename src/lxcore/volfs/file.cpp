@@ -13,6 +13,8 @@ VolfsFile::VolfsFile(VolfsInode& inode) : m_inode(&inode) {
 
 VolfsFile::~VolfsFile() {
     m_exposed = HandlePin();
+    if (is_writable() && m_inode->write_access.load(std::memory_order_acquire) <= 1) // this one
+        m_inode->close_idle_writer();
     m_inode->open_files.fetch_sub(1, std::memory_order_acq_rel);
 }
 

@@ -128,6 +128,14 @@ Result<host::Handle> VolfsInode::open_verified(host::Handle directory, std::stri
     return Errno::ESTALE;
 }
 
+void VolfsInode::close_idle_writer() {
+    if (!is_regular() || !(mode & 0111) || !m_parent) // without its handle it could not be found again
+        return;
+    const host::Handle handle = m_write_slot.take_idle();
+    if (handle != host::kNoHandle)
+        host::close(handle);
+}
+
 void VolfsSuperBlock::handle_opened(VolfsInode& inode) {
     {
         LockGuard guard(m_open_lock);

@@ -36,6 +36,7 @@ Result<RefPtr<Inode>> VolfsInode::lookup(std::string_view linux_name) {
     const std::string_view name = TRY(host_name.view());
     if (!m_names.may_have(name))
         return Errno::ENOENT;
+    TRY(settle_whiteout());
     HandlePin directory = TRY(pin(false));
     // Opening tells apart what exists, and the handle will be wanted anyway.
     Result<host::Handle> opened = m_volfs->open_host(directory.handle(), name, host::kOpenRead, 0);
@@ -69,7 +70,7 @@ struct VolfsCreation {
     bool is_directory() const { return (metadata.mode & abi::S_IFMT) == abi::S_IFDIR; }
 
     // Makes it in `folder` and gives its handle.
-    Result<host::Handle> make(host::Handle folder, std::string_view where) {
+    Result<host::Handle> make(host::Handle folder, std::string_view where) const {
         const u32 permissions = host_permissions_for(metadata.mode);
         if (is_directory()) {
             TRY(host::make_directory_at(folder, where, permissions));
@@ -81,7 +82,7 @@ struct VolfsCreation {
     }
 
     // What else a new file needs, and its attributes.
-    Result<host::FileInfo> finish(host::Handle handle) {
+    Result<host::FileInfo> finish(host::Handle handle) const {
         if (!content.empty()) {
             const abi::iovec vector{reinterpret_cast<u64>(content.data()), content.size()};
             if (TRY(host::write_at(handle, &vector, 1, 0)) != content.size())
@@ -144,7 +145,7 @@ struct VolfsCreation {
         return inode;
     }
 
-    void remove(host::Handle folder, std::string_view where) {
+    void remove(host::Handle folder, std::string_view where) const {
         if (is_directory())
             (void)host::remove_directory_at(folder, where);
         else
@@ -187,6 +188,17 @@ struct VolfsCreation {
         return inode;
     }
 };
+
+Result<void> VolfsInode::create_staged(std::string_view temporary, const VolfsMetadata& metadata) {
+    const VolfsCreation creation{*this, temporary, metadata, {}};
+    const host::Handle staging = TRY(m_volfs->staging());
+    const host::Handle handle = TRY(creation.make(staging, temporary));
+    const Result<host::FileInfo> finished = creation.finish(handle);
+    host::close(handle);
+    if (finished.is_error())
+        creation.remove(staging, temporary);
+    return finished.is_ok() ? Result<void>() : Result<void>(finished.error());
+}
 
 void VolfsInode::names_changed() {
     m_is_listing_old.store(true, std::memory_order_release);

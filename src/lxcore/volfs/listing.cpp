@@ -69,6 +69,7 @@ u8 VolfsInode::entry_type(HandlePin& pin, const host::DirectoryEntry& entry) {
 
 Result<RefPtr<DirectoryListing>> VolfsInode::listing() {
     MaybeLockGuard guard(lock);
+    TRY(settle_whiteout());
     if (m_is_listing_old.exchange(false, std::memory_order_acq_rel))
         m_volfs->keep_listing(*this, nullptr);
     else if (RefPtr<DirectoryListing> kept = m_volfs->kept_listing(*this))

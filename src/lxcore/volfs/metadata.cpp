@@ -222,6 +222,8 @@ Result<void> VolfsInode::set_attributes(const AttributeChange& change) {
     }
     TRY(Inode::set_attributes(change));
     mark_stale();
+    if ((change.valid & kChangeMode) && write_access.load(std::memory_order_acquire) <= 0)
+        close_idle_writer();
     return {};
 }
 

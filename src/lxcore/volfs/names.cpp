@@ -96,6 +96,10 @@ Result<void> VolfsInode::remove_directory(std::string_view linux_name, Inode& ta
     const HostName host_name(m_volfs->name_rule(), linux_name);
     const std::string_view name = TRY(host_name.view());
     auto& directory = static_cast<VolfsInode&>(target);
+    {
+        MaybeLockGuard guard(directory.lock);
+        TRY(directory.settle_whiteout());
+    }
     HandlePin folder = TRY(pin(false));
     Result<HandlePin> kept = directory.prepare_to_lose(*this, name);
     names_changing();
@@ -106,7 +110,8 @@ Result<void> VolfsInode::remove_directory(std::string_view linux_name, Inode& ta
 }
 
 Result<void> VolfsInode::rename(std::string_view old_linux_name, Inode& target_old, Inode& new_parent,
-                                std::string_view new_linux_name, Inode* target_new, u32 flags) {
+                                std::string_view new_linux_name, Inode* target_new, u32 flags,
+                                const Whiteout* whiteout) {
     if (m_volfs->is_read_only())
         return Errno::EROFS;
     if (flags & ~(abi::RENAME_NOREPLACE | abi::RENAME_EXCHANGE))
@@ -138,20 +143,26 @@ Result<void> VolfsInode::rename(std::string_view old_linux_name, Inode& target_o
         if (pinned.is_ok())
             kept = pinned.release_value();
     }
+    if (whiteout)
+        TRY(prepare_whiteout(old_name, *whiteout));
     names_changing();
     to.names_changing(new_name);
     // For those who look for it after this thread was killed between the rename and what follows it.
     const bool was_location = m_volfs->is_location(moved, *this, old_name);
     const bool is_swap = exchange && replaced;
     const bool was_other_location = is_swap && m_volfs->is_location(*replaced, to, new_name);
+    Errno error = Errno::OK;
     if (was_location)
-        TRY(m_volfs->announce_location(moved, to, new_name));
-    if (was_other_location)
-        TRY(m_volfs->announce_location(*replaced, *this, old_name));
-    Errno error = host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, flags).error();
+        error = m_volfs->announce_location(moved, to, new_name).error();
+    if (was_other_location && error == Errno::OK)
+        error = m_volfs->announce_location(*replaced, *this, old_name).error();
+    if (error == Errno::OK)
+        error = host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, flags).error();
     // Hosts without the flags: that nothing is there is known already.
     if (error == Errno::EINVAL && flags == abi::RENAME_NOREPLACE && !replaced)
         error = host::rename_at(from_folder.handle(), old_name, to_folder.handle(), new_name, 0).error();
+    if (whiteout)
+        (void)settle_whiteout(); // if it cannot now, the next who looks does
     if (error != Errno::OK) {
         m_volfs->withdraw_location(moved);
         if (is_swap)

@@ -50,9 +50,10 @@ Result<void> VolfsSuperBlock::initialize() {
     root = TRY(make_root_dentry(*this, RefPtr<Inode>(inode)));
     if (m_is_read_only)
         return {};
-    // What an earlier kernel left half made has never been visible; it goes now.
+    // What an earlier kernel left half made has never been visible; it goes now, once renames are completed.
     Result<host::Handle> left = host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0);
     if (left.is_ok()) {
+        TRY(finish_whiteouts(m_root, left.value()));
         (void)remove_entries(left.value());
         m_staging.store(left.value());
     }

@@ -13,6 +13,7 @@
 #include "lxcore/volfs/name_filter.hpp"
 #include "lxcore/volfs/storage.hpp"
 #include "lxcore/volfs/volfs.hpp"
+#include "lxcore/volfs/whiteout.hpp"
 
 namespace lxcore {
 
@@ -58,12 +59,13 @@ public:
     Result<void> unlink(std::string_view name, Inode& target) override;
     Result<void> remove_directory(std::string_view name, Inode& target) override;
     Result<void> rename(std::string_view old_name, Inode& target_old, Inode& new_parent, std::string_view new_name,
-                        Inode* target_new, u32 flags) override;
+                        Inode* target_new, u32 flags, const Whiteout* whiteout) override;
     Result<RefPtr<Inode>> create_anonymous(u32 mode, u32 uid, u32 gid) override;
 
     Result<RefPtr<File>> open(const Path& path, u32 flags) override;
     Result<usize> read_link(char* buffer, usize capacity) override;
     Result<void> refresh() override;
+    bool has_own_rights() const override { return true; }
     Result<void> set_attributes(const AttributeChange& change) override;
     Result<usize> get_xattr(std::string_view name, void* value, usize capacity) override;
     Result<void> set_xattr(std::string_view name, const void* value, usize length, i32 flags) override;
@@ -79,6 +81,8 @@ public:
     // The host's attributes have changed by an operation of ours: the next refresh() asks for times and blocks.
     void mark_stale() { m_is_stale.store(true, std::memory_order_release); }
     void mark_mapped_writable() { m_is_mapped_writable.store(true, std::memory_order_release); }
+    // The host runs no program that somebody has open for writing: a file that may be one is not kept so once no guest writes it.
+    void close_idle_writer();
     std::atomic<u32> open_files{0};
 
 private:
@@ -94,6 +98,12 @@ private:
     Result<void> mark_has_specials();
     // Sets an extended attribute, or removes it (`value` null).
     Result<void> change_xattr(std::string_view name, const std::string_view* value, i32 flags);
+    // A regular host file in the staging folder, complete but for its place.
+    Result<void> create_staged(std::string_view temporary, const VolfsMetadata& metadata);
+    // As a directory; `lock` is held. A rename that leaves a whiteout under `name`: before it, and after it, whether it succeeded,
+    // failed, or its author was killed.
+    Result<void> prepare_whiteout(std::string_view name, const Whiteout& whiteout);
+    Result<void> settle_whiteout();
     Result<void> convert_symlink(const VolfsMetadata& metadata);
     Result<void> make_host_writable();
     Result<HandlePin> pin_slow(bool writable);
@@ -142,6 +152,11 @@ private:
     base::ListNode m_listing_node;      // in VolfsSuperBlock::m_listings, while there is one
     std::atomic<bool> m_is_listing_old{false};
     NameFilter m_names; // of a directory: in the host's spelling
+    // Of a directory, guarded by `lock`: the whiteout of a rename that has not been settled, in the staging folder (0: none), the
+    // name that it is to take, and a reference that keeps this in memory until then.
+    u64 m_whiteout = 0;
+    String m_whiteout_name;
+    RefPtr<VolfsInode> m_whiteout_keeper;
 
 protected:
     void destroy() override;
@@ -217,8 +232,8 @@ private:
         Mutex lock;
         VolfsInode* first;
     };
-    static constexpr usize kBuckets = 4096;
-    Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 52]; }
+    static constexpr usize kBuckets = 16384;
+    Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 50]; }
     bool make_room(Errno error);
 
     host::Handle m_root;

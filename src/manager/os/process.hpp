@@ -39,6 +39,8 @@ public:
 
 private:
     friend bool start_kernel(const struct KernelStart&, ChildProcess&, Connection&, std::string&);
+    friend bool start_interop(const std::string&, const std::string&, ChildProcess&, UniqueFd&, std::string&,
+                              std::string&);
     int64_t id_ = -1;
     UniqueFd handle_;
     UniqueFd group_; // NT: the job
@@ -56,11 +58,12 @@ struct KernelStart {
 // with a message for the user.
 bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& control, std::string& error);
 
-// Starts the host's side of interop for an instance. It listens at interop_name(folder), and ends when `life`
-// is closed. False with a message.
+// Starts the host's side of interop for an instance, which ends when `life` is closed. `name` becomes what the instance mounts
+// (host::connect_local()). False with a message.
 bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process,
-                   UniqueFd& life, std::string& error);
-std::string interop_name(const std::string& folder);
+                   UniqueFd& life, std::string& name, std::string& error);
+// Takes away what is left of the name in the instance's folder, once nobody uses it.
+void remove_interop_name(const std::string& folder);
 
 // After a kernel's death: ends the processes that it has left, which are known by the lock of `folder` that
 // they still hold. Waits a moment for them to be gone. Returns how many there were.

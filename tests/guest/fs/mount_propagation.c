@@ -97,6 +97,37 @@ TEST(kinds_in_mountinfo) {
     });
 }
 
+// A reader whose root hides the immediate master is told of the next one that it can see.
+TEST(masters_that_cannot_be_seen) {
+    WITH_BASE({
+        EXPECT_OK(mkdir("c/a", 0755));
+        EXPECT_OK(mkdir("c/slave", 0755));
+        EXPECT_OK(mkdir("c/proc", 0755));
+        BIND("/proc", "c/proc");
+        NEW("one", "c/a");
+        MAKE("c/a", MS_SHARED);
+        BIND("c/a", "b");
+        MAKE("b", MS_SLAVE);
+        MAKE("b", MS_SHARED);
+        BIND("b", "c/slave");
+        MAKE("c/slave", MS_SLAVE);
+        const int group = state_of("c/a").shared;
+        const int middle = state_of("b").shared;
+        EXPECT_EQ(state_of("b").master, group);
+        EXPECT_EQ(state_of("c/slave").master, middle);
+        EXPECT_TRUE(!strstr(file_text("/proc/self/mountinfo"), "propagate_from"));
+        IN_CHILD({
+            char wanted[64];
+            snprintf(wanted, sizeof wanted, " master:%d propagate_from:%d - ", middle, group);
+            EXPECT_OK(chroot("c"));
+            EXPECT_OK(chdir("/"));
+            EXPECT_TRUE(strstr(file_text("/proc/self/mountinfo"), wanted));
+            EXPECT_OK(umount2("a", MNT_DETACH));
+            EXPECT_TRUE(!strstr(file_text("/proc/self/mountinfo"), "propagate_from"));
+        });
+    });
+}
+
 TEST(arguments) {
     WITH_BASE({
         EXPECT_ERRNO(mount(NULL, "a", NULL, MS_SHARED, NULL), EINVAL); // no mount point

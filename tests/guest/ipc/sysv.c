@@ -120,3 +120,72 @@ TEST(posix_queues) {
     EXPECT_OK(mq_unlink(name.bytes));
     EXPECT_ERRNO(mq_unlink(name.bytes), ENOENT);
 }
+
+// Who asks to be told of a message is told once, and takes that back by closing any descriptor of the queue: mq_notify(3), mq_close(3).
+TEST(queue_notifications) {
+    struct h_text name = {0, {0}};
+    h_add(&name, "/lxss-test-notify-");
+    h_add_number(&name, getpid());
+    mqd_t queue = mq_open(name.bytes, O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK, 0600, NULL);
+    if (queue < 0 && errno == ENOSYS)
+        SKIP("no POSIX message queues in this kernel");
+    ASSERT_OK(queue);
+    ASSERT_OK(mq_unlink(name.bytes));
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    ASSERT_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 77};
+    struct timespec at_once = {0, 0};
+    siginfo_t info;
+
+    EXPECT_OK(mq_notify(queue, &event));
+    EXPECT_ERRNO(mq_notify(queue, &event), EBUSY);
+    IN_CHILD({ // a child is not the one to be told: its ways out take nothing back
+        EXPECT_ERRNO(mq_notify(queue, &event), EBUSY);
+        EXPECT_OK(mq_close(queue));
+    });
+    EXPECT_OK(mq_send(queue, "a", 1, 0));
+    EXPECT_EQ(sigtimedwait(&set, &info, &at_once), SIGUSR1);
+    EXPECT_EQ(info.si_code, SI_MESGQ);
+    EXPECT_EQ(info.si_value.sival_int, 77);
+    EXPECT_EQ(info.si_pid, getpid());
+    // Once only, and only when the queue was empty.
+    EXPECT_OK(mq_notify(queue, &event));
+    EXPECT_OK(mq_send(queue, "b", 1, 0));
+    EXPECT_ERRNO(sigtimedwait(&set, &info, &at_once), EAGAIN);
+    EXPECT_OK(mq_notify(queue, NULL));
+
+    // Closed by the one to be told, while another process still has it open.
+    int go[2];
+    ASSERT_OK(pipe(go));
+    EXPECT_OK(mq_notify(queue, &event));
+    pid_t child = fork();
+    ASSERT_OK(child);
+    if (child == 0) {
+        char byte;
+        if (read(go[0], &byte, 1) != 1)
+            _exit(1);
+        _exit(mq_notify(queue, &event) == 0 ? 0 : 2);
+    }
+    int second = dup(queue);
+    ASSERT_OK(second);
+    EXPECT_OK(close(second));
+    EXPECT_EQ(write(go[1], "x", 1), 1);
+    int status;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+
+    // Killed.
+    child = fork();
+    ASSERT_OK(child);
+    if (child == 0) {
+        (void)mq_notify(queue, &event);
+        (void)raise(SIGKILL);
+    }
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status));
+    EXPECT_OK(mq_notify(queue, &event));
+    EXPECT_OK(mq_close(queue));
+    EXPECT_OK(sigprocmask(SIG_UNBLOCK, &set, NULL));
+}

@@ -232,9 +232,42 @@ TEST(beyond_the_end_of_file_is_sigbus) {
     // The file grows: the page is there.
     ASSERT_OK(ftruncate(fd, 8192));
     EXPECT_FALSE(faults(at + 4096, 0, SIGBUS));
+    at[4096] = 'x';
+    char byte = 0;
+    EXPECT_EQ(pread(fd, &byte, 1, 4096), 1);
+    EXPECT_EQ(byte, 'x');
+    munmap(at, 8192);
+    close(fd);
+}
+
+TEST(a_private_mapping_sees_its_file_grow) {
+    SCRATCH();
+    ASSERT_OK(put_file("f", "short"));
+    int fd = open("f", O_RDWR);
+    char* at = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    at[0] = 'S';
+    EXPECT_TRUE(faults(at + 2 * 4096, 0, SIGBUS));
+    EXPECT_TRUE(faults(at + 2 * 4096, 1, SIGBUS));
+    EXPECT_EQ(pwrite(fd, "grown", 5, 2 * 4096), 5);
+    EXPECT_FALSE(faults(at + 2 * 4096, 0, SIGBUS));
+    EXPECT_STR(at + 2 * 4096, "grown");
+    EXPECT_EQ(at[4096], 0);
+    EXPECT_STR(at, "Short"); // what was written stays
+    EXPECT_EQ(mprotect(at + 4096, 2 * 4096, PROT_NONE), 0);
+    EXPECT_TRUE(faults(at + 2 * 4096, 0, SIGSEGV));
+    munmap(at, 3 * 4096);
+    close(fd);
+}
+
+TEST(what_a_file_has_lost_is_sigbus) {
+    SCRATCH();
+    ASSERT_OK(put_file("f", "short"));
+    int fd = open("f", O_RDWR);
+    char* at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    EXPECT_FALSE(faults(at, 0, SIGBUS));
     ASSERT_OK(ftruncate(fd, 0));
     EXPECT_TRUE(faults(at, 0, SIGBUS));
-    munmap(at, 8192);
+    munmap(at, 4096);
     close(fd);
 }
 

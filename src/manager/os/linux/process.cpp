@@ -152,12 +152,17 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     return true;
 }
 
-std::string interop_name(const std::string& folder) {
+static std::string interop_name(const std::string& folder) {
     return folder + "/interop";
 }
 
+void remove_interop_name(const std::string& folder) {
+    ::unlink(interop_name(folder).c_str());
+}
+
 bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process,
-                   UniqueFd& life, std::string& error) {
+                   UniqueFd& life, std::string& name, std::string& error) {
+    name = interop_name(folder);
     auto fail = [&error](const char* what) {
         error = std::string(what) + ": " + std::strerror(errno);
         return false;

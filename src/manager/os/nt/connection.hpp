@@ -3,6 +3,7 @@
 
 #include "manager/os/connection.hpp"
 #include "manager/os/nt/windows.hpp"
+#include "manager/os/runtime_folder.hpp"
 
 namespace lxss {
 
@@ -24,5 +25,7 @@ Connection make_connection(UniqueFd pipe, UniqueFd peer);
 std::wstring own_user_only();
 // A pipe end that waits for a client, overlapped, for this user and this machine alone.
 UniqueFd create_pipe(const std::wstring& name, bool is_first);
+// Waits for clients at `first`, an end of the pipe `name`, and at further ones that it makes.
+Listener make_listener(const std::wstring& name, UniqueFd first);
 
 } // namespace lxss

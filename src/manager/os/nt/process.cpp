@@ -3,6 +3,7 @@
 #include "manager/os/nt/connection.hpp"
 
 #include <algorithm>
+#include <random>
 
 namespace lxss {
 
@@ -31,31 +32,7 @@ static UniqueFd make_job() {
     return job;
 }
 
-// This process's environment but for what is the manager's own, and `more`.
-static std::wstring environment_block(const std::vector<std::string>& more) {
-    std::vector<std::wstring> variables;
-    wchar_t* const block = ::GetEnvironmentStringsW();
-    for (const wchar_t* at = block; *at; at += std::wcslen(at) + 1)
-        variables.emplace_back(at);
-    ::FreeEnvironmentStringsW(block);
-    std::vector<std::wstring> gone = {L"LXSS_HOME=", L"LXSS_KERNEL=", L"LXSS_GUEST_DIR=", L"LXSS_GRACE=",
-                                      L"LXSS_IDLE="};
-    for (const std::string& variable : more)
-        gone.push_back(to_wide(variable.substr(0, variable.find('=') + 1)));
-    std::erase_if(variables, [&](const std::wstring& variable) {
-        return std::any_of(gone.begin(), gone.end(),
-                           [&](const std::wstring& name) { return variable.starts_with(name); });
-    });
-    for (const std::string& variable : more)
-        variables.push_back(to_wide(variable));
-    std::sort(variables.begin(), variables.end());
-    std::wstring result;
-    for (const std::wstring& variable : variables)
-        result += variable + L'\0';
-    return result + L'\0';
-}
-
-// Starts it suspended, with `inherited` and nothing else of this process's, in `job`, and lets it run.
+// Starts it suspended, with `inherited` and nothing else of this process's, in `job` unless that is null, and lets it run.
 static bool start_process(const std::vector<std::string>& words, std::vector<HANDLE> inherited, HANDLE input,
                           HANDLE output, const std::wstring* environment, HANDLE job, UniqueFd& process,
                           int64_t& id, std::string& error) {
@@ -94,7 +71,8 @@ static bool start_process(const std::vector<std::string>& words, std::vector<HAN
     const UniqueFd thread = owned(information.hThread);
     process = owned(information.hProcess);
     id = information.dwProcessId;
-    ::AssignProcessToJobObject(job, information.hProcess);
+    if (job)
+        ::AssignProcessToJobObject(job, information.hProcess);
     ::ResumeThread(information.hThread);
     return true;
 }
@@ -132,13 +110,6 @@ void ChildProcess::kill() const {
         ::TerminateProcess(handle_of(handle_.get()), kKilledCode);
 }
 
-static std::string hexadecimal(HANDLE handle) {
-    std::string text;
-    for (auto value = reinterpret_cast<uint64_t>(handle); value != 0 || text.empty(); value >>= 4)
-        text.insert(text.begin(), "0123456789abcdef"[value & 15]);
-    return text;
-}
-
 bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& control, std::string& error) {
     if (::GetFileAttributesW(wide_path(start.program).c_str()) == INVALID_FILE_ATTRIBUTES) {
         error = "cannot run the kernel " + start.program + ": " + error_text(::GetLastError());
@@ -152,10 +123,12 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     control.set_non_blocking();
     const HANDLE pipe = handle_of(kernel_end.state()->pipe.get());
     const HANDLE log = handle_of(start.log.get()), lock = handle_of(start.lock.get());
-    std::vector<std::string> words = {start.program, "--control=" + hexadecimal(pipe),
-                                      "--log-handle=" + hexadecimal(log)};
+    std::vector<std::string> words = {start.program, "--control=" + hexadecimal(reinterpret_cast<uint64_t>(pipe)),
+                                      "--log-handle=" + hexadecimal(reinterpret_cast<uint64_t>(log))};
     words.insert(words.end(), start.words.begin(), start.words.end());
-    const std::wstring environment = environment_block(start.environment);
+    // But for what is the manager's own.
+    const std::wstring environment = environment_block(
+        start.environment, {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"});
     const UniqueFd null = open_null();
     process.group_ = make_job();
     // The lock is open in the kernel, and so held, as long as that lives.
@@ -169,14 +142,33 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     return true;
 }
 
-std::string interop_name(const std::string& folder) {
-    return folder + "\\interop";
+// Not in a job: what it starts for people may outlive the manager, and it ends when `life` is closed.
+bool start_interop(const std::string& program, const std::string&, ChildProcess& process, UniqueFd& life,
+                   std::string& name, std::string& error) {
+    // A name that nobody could have taken before.
+    std::random_device random;
+    name = "@lxss-interop-";
+    for (int i = 0; i < 4; ++i)
+        name += hexadecimal(random());
+    const UniqueFd listener = create_pipe(local_pipe_name(name), true);
+    Connection ours, theirs;
+    if (!listener || !Connection::make_pair(ours, theirs)) {
+        error = "cannot make a pipe: " + error_text(::GetLastError());
+        return false;
+    }
+    const HANDLE pipe = handle_of(listener.get()), end = handle_of(theirs.state()->pipe.get());
+    const UniqueFd null = open_null();
+    if (!start_process({program, "--name=" + name, "--listen=" + hexadecimal(reinterpret_cast<uint64_t>(pipe)),
+                        "--life=" + hexadecimal(reinterpret_cast<uint64_t>(end))},
+                       {pipe, end}, handle_of(null.get()), handle_of(null.get()), nullptr, nullptr, process.handle_,
+                       process.id_, error))
+        return false;
+    life = std::move(ours.state()->pipe);
+    return true;
 }
 
-bool start_interop(const std::string&, const std::string&, ChildProcess&, UniqueFd&, std::string& error) {
-    error = "programs of the host cannot be run from inside on Windows yet";
-    return false;
-}
+// Pipes go with their last end.
+void remove_interop_name(const std::string&) {}
 
 // The job has ended them.
 int kill_orphans_of(const std::string&) {

@@ -89,9 +89,9 @@ Connection RuntimeFolder::connect(std::string& error) const {
 }
 
 struct Listener::State {
-    // Waits for the next client on a new end of the pipe.
-    bool prepare(bool is_first) {
-        pipe = create_pipe(name, is_first);
+    // Waits for the next client on an end of the pipe that has none.
+    bool prepare(UniqueFd end) {
+        pipe = std::move(end);
         if (!pipe)
             return false;
         connecting = {};
@@ -126,17 +126,23 @@ HostDescriptor Listener::waitable() const {
     return state_ ? state_->event.get() : kNoDescriptor;
 }
 
-Listener RuntimeFolder::listen() {
+Listener make_listener(const std::wstring& name, UniqueFd first) {
     auto state = std::make_unique<Listener::State>();
-    state->name = pipe_name();
+    state->name = name;
     state->event = owned(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+    state->prepare(std::move(first));
+    return Listener(std::move(state));
+}
+
+Listener RuntimeFolder::listen() {
     // The first end of that name: nobody else serves under it.
-    for (int tries = 0; !state->prepare(true); ++tries) {
+    UniqueFd first = create_pipe(pipe_name(), true);
+    for (int tries = 0; !first; ++tries, first = create_pipe(pipe_name(), true)) {
         if (tries == 20)
             throw std::runtime_error("cannot listen for launchers: " + error_text(::GetLastError()));
         ::Sleep(50); // a manager's that has just ended
     }
-    return Listener(std::move(state));
+    return make_listener(pipe_name(), std::move(first));
 }
 
 // The name goes with its last end: the listener's, and those of clients that are still connected.
@@ -148,12 +154,8 @@ Listener::Status Listener::accept(Connection& connection) {
     // Who may open the pipe is in its security descriptor. No descriptors go to launchers: no process is
     // needed.
     UniqueFd pipe = std::move(state_->pipe);
-    if (!state_->prepare(false)) {
+    if (!state_->prepare(create_pipe(state_->name, false)))
         ::ResetEvent(handle_of(state_->event.get()));
-        connection = make_connection(std::move(pipe), {});
-        connection.set_non_blocking();
-        return Status::Accepted;
-    }
     connection = make_connection(std::move(pipe), {});
     connection.set_non_blocking();
     return Status::Accepted;

@@ -1,6 +1,8 @@
 #include "manager/os/nt/windows.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <sddl.h>
 
 namespace lxss {
@@ -82,14 +84,70 @@ std::wstring environment_variable(const wchar_t* name) {
     return value;
 }
 
+// The name's length in "NAME=value". (Windows has variables that begin with "=".)
+static size_t name_length(const std::wstring& variable) {
+    return std::min(variable.find(L'=', 1), variable.size());
+}
+
+static int compare_names(const std::wstring& left, const std::wstring& right) {
+    return ::CompareStringOrdinal(left.data(), static_cast<int>(name_length(left)), right.data(),
+                                  static_cast<int>(name_length(right)), TRUE) -
+           CSTR_EQUAL;
+}
+
+std::wstring environment_block(const std::vector<std::string>& more, const std::vector<std::string>& without) {
+    std::vector<std::wstring> variables, gone;
+    wchar_t* const block = ::GetEnvironmentStringsW();
+    for (const wchar_t* at = block; *at; at += std::wcslen(at) + 1)
+        variables.emplace_back(at);
+    ::FreeEnvironmentStringsW(block);
+    for (const std::string& name : without)
+        gone.push_back(to_wide(name));
+    for (const std::string& variable : more)
+        gone.push_back(to_wide(variable));
+    std::erase_if(variables, [&](const std::wstring& variable) {
+        return std::any_of(gone.begin(), gone.end(), [&](const std::wstring& name) { return compare_names(variable, name) == 0; });
+    });
+    for (const std::string& variable : more)
+        variables.push_back(to_wide(variable));
+    std::sort(variables.begin(), variables.end(),
+              [](const std::wstring& left, const std::wstring& right) { return compare_names(left, right) < 0; });
+    std::wstring result;
+    for (const std::wstring& variable : variables)
+        result += variable + L'\0';
+    return result + L'\0';
+}
+
+std::string hexadecimal(uint64_t number) {
+    std::string text;
+    for (; number != 0 || text.empty(); number >>= 4)
+        text.insert(text.begin(), "0123456789abcdef"[number & 15]);
+    return text;
+}
+
+uint64_t from_hexadecimal(const std::string& digits) {
+    char* end = nullptr;
+    const uint64_t number = std::strtoull(digits.c_str(), &end, 16);
+    return *end == '\0' ? number : 0;
+}
+
+std::wstring local_pipe_name(const std::string& name) {
+    return L"\\\\.\\pipe\\" + to_wide(name.substr(1));
+}
+
 std::wstring command_line(const std::vector<std::string>& words) {
     std::wstring line;
-    for (const std::string& word : words) {
+    for (const std::string& text : words) {
+        const std::wstring word = to_wide(text);
         if (!line.empty())
             line += L' ';
+        if (!word.empty() && word.find_first_of(L" \t\n\v\"") == word.npos) {
+            line += word;
+            continue;
+        }
         line += L'"';
         size_t slashes = 0;
-        for (const wchar_t character : to_wide(word)) {
+        for (const wchar_t character : word) {
             if (character == L'\\') {
                 ++slashes;
                 continue;

@@ -1,7 +1,8 @@
-#include "cli/os/display.hpp"
+#include "cli/os/host_environment.hpp"
 
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string_view>
@@ -59,7 +60,21 @@ static std::string cookies(const std::string& display_number) {
     return digits;
 }
 
-std::vector<std::string> display_environment() {
+std::optional<std::string> environment_value(const std::string& name) {
+    const char* value = std::getenv(name.c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+std::string current_folder() {
+    std::error_code failure;
+    return std::filesystem::current_path(failure).string();
+}
+
+bool names_folder_of_host(const std::string&) {
+    return false;
+}
+
+std::vector<std::string> host_environment() {
     std::vector<std::string> environment;
     if (const std::string display = variable("DISPLAY"); !display.empty()) {
         // ":0", ":0.0" and "unix:0" are local; others go over the network as they are.

@@ -13,9 +13,15 @@
 
 namespace lxss {
 
-namespace {
+// The program is in a session of its own, whose leader stays its parent: without one that is in the session and not in
+// its process group, nothing of it could be stopped (setpgid(2), "orphaned process group").
+struct HostProgram::State {
+    pid_t leader = -1, program = -1;
+    UniqueFd events;   // from the leader
+    UniqueFd terminal; // the slave: sizes are set through it
+};
 
-constexpr int kNotExecutable = 126, kNotFound = 127, kFailed = 255;
+namespace {
 
 struct Plan {
     UniqueFd streams[3]; // of the program
@@ -183,9 +189,14 @@ bool read_report(int events, Report& report) {
 
 } // namespace
 
+HostProgram::HostProgram() = default;
+HostProgram::~HostProgram() = default;
+HostProgram::HostProgram(HostProgram&&) noexcept = default;
+HostProgram& HostProgram::operator=(HostProgram&&) noexcept = default;
+
 bool HostProgram::start(HostProgramStart start, HostProgramEnds& ends, int& exit_code, std::string& error) {
     Plan plan;
-    exit_code = kFailed;
+    exit_code = kInteropFailure;
     int events[2];
     if (start.words.empty() || start.words[0].empty()) {
         error = "no command was given";
@@ -222,42 +233,46 @@ bool HostProgram::start(HostProgramStart start, HostProgramEnds& ends, int& exit
                      : std::string(std::strerror(failure)) + " (on the host)");
         return false;
     }
-    leader_ = leader;
-    program_ = report.value;
     ::fcntl(reader.get(), F_SETFL, O_NONBLOCK);
-    events_ = std::move(reader);
-    terminal_ = std::move(plan.slave);
+    state_ = std::make_unique<State>(State{leader, report.value, std::move(reader), std::move(plan.slave)});
     ends = std::move(plan.ends);
     return true;
 }
 
-std::optional<HostProgramEvent> HostProgram::take_event() {
-    Report report{Report::Status, SIGKILL}; // of a leader that was killed
-    if (program_ <= 0 || (!read_report(events_.get(), report) && errno == EAGAIN))
-        return std::nullopt;
-    if (WIFSTOPPED(report.value))
-        return HostProgramEvent{false, report.value};
-    ::waitpid(leader_, nullptr, 0);
-    leader_ = program_ = -1;
-    events_.reset();
-    terminal_.reset();
-    return HostProgramEvent{true, report.value};
+bool HostProgram::is_running() const {
+    return state_ != nullptr;
 }
 
-void HostProgram::signal(int number) const {
-    if (program_ > 0 && number > 0 && number < NSIG)
-        ::kill(-program_, number);
+HostDescriptor HostProgram::waitable() const {
+    return state_ ? state_->events.get() : kNoDescriptor;
+}
+
+std::optional<HostProgramEvent> HostProgram::take_event() {
+    Report report{Report::Status, SIGKILL}; // of a leader that was killed
+    if (!state_ || (!read_report(state_->events.get(), report) && errno == EAGAIN))
+        return std::nullopt;
+    if (WIFSTOPPED(report.value))
+        return HostProgramEvent{false, report.value, false};
+    ::waitpid(state_->leader, nullptr, 0);
+    state_.reset();
+    return HostProgramEvent{true, report.value, false};
+}
+
+bool HostProgram::signal(int number) {
+    if (state_ && number > 0 && number < NSIG)
+        ::kill(-state_->program, number);
+    return false;
 }
 
 void HostProgram::resize(uint16_t rows, uint16_t columns) const {
     winsize size{};
     size.ws_row = rows;
     size.ws_col = columns;
-    if (terminal_)
-        ::ioctl(terminal_.get(), TIOCSWINSZ, &size);
+    if (state_ && state_->terminal)
+        ::ioctl(state_->terminal.get(), TIOCSWINSZ, &size);
 }
 
-void HostProgram::hang_up() const {
+void HostProgram::hang_up() {
     signal(SIGHUP);
     signal(SIGCONT);
 }
