@@ -32,6 +32,7 @@ struct MemoryFileState; // tmpfs/: memfd
 struct SessionState;   // session/
 struct ProcState;      // procfs/settings.cpp
 class Mount;
+class SuperBlock;
 
 struct KernelState {
     u64 magic;
@@ -54,6 +55,7 @@ struct KernelState {
     SessionState* sessions;
     ProcState* proc;
     Mount* guest_tools; // a mount that is in no tree
+    SuperBlock* root_file_system; // the instance's tree, wherever it is mounted
 
     u64 boot_monotonic_ns;
     i64 boot_realtime_seconds;

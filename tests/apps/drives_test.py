@@ -378,6 +378,20 @@ class Drives(unittest.TestCase):
         shutil.rmtree(self.path("gone"))
         self.assertEqual(self.perl('said(-e "d/f"); said(mkdir "x"); said(opendir my $d, ".");')[:2], ["ENOENT", "ENOENT"])
 
+    def test_a_disk_that_is_put_in_and_pulled(self):
+        os.mkdir(self.path("media"))
+        self.mount()
+        self.assertEqual(self.inside("ls media"), "")
+        if subprocess.run(["mount", "-t", "tmpfs", "none", self.path("media")], capture_output=True).returncode:
+            self.skipTest("needs a host user who may mount")
+        try:
+            self.put("media/f", "on the disk\n")
+            self.assertEqual(self.inside("ls media; cat media/f; echo new > media/g"), "f\non the disk\n")
+            self.assertEqual(self.text("media/g"), "new\n")
+        finally:
+            subprocess.run(["umount", "-l", self.path("media")], check=True)
+        self.assertEqual(self.inside("ls media; test -e media/f || echo gone"), "gone\n")
+
     def test_a_full_disk_that_is_pulled(self):
         os.mkdir(self.path("disk"))
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", self.path("disk")], capture_output=True).returncode:

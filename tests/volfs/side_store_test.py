@@ -133,14 +133,58 @@ class SideStore(volfs_support.TreeTestCase):
         self.stop()
         os.unlink(self.at(".lxss-attributes.broken"))
 
+    def copy_tree(self):
+        """Puts a copy by the host's tools in the tree's place: all files have other numbers."""
+        original = self.tree + ".original"
+        os.rename(self.tree, original)
+        subprocess.run(["cp", "-a", original, self.tree], check=True)
+        shutil.rmtree(original)
+        self.expect_refusal("it is a copy of another's")
+
     def test_a_copy(self):
-        """In a copy by the host's tools all files have other numbers: better no owners than wrong ones."""
+        self.guest(MAKE)
+        # What counts is where files are in the end.
+        self.guest("cd /root/broken; mkdir deep; mv file hard dir deep; mv deep away; mv away/* .; rmdir away; mkfifo gone")
+        self.stop()
+        self.copy_tree()
+        os.unlink(self.place + "gone")
+        code, lines = self.check("--repair")
+        self.assertEqual(code, 1, lines)
+        self.assertTrue(any("files of the copy have their owners and modes again, 1 of its list are not there" in line
+                            for line in lines), lines)
+        self.assertClean()
+        self.assertEqual(self.guest(LOOK), SEEN)
+        self.stop()
+        # The copy is a tree like any other: it can be copied again.
+        self.copy_tree()
+        self.assertEqual(self.check("--repair")[0], 1)
+        self.assertEqual(self.guest("stat -c %u:%g:%a /root/broken/file"), "9:10:4751\n")
+
+    def test_a_copy_of_a_running_tree(self):
+        """Its files may have moved since: better no owners than wrong ones."""
+        self.guest(MAKE)
+        self.assertFalse(os.path.exists(self.at(".lxss-places")))
+        kernel = fault_support.Instance.kernel_pid(self.home)
+        victims = [kernel, *fault_support.children(kernel)]
+        for pid in victims:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.assertTrue(support.wait_until(lambda: not any(map(support.process_is_alive, victims))))
+        self.copy_tree()
+        code, lines = self.check("--repair")
+        self.assertEqual(code, 1, lines)
+        self.assertTrue(any("the copy has no whole list of its files" in line for line in lines), lines)
+        self.assertEqual(self.guest("cd /root/broken; stat -c '%a %u:%g' file; cat file"), "751 0:0\ntext\n")
+
+    def test_a_damaged_list(self):
         self.guest(MAKE)
         self.stop()
-        shutil.copy(self.log, self.log + ".copy")
-        os.rename(self.log + ".copy", self.log)
-        self.expect_refusal("it is a copy of another's")
-        os.unlink(self.log)
+        path = self.at(".lxss-places")
+        os.truncate(path, os.path.getsize(path) - 1)
+        self.copy_tree()
+        code, lines = self.check("--repair")
+        self.assertTrue(any("the copy has no whole list of its files" in line for line in lines), lines)
+        self.assertEqual(self.guest("stat -c %u:%g /root/broken/file"), "0:0\n")
 
     @unittest.skipUnless(os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat(tempfile.gettempdir()).st_dev,
                          "needs a second file system")

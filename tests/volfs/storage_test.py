@@ -73,6 +73,18 @@ class Storage(volfs_support.TreeTestCase):
             os.mkdir(self.place)
             self.addCleanup(self.clean_up)
 
+    def test_tree_of_the_windows_host(self):
+        os.mkdir(self.at("lxss~host"))
+        self.addCleanup(os.rmdir, self.at("lxss~host"))
+        before = self.snapshot()
+        result = self.home.run("-e", "true")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(b"in the form of the Windows host", result.stderr)
+        code, lines = self.check("--repair")
+        self.assertEqual(code, 8, lines)
+        self.assertIn("in the form of the Windows host", lines[0])
+        self.assertEqual(self.snapshot(), before)
+
     def test_nothing_is_left_of_trials(self):
         self.guest("true")
         self.stop()

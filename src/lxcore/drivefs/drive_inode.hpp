@@ -9,6 +9,7 @@
 #include "lxcore/fs/directory_listing.hpp"
 #include "lxcore/fs/file.hpp"
 #include "lxcore/fs/handle_slot.hpp"
+#include "lxcore/fs/host_inode_table.hpp"
 #include "lxcore/fs/maybe_lock.hpp"
 
 namespace lxcore {
@@ -29,7 +30,7 @@ struct DriveNames : SharedObject {
     bool is_certain = false; // a change since would have moved the times
 };
 
-class DriveInode final : public Inode {
+class DriveInode final : public Inode, public HostListed<DriveInode> {
 public:
     explicit DriveInode(DriveSuperBlock& drive);
 
@@ -107,15 +108,12 @@ private:
     base::ListNode m_open_node; // in DriveSuperBlock::m_open: a directory with a handle
     std::atomic<bool> m_is_recently_used{false};
     host::FileType m_host_type = host::FileType::Unknown;
-    u64 m_host_device = 0;
     u32 m_host_permissions = 0;
     // Who has looked it up last, and how many calls of the host that thread had made then.
     std::atomic<const host::ThreadBlock*> m_told{nullptr};
     std::atomic<u64> m_told_calls{0};
     abi::timespec m_metadata_as_of{}; // the host's ctime when the attributes were read
     bool m_is_case_sensitive = false; // a directory with the flag
-    bool m_is_hashed = false;
-    DriveInode* m_hash_next = nullptr;
     i32 m_watch_number = -1; // guarded by DriveState::lock, as is the next
     DriveInode* m_watch_next = nullptr;
     // Where it was found last: guarded by DriveSuperBlock::m_location_lock. No parent: the root.
@@ -162,16 +160,10 @@ public:
 
 private:
     friend class DriveInode;
-    struct Bucket {
-        Mutex lock;
-        DriveInode* first;
-    };
-    static constexpr usize kBuckets = 1024;
     static constexpr u32 kMostOpen = 128;
-    Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 54]; }
 
     host::Handle m_root;
-    Bucket* m_buckets = nullptr;
+    HostInodeTable<DriveInode, 10> m_inodes;
     Mutex m_open_lock; // guards m_open
     base::List<DriveInode, &DriveInode::m_open_node> m_open;
     u32 m_open_count = 0;

@@ -43,14 +43,10 @@ DriveSuperBlock::DriveSuperBlock(host::Handle root_handle, const DriveOptions& g
 
 DriveSuperBlock::~DriveSuperBlock() {
     host::close(m_root);
-    if (m_buckets)
-        release(m_buckets, kBuckets * sizeof(Bucket));
 }
 
 Result<void> DriveSuperBlock::initialize() {
-    m_buckets = static_cast<Bucket*>(allocate(kBuckets * sizeof(Bucket)));
-    if (!m_buckets)
-        return Errno::ENOMEM;
+    TRY(m_inodes.initialize());
     const host::FileInfo info = TRY(host::file_info(m_root));
     RefPtr<DriveInode> inode = TRY(inode_of(nullptr, {}, info, m_root));
     root = TRY(make_root_dentry(*this, RefPtr<Inode>(inode)));
@@ -85,15 +81,8 @@ Result<void> DriveSuperBlock::remount(u32 new_flags, std::string_view data) {
 
 Result<RefPtr<DriveInode>> DriveSuperBlock::inode_of(DriveInode* parent, std::string_view name,
                                                      const host::FileInfo& info, host::Handle directory) {
-    RefPtr<DriveInode> inode;
-    {
-        Bucket& list = bucket(info.inode);
-        LockGuard guard(list.lock);
-        for (DriveInode* at = list.first; at && !inode; at = at->m_hash_next)
-            if (at->number == info.inode && at->m_host_device == info.device && at->m_host_type == info.type &&
-                at->try_ref())
-                inode = RefPtr<DriveInode>::adopt(at);
-    }
+    const auto is_of_type = [&](const DriveInode& other) { return other.m_host_type == info.type; };
+    RefPtr<DriveInode> inode = m_inodes.find(info.device, info.inode, is_of_type);
     if (inode) {
         if (parent)
             set_location(*inode, parent, name);
@@ -108,45 +97,11 @@ Result<RefPtr<DriveInode>> DriveSuperBlock::inode_of(DriveInode* parent, std::st
     if (parent)
         set_location(*inode, parent, name);
     inode->take_info(info, directory, name);
-    Bucket& list = bucket(info.inode);
-    RefPtr<DriveInode> winner;
-    LockGuard guard(list.lock);
-    // Two lookups of one file may have met; and the number of a file that the host has removed may have come again.
-    for (DriveInode** at = &list.first; *at;) {
-        DriveInode& other = **at;
-        if (other.number != info.inode || other.m_host_device != info.device) {
-            at = &other.m_hash_next;
-            continue;
-        }
-        if (other.m_host_type == info.type && other.try_ref()) {
-            winner = RefPtr<DriveInode>::adopt(&other);
-            break;
-        }
-        *at = other.m_hash_next;
-        other.m_is_hashed = false;
-    }
-    if (!winner) {
-        inode->m_hash_next = list.first;
-        list.first = inode.get();
-        inode->m_is_hashed = true;
-    }
-    guard.unlock();
+    RefPtr<DriveInode> winner = m_inodes.add(*inode, is_of_type);
     return winner ? winner : inode;
 }
 
-void DriveSuperBlock::forget(DriveInode& inode) {
-    Bucket& list = bucket(inode.number);
-    LockGuard guard(list.lock);
-    if (!inode.m_is_hashed)
-        return;
-    for (DriveInode** at = &list.first; *at; at = &(*at)->m_hash_next) {
-        if (*at != &inode)
-            continue;
-        *at = inode.m_hash_next;
-        break;
-    }
-    inode.m_is_hashed = false;
-}
+void DriveSuperBlock::forget(DriveInode& inode) { m_inodes.remove(inode); }
 
 // ---- places
 

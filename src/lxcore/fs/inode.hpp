@@ -165,6 +165,8 @@ public:
     virtual bool may_cache_names() const { return true; }
     virtual Result<abi::statfs> statistics();
     virtual Result<void> sync();
+    // No program runs any more, and none will.
+    virtual void instance_ends() {}
     // The last mount is gone. The default lets go of the root, which breaks the cycle of references between root and
     // super block; a file system that will be mounted again (devtmpfs) overrides it to do nothing.
     virtual void unmounted();

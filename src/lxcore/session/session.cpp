@@ -237,6 +237,7 @@ void shut_down(u64 grace_ns) {
         signal_everybody(abi::SIGKILL);
         (void)wait_for_end(host::monotonic_ns() + 2'000'000'000);
     }
+    kernel().root_file_system->instance_ends();
     (void)host::sync_file_system(host::root_folder());
 }
 

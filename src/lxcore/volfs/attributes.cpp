@@ -71,26 +71,48 @@ Result<void> VolfsAttributes::open(host::Handle root, const VolfsStorage& storag
         return {};
     const u32 mode =
         read_only ? u32{host::kOpenRead} : host::kOpenRead | host::kOpenWrite | host::kOpenCreate;
-    m_file.handle = TRY(host::open_at(root, kSideStoreName, mode, 0600));
-    m_index = static_cast<base::SideStoreIndex*>(allocate_pages(kIndexPages));
-    if (!m_index)
-        return Errno::ENOMEM;
-    m_index->capacity = kSlots;
+    TRY(open_log(root, kSideStoreName, mode, true));
     base::SideStore store(m_file, *m_index);
-    const u64 length = TRY(host::file_info(m_file.handle)).size;
-    u32 flags = 0;
-    TRY(store.open(length, flags, TRY(identity(root, m_file.handle))));
     if (!read_only && store.is_worth_compacting())
         return compact(root, store);
     return {};
 }
 
+Result<void> VolfsAttributes::open_log(host::Handle root, std::string_view name, u32 mode, bool is_own) {
+    m_file.handle = TRY(host::open_at(root, name, mode, 0600));
+    m_index = static_cast<base::SideStoreIndex*>(allocate_pages(kIndexPages));
+    if (!m_index)
+        return Errno::ENOMEM;
+    m_index->capacity = kSlots;
+    const u64 length = TRY(host::file_info(m_file.handle)).size;
+    u32 flags = 0;
+    return base::SideStore(m_file, *m_index).open(length, flags, is_own ? TRY(identity(root, m_file.handle)) : 0);
+}
+
+Result<void> VolfsAttributes::open_copied(host::Handle root) {
+    m_file.is_read_only = true;
+    return open_log(root, kSideStoreName, host::kOpenRead, false);
+}
+
+Result<void> VolfsAttributes::open_fresh(host::Handle root) {
+    m_file.is_read_only = false;
+    return open_log(root, kNewSideStoreName,
+                    host::kOpenRead | host::kOpenWrite | host::kOpenCreate | host::kOpenTruncate, true);
+}
+
+Result<void> VolfsAttributes::replace_copied(host::Handle root) {
+    (void)host::unlink_at(root, kBrokenSideStoreName);
+    // Without links the tree is without a store for a moment.
+    if (host::link_at(root, kSideStoreName, root, kBrokenSideStoreName).is_error())
+        TRY(host::rename_at(root, kSideStoreName, root, kBrokenSideStoreName, 0));
+    return host::rename_at(root, kNewSideStoreName, root, kSideStoreName, 0);
+}
+
 std::string_view VolfsAttributes::objection(Errno error) {
     switch (error) {
     case Errno::ESTALE:
-        return "it is a copy of another's, and the owners and modes of the files have stayed behind there; "
-               "export that "
-               "instance and import it here";
+        return "it is a copy of another's that was not made by lxss, and its files have other numbers here; 'lxss "
+               "--check NAME --repair' finds their owners and modes by their paths";
     case Errno::ENOENT:
         return "its side store, .lxss-attributes, with the owners and modes of its files, is missing";
     case Errno::EIO:

@@ -21,8 +21,15 @@ public:
     // the store belongs to another tree (this one is a copy of it); EIO: it is damaged; ENOSPC, ENOMEM.
     Result<void> open(host::Handle root, const VolfsStorage& storage, bool read_only);
     void close();
+    // Of the copy of a tree: the store that has come with it, whatever it belongs to, for reading; and, in its place, an empty one for
+    // this tree, which takes the name with replace_copied(). What it replaces keeps the name kBrokenSideStoreName.
+    Result<void> open_copied(host::Handle root);
+    Result<void> open_fresh(host::Handle root);
+    static Result<void> replace_copied(host::Handle root);
     // Why open() failed, for the user.
     static std::string_view objection(Errno error);
+    // Whether the side store has something of the file.
+    bool knows(u64 number) { return m_index && base::SideStore(m_file, *m_index).has_attributes(number); }
     bool is_beside_files() const { return m_index != nullptr; }
 
     // As the host's functions, of the host file `number`, of which `file` is an open handle; the side store
@@ -55,6 +62,8 @@ private:
         host::Handle handle = host::kNoHandle;
         bool is_read_only = false;
     };
+    // `is_own`: it must belong to the tree.
+    Result<void> open_log(host::Handle root, std::string_view name, u32 mode, bool is_own);
     Result<void> compact(host::Handle root, base::SideStore& store);
 
     Log m_file;

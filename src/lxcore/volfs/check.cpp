@@ -45,6 +45,8 @@ i32 Checker::run() {
             m_storage.are_specials_marked = true;
             TRY(record_storage(m_root, m_storage));
         }
+        if (m_repair && m_attributes.is_beside_files())
+            TRY(record_places(m_root, m_attributes));
         return {};
     }();
     if (done.is_error())
@@ -97,6 +99,10 @@ void Checker::failure(std::string_view what, Errno error) {
 }
 
 Result<void> Checker::check_record() {
+    if (is_kept_by_nt_host(m_root)) {
+        m_print(kKeptByNtHost);
+        return Errno::EINVAL;
+    }
     Result<VolfsStorage> recorded = read_storage(m_root);
     if (recorded.is_ok()) {
         m_storage = recorded.value();
@@ -127,18 +133,46 @@ Result<void> Checker::open_attributes() {
     problem(text.view(), [&]() -> Result<void> {
         if (!can_be_replaced)
             return opened;
-        TRY(host::rename_at(m_root, kSideStoreName, m_root, kBrokenSideStoreName, 0));
         m_attributes.close();
-        TRY(m_attributes.open(m_root, m_storage, false));
+        // A kill before the last step leaves the tree as it was.
+        TRY(m_attributes.open_fresh(m_root));
+        if (opened.error() == Errno::ESTALE)
+            TRY(adopt_copy());
+        TRY(forget_places(m_root)); // with the new store it would lead astray
+        TRY(VolfsAttributes::replace_copied(m_root));
         is_new = true;
         return {};
     });
     return is_new ? Result<void>() : opened;
 }
 
+// The files of a copied tree get back what their originals had, as far as it is known where those were.
+Result<void> Checker::adopt_copy() {
+    struct Before : ArenaObject {
+        VolfsAttributes attributes;
+    };
+    Before* before = TRY(make<Before>());
+    const Result<AdoptedFiles> adopted = [&]() -> Result<AdoptedFiles> {
+        TRY(before->attributes.open_copied(m_root));
+        return adopt_by_places(m_root, before->attributes, m_attributes);
+    }();
+    delete before;
+    base::FixedWriter<240> line;
+    if (adopted.is_ok())
+        base::print(line, "{} files of the copy have their owners and modes again, {} of its list are not there",
+                    adopted.value().found, adopted.value().missing);
+    else if (adopted.error() == Errno::ENOENT)
+        base::print(line, "the copy has no whole list of its files ({}): it was made while the instance ran, or after a crash. "
+                          "All of them are root's now", kPlacesName);
+    else
+        return adopted.error();
+    say(line.view());
+    return {};
+}
+
 Result<void> Checker::check_leftovers() {
     for (std::string_view name : {std::string_view(".lxss-storage.new"), std::string_view(".lxss-trial"), kNewSideStoreName,
-                                  kStagingName}) {
+                                  kNewPlacesName, kStagingName}) {
         Result<host::FileInfo> info = host::file_info_at(m_root, name);
         if (info.is_error())
             continue;

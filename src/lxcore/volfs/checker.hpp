@@ -7,6 +7,7 @@
 #include "lxcore/volfs/attributes.hpp"
 #include "lxcore/volfs/check.hpp"
 #include "lxcore/volfs/format.hpp"
+#include "lxcore/volfs/places.hpp"
 #include "lxcore/volfs/whiteout.hpp"
 
 namespace lxcore {
@@ -59,6 +60,7 @@ private:
     // check.cpp
     Result<void> check_record();
     Result<void> open_attributes();
+    Result<void> adopt_copy();
     Result<void> check_leftovers();
     Result<void> walk();
     Result<void> enter(host::Handle handle, u64 number, const Seen& seen);

@@ -18,9 +18,11 @@ inline constexpr char kSpecialsName[] = "user.lxss.specials";
 inline constexpr std::string_view kStagingName = ".lxss-staging";
 inline constexpr std::string_view kSideStoreName = ".lxss-attributes", kNewSideStoreName = ".lxss-attributes.new",
                                   kBrokenSideStoreName = ".lxss-attributes.broken";
+inline constexpr std::string_view kPlacesName = ".lxss-places", kNewPlacesName = ".lxss-places.new";
 constexpr bool is_reserved_name(std::string_view name) {
     return name == kStagingName || name == ".lxss-storage" || name == ".lxss-storage.new" ||
-           name == ".lxss-trial" || name == kSideStoreName || name == kNewSideStoreName || name == kBrokenSideStoreName;
+           name == ".lxss-trial" || name == kSideStoreName || name == kNewSideStoreName || name == kBrokenSideStoreName ||
+           name == kPlacesName || name == kNewPlacesName;
 }
 
 // Linux attributes that LXATTRB may have to hold.

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kFirstLine = "lxss VolFs tree, version 1";
 constexpr usize kMaxRecord = 1024;
+constexpr std::string_view kNtFolderName = "lxss~host"; // docs/decisions/metadata-side-store.md
 constexpr std::string_view kNewRecordName = ".lxss-storage.new";
 
 Result<void> write_text(host::Handle file, std::string_view text) {
@@ -149,6 +150,10 @@ std::string_view objection(const VolfsStorage& storage, const HostAbilities& hos
 
 } // namespace
 
+bool is_kept_by_nt_host(host::Handle root) {
+    return host::file_info_at(root, kNtFolderName).is_ok();
+}
+
 bool parse_storage(std::string_view text, VolfsStorage& storage, std::string_view& bad_line) {
     for (bool is_first = true; !text.empty(); is_first = false) {
         const usize end = text.find('\n');
@@ -242,6 +247,10 @@ Result<void> remove_entries(host::Handle folder) {
 }
 
 Result<VolfsStorage> open_storage(host::Handle root, bool read_only) {
+    if (is_kept_by_nt_host(root)) {
+        log_line(kKeptByNtHost);
+        return Errno::EINVAL;
+    }
     Result<VolfsStorage> recorded = read_storage(root);
     if (recorded.is_error() && recorded.error() != Errno::ENOENT)
         return recorded.error();

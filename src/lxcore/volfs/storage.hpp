@@ -20,6 +20,13 @@ struct VolfsStorage {
     bool are_specials_marked = true;
 };
 
+// Whether names and attributes are in the form of the NT host, which only that host undoes: it keeps a folder of its own in the
+// tree, and hides it, so that whoever sees it is another host.
+bool is_kept_by_nt_host(host::Handle root);
+inline constexpr std::string_view kKeptByNtHost =
+    "the instance's rootfs cannot be opened here: its names and attributes are in the form of the Windows host that it was copied "
+    "from; export the instance there and import it here";
+
 // The record: a text file of this name in the tree's root, which guests do not see.
 inline constexpr std::string_view kStorageRecordName = ".lxss-storage";
 

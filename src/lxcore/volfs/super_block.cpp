@@ -1,6 +1,7 @@
 // The VolFs super block: table of inodes, locations, staging folder.
 #include "abi/mount.hpp"
 #include "lxcore/boot.hpp"
+#include "lxcore/volfs/places.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
 
 namespace lxcore {
@@ -30,14 +31,10 @@ VolfsSuperBlock::VolfsSuperBlock(host::Handle root, u32 handle_budget, bool read
 VolfsSuperBlock::~VolfsSuperBlock() {
     if (m_staging.load() != host::kNoHandle)
         host::close(m_staging.load());
-    if (m_buckets)
-        release(m_buckets, kBuckets * sizeof(Bucket));
 }
 
 Result<void> VolfsSuperBlock::initialize() {
-    m_buckets = static_cast<Bucket*>(allocate(kBuckets * sizeof(Bucket)));
-    if (!m_buckets)
-        return Errno::ENOMEM;
+    TRY(m_inodes.initialize());
     m_storage = TRY(open_storage(m_root, m_is_read_only));
     const Result<void> attributes = m_attributes.open(m_root, m_storage, m_is_read_only);
     if (attributes.is_error()) {
@@ -50,6 +47,7 @@ Result<void> VolfsSuperBlock::initialize() {
     root = TRY(make_root_dentry(*this, RefPtr<Inode>(inode)));
     if (m_is_read_only)
         return {};
+    TRY(forget_places(m_root)); // what happens from now on is not in it
     // What an earlier kernel left half made has never been visible; it goes now, once renames are completed.
     Result<host::Handle> left = host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0);
     if (left.is_ok()) {
@@ -82,6 +80,11 @@ Result<abi::statfs> VolfsSuperBlock::statistics() {
     return info;
 }
 
+void VolfsSuperBlock::instance_ends() {
+    if (!m_is_read_only && m_attributes.is_beside_files())
+        (void)record_places(m_root, m_attributes); // without it, a copy by host tools has no owners
+}
+
 Result<void> VolfsSuperBlock::sync() {
     if (m_is_read_only)
         return {};
@@ -100,50 +103,14 @@ void VolfsSuperBlock::print_caches(base::Writer& writer) {
 // ---- the table of inodes ----
 
 RefPtr<VolfsInode> VolfsSuperBlock::find(u64 host_device, u64 number) {
-    Bucket& list = bucket(number);
-    LockGuard guard(list.lock);
-    for (VolfsInode* inode = list.first; inode; inode = inode->m_hash_next)
-        if (inode->number == number && inode->m_host_device == host_device && inode->try_ref())
-            return RefPtr<VolfsInode>::adopt(inode);
-    return nullptr;
+    return m_inodes.find(host_device, number, [](VolfsInode&) { return true; });
 }
 
 RefPtr<VolfsInode> VolfsSuperBlock::remember(VolfsInode& inode, bool replace) {
-    Bucket& list = bucket(inode.number);
-    LockGuard guard(list.lock);
-    if (inode.m_is_hashed)
-        return nullptr;
-    for (VolfsInode** link = &list.first; *link; link = &(*link)->m_hash_next) {
-        VolfsInode& other = **link;
-        if (other.number != inode.number || other.m_host_device != inode.m_host_device)
-            continue;
-        // Two directories may have met the same hard-linked file at once: one of the two inodes stays.
-        if (!replace && other.try_ref())
-            return RefPtr<VolfsInode>::adopt(&other);
-        // On its way out; or somebody has meddled with the tree from outside, and its number stands for a new file.
-        *link = other.m_hash_next;
-        other.m_is_hashed = false;
-        break;
-    }
-    inode.m_hash_next = list.first;
-    list.first = &inode;
-    inode.m_is_hashed = true;
-    return nullptr;
+    return m_inodes.add(inode, [replace](VolfsInode&) { return !replace; });
 }
 
-void VolfsSuperBlock::forget(VolfsInode& inode) {
-    Bucket& list = bucket(inode.number);
-    LockGuard guard(list.lock);
-    if (!inode.m_is_hashed)
-        return;
-    for (VolfsInode** link = &list.first; *link; link = &(*link)->m_hash_next) {
-        if (*link != &inode)
-            continue;
-        *link = inode.m_hash_next;
-        break;
-    }
-    inode.m_is_hashed = false;
-}
+void VolfsSuperBlock::forget(VolfsInode& inode) { m_inodes.remove(inode); }
 
 Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::string_view name,
                                                      const host::FileInfo& info, host::Handle handle, bool writable,

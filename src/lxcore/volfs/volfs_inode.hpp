@@ -7,6 +7,7 @@
 #include "lxcore/fs/directory_listing.hpp"
 #include "lxcore/fs/file.hpp"
 #include "lxcore/fs/handle_slot.hpp"
+#include "lxcore/fs/host_inode_table.hpp"
 #include "lxcore/fs/maybe_lock.hpp"
 #include "lxcore/volfs/attributes.hpp"
 #include "lxcore/volfs/format.hpp"
@@ -47,7 +48,7 @@ private:
     Errno m_error = Errno::OK;
 };
 
-class VolfsInode final : public Inode {
+class VolfsInode final : public Inode, public HostListed<VolfsInode> {
 public:
     explicit VolfsInode(VolfsSuperBlock& volfs);
     ~VolfsInode() override;
@@ -133,12 +134,9 @@ private:
     std::atomic<bool> m_is_mapped_writable{false};
     enum class Xattrs : u8 { Unknown, None, Some } m_xattrs = Xattrs::Unknown;
     bool m_has_lxattrb = false;
-    bool m_is_hashed = false;
     bool m_may_have_specials = false; // a directory: the host does not know the types of all its entries
     host::FileType m_host_type = host::FileType::Unknown;
     u32 m_host_permissions = 0;
-    u64 m_host_device = 0; // the inode's key, with `number`
-    VolfsInode* m_hash_next = nullptr;
     // One name of the file, to open it again by: guarded by VolfsSuperBlock::m_location_lock. No parent: the root,
     // or a file without a known name, whose handle then stays open.
     RefPtr<VolfsInode> m_parent;
@@ -170,6 +168,8 @@ public:
 
     Result<abi::statfs> statistics() override;
     Result<void> sync() override;
+
+    void instance_ends() override;
 
     bool is_read_only() const { return m_is_read_only; }
     Result<RefPtr<VolfsInode>> make_root();
@@ -228,12 +228,6 @@ public:
     }
 
 private:
-    struct Bucket {
-        Mutex lock;
-        VolfsInode* first;
-    };
-    static constexpr usize kBuckets = 16384;
-    Bucket& bucket(u64 number) { return m_buckets[(number * 0x9e37'79b9'7f4a'7c15) >> 50]; }
     bool make_room(Errno error);
 
     host::Handle m_root;
@@ -242,7 +236,7 @@ private:
     VolfsStorage m_storage;
     VolfsAttributes m_attributes;
     u64 m_root_number = 0;
-    Bucket* m_buckets = nullptr;
+    HostInodeTable<VolfsInode, 14> m_inodes;
     Mutex m_open_lock; // guards m_open
     base::List<VolfsInode, &VolfsInode::m_open_node> m_open;
     std::atomic<u32> m_open_count{0}; // inodes in m_open

@@ -251,6 +251,41 @@ TEST(permission_classes) {
     }
 }
 
+TEST(namespaces_of_attributes) {
+    NEED_ROOT();
+    SCRATCH();
+    char value[64];
+    ASSERT_OK(put_file("f", ""));
+    ASSERT_OK(chmod("f", 0666));
+    if (setxattr("f", "trusted.t", "one", 3, 0) < 0 && errno == EOPNOTSUPP)
+        SKIP("no xattrs in this file system");
+    EXPECT_OK(setxattr("f", "security.s", "two", 3, 0));
+    EXPECT_EQ(listxattr("f", value, sizeof value), 21);
+    AS(OTHER_UID, OTHER_GID, 0, {
+        // Those of the trusted namespace are not there for others.
+        EXPECT_ERRNO(getxattr("f", "trusted.t", value, sizeof value), ENODATA);
+        EXPECT_ERRNO(setxattr("f", "trusted.t", "x", 1, 0), EPERM);
+        EXPECT_ERRNO(removexattr("f", "trusted.t"), EPERM);
+        EXPECT_EQ(listxattr("f", value, sizeof value), 11);
+        EXPECT_EQ(getxattr("f", "security.s", value, sizeof value), 3);
+        EXPECT_ERRNO(setxattr("f", "security.s", "x", 1, 0), EPERM);
+        EXPECT_OK(setxattr("f", "user.u", "x", 1, 0));
+    });
+    EXPECT_EQ(getxattr("f", "trusted.t", value, sizeof value), 3);
+    // Those of users need the rights of the file's data, and a file that has data.
+    ASSERT_OK(chmod("f", 0444));
+    AS(OTHER_UID, OTHER_GID, 0, {
+        EXPECT_EQ(getxattr("f", "user.u", value, sizeof value), 1);
+        EXPECT_ERRNO(setxattr("f", "user.u", "y", 1, 0), EACCES);
+    });
+    ASSERT_OK(chmod("f", 0));
+    AS(OTHER_UID, OTHER_GID, 0, { EXPECT_ERRNO(getxattr("f", "user.u", value, sizeof value), EACCES); });
+    ASSERT_OK(mkfifo("p", 0666));
+    EXPECT_ERRNO(setxattr("p", "user.u", "x", 1, 0), EPERM);
+    EXPECT_OK(setxattr("p", "trusted.t", "x", 1, 0));
+    EXPECT_ERRNO(getxattr("p", "user.u", value, sizeof value), ENODATA);
+}
+
 TEST(umask_takes_bits) {
     SCRATCH();
     static const unsigned masks[] = {0, 022, 027, 077, 0777, 0111, 0400};
