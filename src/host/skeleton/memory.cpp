@@ -19,6 +19,7 @@ Result<void> discard_arena(u64, u64) { return Errno::ENOSYS; }
 Result<void> map_code(u64, u64) {
     return Errno::EOPNOTSUPP;
 }
+void populate(u64, u64) {}
 Result<void> unmap(u64, u64) {
     return Errno::ENOSYS;
 }
