@@ -45,9 +45,9 @@ std::string name_from_file(const std::string& file) {
 void make_instance(const Distribution& distribution, const std::string& name, const std::string& folder) {
     const std::string& source = distribution.source;
     if (source.starts_with("apt:")) {
-        HelperProcess packages({helper_program("debian-packages"), source.substr(4)});
-        import_archive(name, folder, packages.output(), true);
-        return packages.finish();
+        const auto packages = start_debian_packages(source.substr(4));
+        import_archive(name, folder, packages->output(), true);
+        return packages->finish();
     }
     if (source.find("://") == std::string::npos)
         return import_file(name, folder, source);

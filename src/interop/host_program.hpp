@@ -27,8 +27,8 @@ struct HostProgramEnds {
 };
 
 struct HostProgramEvent {
-    bool is_end = false; // else the program has been stopped
-    int wait_status = 0; // as wait(2) gives it on Linux
+    bool is_end = false;    // else the program has been stopped
+    int wait_status = 0;    // as wait(2) gives it on Linux
     bool all_ended = false; // at the end: nothing that the program has started runs on
 };
 
@@ -46,8 +46,8 @@ public:
     bool is_running() const;
     HostDescriptor waitable() const; // ready when there is an event
     std::optional<HostProgramEvent> take_event();
-    // A Linux signal number, for the program and what it has started in its process group, or job. True when the program
-    // counts as stopped from now on; otherwise an event tells.
+    // A Linux signal number, for the program and what it has started in its process group, or job. True when
+    // the program counts as stopped from now on; otherwise an event tells.
     bool signal(int number);
     void resize(uint16_t rows, uint16_t columns) const;
     // As when a terminal is closed.

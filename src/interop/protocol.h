@@ -1,9 +1,9 @@
 /* What lxss-host, inside an instance, and lxss-interop, on the host, say to each other. C and C++ read it.
  *
- * Transport: a SOCK_SEQPACKET UNIX connection for each program, as the instance sees it; on Windows the host's
- * side is a message pipe. Inside, its name is a mount of type hostsocket; files and host descriptors travel beside
- * the packets as SCM_RIGHTS. Each packet is one interop_header and what belongs to its type. Both ends are on
- * one machine and built together: native byte order.
+ * Transport: a SOCK_SEQPACKET UNIX connection for each program, as the instance sees it; on Windows the
+ * host's side is a message pipe. Inside, its name is a mount of type hostsocket; files and host descriptors
+ * travel beside the packets as SCM_RIGHTS. Each packet is one interop_header and what belongs to its type.
+ * Both ends are on one machine and built together: native byte order.
  *
  *   lxss-host                          lxss-interop
  *   Stream 0..2, as many as can go  ->                what is a pipe of the host is handed over
@@ -25,7 +25,7 @@ enum { kInteropVersion = 3 };
 
 enum interop_type {
     kInteropStream = 1, /* value: 0, 1 or 2; one descriptor, which is to be that stream of the program */
-    kInteropRun = 2,    /* value: bit i says that stream i is the terminal; rows, columns; counts of strings */
+    kInteropRun = 2, /* value: bit i says that stream i is the terminal; rows, columns; counts of strings */
     kInteropSignal = 3, /* value: Linux signal number, for the program's process group */
     kInteropSize = 4,   /* rows, columns of the terminal */
     kInteropText = 5,   /* a part of the strings of Run, kInteropTextBytes at most */
@@ -49,8 +49,8 @@ enum {
 enum { kInteropAllEnded = 1 };
 
 /* Strings of Run, each ended by NUL: the host folder to start in, or ""; the words; the environment's
- * NAME=VALUE. All are at most kInteropMaxStrings bytes. Streams that are to be the terminal get pipes, as others do,
- * when there is no kInteropEndTerminal in the answer. */
+ * NAME=VALUE. All are at most kInteropMaxStrings bytes. Streams that are to be the terminal get pipes, as
+ * others do, when there is no kInteropEndTerminal in the answer. */
 struct interop_header {
     uint32_t version;
     uint32_t type;

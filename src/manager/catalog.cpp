@@ -27,7 +27,8 @@ static Distribution read_distribution(const nlohmann::json& item) {
                              distribution.checksum.find_first_not_of("0123456789abcdef") == std::string::npos;
     const bool is_local = distribution.source.starts_with("apt:") || is_absolute_path(distribution.source);
     if (!is_local && distribution.source.find("://") == std::string::npos)
-        throw CatalogError("the source of '" + distribution.name + "' is neither apt:SUITE nor an address nor a whole file name");
+        throw CatalogError("the source of '" + distribution.name +
+                           "' is neither apt:SUITE nor an address nor a whole file name");
     if (distribution.checksum.empty() ? !is_local : !is_checksum)
         throw CatalogError("'" + distribution.name + "' needs a sha256 of 64 hexadecimal digits");
     return distribution;

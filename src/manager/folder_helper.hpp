@@ -11,6 +11,8 @@ namespace lxss {
 // undone.
 inline constexpr int kMovedByCopy = 250;
 inline constexpr int kUndone = 251;
+// What ChildProcess makes of a program that cannot be run. (The errno of that number is none of a folder's.)
+inline constexpr int kHelperNotRun = 127;
 
 // Command lines for run_folder_helper().
 std::vector<std::string> remove_words(const std::string& folder, bool made_folder);

@@ -43,6 +43,9 @@ static std::string reason(int failure) {
         return "that is another file system, and the owners and modes of its files are kept in a side store, "
                "which cannot be copied: "
                "use --export and --import";
+    if (failure == kHelperNotRun)
+        return "lxssd cannot run " + program_path() +
+               " any more, as when it has been replaced: end lxssd by 'lxss --shutdown'";
     return failure == EBUSY ? "another lxss uses it" : std::strerror(failure);
 }
 
@@ -173,6 +176,15 @@ void Manager::request_move(const ClientPointer& client, const std::string& name,
     }
 }
 
+// The helper of a killed manager may still be at work.
+static void tell_of_wait(const RegistryEntry& entry) {
+    bool held = false;
+    std::string error;
+    if (!lock_instance_folder(entry.folder, held, error) && held)
+        spdlog::warn("instance {}: another process still uses {}; that is waited for, for an hour at most",
+                     entry.name, entry.folder);
+}
+
 // What a manager that was killed in the middle of an import, a removal or a move has left.
 void Manager::recover() {
     for (const RegistryEntry& entry : std::vector(registry_.entries())) {
@@ -180,6 +192,7 @@ void Manager::recover() {
             remove_leftover(entry.name);
         if (entry.state == RegistryState::Installed)
             continue;
+        tell_of_wait(entry);
         if (entry.state != RegistryState::Converting) {
             spdlog::warn("instance {}: an interrupted import or removal is cleaned up", entry.name);
             remove_entry(entry.name, true, [](const std::string&) {});

@@ -61,8 +61,8 @@ Manager::InstancePointer Manager::start_instance(const RegistryEntry& entry, Pur
     return instance;
 }
 
-// Programs of the host are started by a process of its own, which the instance reaches by the name that is returned: on
-// Linux a socket in its folder. "" when it cannot be started.
+// Programs of the host are started by a process of its own, which the instance reaches by the name that is
+// returned: on Linux a socket in its folder. "" when it cannot be started.
 std::string Manager::start_interop_of(const InstancePointer& instance) {
     auto host_side = std::make_unique<Helper>();
     std::string name, error;

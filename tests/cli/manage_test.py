@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 
 import support
@@ -105,6 +106,26 @@ class Manage(support.TestCase):
             self.assertIn(place, (source, target))
             gone = source if place == target else target
             self.assertTrue(support.wait_until(lambda: not os.path.exists(gone)), gone)
+
+    def test_a_manager_whose_program_is_gone(self):
+        """It does what needs a program of its own no more, and says why."""
+        programs = os.path.join(self.home.folder, "programs", "bin")
+        os.makedirs(programs)
+        for name in ("lxss", "lxssd"):
+            shutil.copy(os.path.join(support.build, "bin", name), programs)
+        self.home.run("--shutdown")
+        environment = dict(self.home.environment, LXSS_IDLE="60", LXSS_GUEST_DIR=os.path.join(support.build, "libexec/guest"))
+        def run(*words):
+            return subprocess.run([os.path.join(programs, "lxss"), *words], env=environment, capture_output=True, timeout=60,
+                                  stdin=subprocess.DEVNULL)
+        self.assertEqual(run("--list", "--quiet").stdout, b"one\n")
+        os.unlink(os.path.join(programs, "lxssd"))
+        result = run("--manage", "one", "--move", os.path.join(self.home.folder, "elsewhere"))
+        self.assertEqual(result.returncode, support.FAILED)
+        self.assertIn(b"cannot run " + programs.encode(), result.stderr)
+        self.assertIn(b"lxss --shutdown", result.stderr)
+        run("--shutdown")
+        self.assertWhole()
 
     def test_import_in_place(self):
         self.stop()

@@ -48,6 +48,11 @@ class Install(unittest.TestCase):
         lxss("--shutdown")
         lines = self.assertSuccess(lxss("--list", "--online")).output.decode().splitlines()
         self.assertEqual(lines[4].split()[0], "Debian")
+        # Windows has no apt, and there is no instance yet that has one; nor has the tests' own.
+        self.assertFailure(lxss("--install"), b"apt of the default instance")
+        self.assertSuccess(lxss("--install", "--from-file", windows(ROOT_ARCHIVE)))
+        self.assertFailure(lxss("--install", "Debian"), b"apt of the default instance")
+        self.assertEqual(self.names(), ["test-root"])
 
     def test_from_a_file(self):
         self.catalog({"name": "Mine", "source": windows(ROOT_ARCHIVE), "default": True})

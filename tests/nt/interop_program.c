@@ -1,5 +1,5 @@
-// A program of Windows that says how it was started, and ends in many ways: tests/nt/interop_test.py runs it from inside an instance.
-// All text is UTF-8, with "\n" alone.
+// A program of Windows that says how it was started, and ends in many ways: tests/nt/interop_test.py runs it
+// from inside an instance. All text is UTF-8, with "\n" alone.
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,8 +91,9 @@ int main(void) {
         if (!GetConsoleScreenBufferInfo(output, &information))
             wcscpy(text, L"no console");
         else
-            swprintf(text, 32768, L"%d rows %d columns%ls", information.srWindow.Bottom - information.srWindow.Top + 1,
-                     information.dwSize.X, types ? L" and keys" : L"");
+            swprintf(text, 32768, L"%d rows %d columns%ls",
+                     information.srWindow.Bottom - information.srWindow.Top + 1, information.dwSize.X,
+                     types ? L" and keys" : L"");
         say(text);
     } else {
         return 98;

@@ -1,5 +1,6 @@
-// Requests to lxss-interop that make no sense, as anybody inside an instance can send them. Each must end in a refusal or in the end of the
-// connection. Prints a line for each: its name, and the exit code of the refusal, or "closed", or the errno of what could not be sent.
+// Requests to lxss-interop that make no sense, as anybody inside an instance can send them. Each must end in
+// a refusal or in the end of the connection. Prints a line for each: its name, and the exit code of the
+// refusal, or "closed", or the errno of what could not be sent.
 #include "interop/protocol.h"
 
 #include <errno.h>
@@ -55,7 +56,8 @@ static void run(const char* name, struct interop_header header, const char* stri
     const int connection = connect_to_host();
     const struct interop_header text = {.version = kInteropVersion, .type = kInteropText};
     for (size_t at = 0; at < length; at += kInteropTextBytes)
-        send_request(connection, text, strings + at, length - at < kInteropTextBytes ? length - at : kInteropTextBytes);
+        send_request(connection, text, strings + at,
+                     length - at < kInteropTextBytes ? length - at : kInteropTextBytes);
     header.version = kInteropVersion;
     header.type = kInteropRun;
     send_request(connection, header, "", 0);
@@ -84,18 +86,23 @@ int main(int argc, char** argv) {
     run("too many words", (struct interop_header){.argument_count = ~0u}, TEXT("\0cmd.exe\0"));
     run("too few words", (struct interop_header){.argument_count = 1}, TEXT("\0cmd.exe\0more\0"));
     run("no end", (struct interop_header){.argument_count = 1}, TEXT("\0cmd.exe"));
-    run("no value", (struct interop_header){.argument_count = 1, .environment_count = 1}, TEXT("\0cmd.exe\0NAME\0"));
-    run("no name", (struct interop_header){.argument_count = 1, .environment_count = 1}, TEXT("\0cmd.exe\0=value\0"));
+    run("no value", (struct interop_header){.argument_count = 1, .environment_count = 1},
+        TEXT("\0cmd.exe\0NAME\0"));
+    run("no name", (struct interop_header){.argument_count = 1, .environment_count = 1},
+        TEXT("\0cmd.exe\0=value\0"));
     run("no program", (struct interop_header){.argument_count = 1}, TEXT("\0\0"));
     run("no file", (struct interop_header){.argument_count = 1}, TEXT("\0\\\\.\\pipe\\lxss\0"));
     static char much[kInteropMaxStrings + 1];
     memset(much, 'x', sizeof much);
     run("too much", (struct interop_header){.argument_count = 1}, much, sizeof much);
     connection = connect_to_host();
-    send_request(connection, (struct interop_header){.version = kInteropVersion, .type = kInteropText}, much, 4000);
+    send_request(connection, (struct interop_header){.version = kInteropVersion, .type = kInteropText}, much,
+                 4000);
     for (unsigned type = 0; type < 20; ++type)
         if (type != kInteropRun)
-            send_request(connection, (struct interop_header){.version = kInteropVersion, .type = type, .value = ~0u}, "", 0);
+            send_request(connection,
+                         (struct interop_header){.version = kInteropVersion, .type = type, .value = ~0u}, "",
+                         0);
     send_request(connection, (struct interop_header){.version = kInteropVersion, .type = kInteropRun}, "", 0);
     report("any type", connection);
     // Left alone in the midst.

@@ -3,6 +3,7 @@
 
 #include "manager/unique_fd.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@ class HelperProcess {
 public:
     // Looks for a name without a slash in PATH. With `output_to_pipe` unset it writes where lxss does. Throws
     // LauncherError.
-    explicit HelperProcess(const std::vector<std::string>& words, bool output_to_pipe = true);
+    // `input`: its standard input, else that of lxss.
+    explicit HelperProcess(const std::vector<std::string>& words, bool output_to_pipe = true,
+                           HostDescriptor input = kNoDescriptor);
     HelperProcess(const HelperProcess&) = delete;
     HelperProcess& operator=(const HelperProcess&) = delete;
     ~HelperProcess(); // ends it
@@ -27,5 +30,9 @@ private:
     UniqueFd process_; // Windows
     UniqueFd output_;
 };
+
+// What writes the packages of a Debian `suite` (src/install/debian-packages): on Linux a program of the host,
+// with the host's apt; on Windows one in the default instance, with that one's. Throws LauncherError.
+std::unique_ptr<HelperProcess> start_debian_packages(const std::string& suite);
 
 } // namespace lxss

@@ -29,6 +29,8 @@ private:
     u64 rip() const { return m_source.address + m_at; }
     u64 next_rip() const { return m_source.address + m_next; }
     bool has_room() const;
+    // The current instruction.
+    bool is_translated() const { return m_source.known && m_source.known->may_have(rip()) && m_source.is_translated(rip()); }
     void point(Point::Kind kind, u32 guest, u8 restore = 0, i32 rsp_less_bias = 0);
     void sequence(u8 restore = 0, i32 rsp = 0) { point(Point::Sequence, m_at, restore, rsp); }
     // The instruction is done; what follows only tidies up.

@@ -10,9 +10,6 @@ u32 first_of(u64 guest) { return g_cache.buckets[bucket_of(guest)]; }
 
 void set_first(u64 guest, u32 entry) { __atomic_store_n(&g_cache.buckets[bucket_of(guest)], entry, __ATOMIC_RELEASE); }
 
-u64& known_word(u64 guest) { return g_cache.known[guest % kKnownBits / 64]; }
-u64 known_bit(u64 guest) { return u64{1} << guest % 64; }
-
 u64 last_page(const Block& block) { return base::page_floor(block.guest + block.source_bytes - 1); }
 
 // False when it is out of reach.
@@ -99,7 +96,7 @@ void drop_page(Page& page) {
 }
 
 u32 find_entry(u64 guest, u32 wanted) {
-    if (!(known_word(guest) & known_bit(guest)))
+    if (!g_cache.known.may_have(guest))
         return 0;
     const u32 first = first_of(guest);
     u32 before = 0;
@@ -126,7 +123,7 @@ u32 add_entry(u32 block, EntryRecord::Kind kind, u64 guest, u32 direct, i32 code
     g_cache.entries[number] = {guest, block, code, std::exchange(g_cache.blocks[block].first_entry, number), first_of(guest), 0,
                                static_cast<u16>(direct), kind, false};
     set_first(guest, number);
-    known_word(guest) |= known_bit(guest);
+    g_cache.known.add(guest);
     return number;
 }
 
@@ -172,12 +169,21 @@ void link_number(u32 number, u32 entry_number) {
     exit.is_linked = true;
     exit.next_incoming = block.incoming;
     block.incoming = number + 1;
+    if (exit.kind != Exit::Call)
+        return;
+    const i32 landing = exit.branch + 4; // behind the host call
+    for (u32 at = g_cache.blocks[exit.block].first_entry; at; at = g_cache.entries[at].next_of_block) {
+        if (g_cache.entries[at].is_for_returns() && g_cache.entries[at].code == landing) {
+            add_target(at);
+            break;
+        }
+    }
 }
 
 void forget_everything() {
     for (u32 number = 1; number < g_cache.entry_count; ++number) {
         set_first(g_cache.entries[number].guest, 0);
-        known_word(g_cache.entries[number].guest) = 0;
+        g_cache.known.forget(g_cache.entries[number].guest);
         forget_first_targets(g_cache.entries[number].guest);
     }
     for (Page& page : g_cache.pages)

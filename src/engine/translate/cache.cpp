@@ -23,7 +23,7 @@ namespace {
 
 bool is_full(const Zone& zone) {
     return zone.used + zone.stubs + kMaxCodeBytes + kMaxExits * kStubBytes + 64 > sizeof(zone.memory->code) ||
-           g_cache.block_count + 1 >= kMaxBlocks || g_cache.entry_count + 2 * kMaxLandings + 1 > kMaxTotalEntries ||
+           g_cache.block_count + 1 >= kMaxBlocks || g_cache.entry_count + 2 * kMaxLandings + kMaxExits + 1 > kMaxTotalEntries ||
            g_cache.exit_count + kMaxExits > kMaxTotalExits || g_cache.point_count + kMaxPoints > kMaxTotalPoints ||
            g_cache.page_count + 2 > kMaxPages;
 }
@@ -71,7 +71,25 @@ constexpr u32 wanted_by(Entering how) {
                                          : kEnterable;
 }
 
-bool is_translated_call(u64 guest) { return find_entry(guest, 1u << EntryRecord::CallSite) != 0; }
+bool is_translated(u64 guest) { return find_entry(guest, kEnterable) != 0; }
+
+constexpr u32 wanted_by(Exit::Kind kind) { return kind == Exit::Call ? kStarts : kEnterable; }
+
+// Links the exits of a new block whose targets are there already, be it in the block itself.
+void link_new(u32 block, const Translation& made, bool has_inside) {
+    const u64 guest = g_cache.blocks[block].guest;
+    for (u32 i = 0; i < made.exit_count; ++i) {
+        const Exit& exit = made.exits[i];
+        u32 entry = find_entry(exit.target, wanted_by(exit.kind));
+        if (!entry && has_inside && exit.kind == Exit::Jump && exit.target - guest < made.source_bytes) {
+            for (u32 at = 0; at < made.instruction_count && !entry; ++at)
+                if (made.instructions[at].guest == exit.target - guest)
+                    entry = add_entry(block, EntryRecord::Inside, exit.target, made.instructions[at].code, 0);
+        }
+        if (entry)
+            link_number(g_cache.blocks[block].first_exit + i, entry);
+    }
+}
 
 bool has_bmi2() {
     constexpr u32 kBit = 1u << 8;
@@ -90,7 +108,7 @@ Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
     const u32 length = static_cast<u32>(base::min<u64>(kMaxSourceBytes, range.end - guest));
     const u32 missing = static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), length));
     const bool is_step = how == Entering::Step;
-    const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated_call,
+    const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated, &g_cache.known,
                         how == Entering::Indirectly, is_step};
     u8* code = next_code(zone);
     Translation& made = g_cache.translation;
@@ -107,6 +125,8 @@ Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
             add_entry(block, EntryRecord::CallSite, guest + landing.call_guest, landing.call, 0);
     }
     const u32 entry = add_entry(block, is_step ? EntryRecord::Step : EntryRecord::Start, guest, made.direct, static_cast<i32>(made.entry));
+    if (!is_step)
+        link_new(block, made, !range.may_change); // each entry compares the source where that may change
     ask_ahead(zone);
     return {Found::Yes, 0, entry};
 }
@@ -223,23 +243,10 @@ TakenExit taken_exit(u32 number) {
 
 void link(u32 number, u32 generation, u32 entry) {
     Guard guard;
-    if (generation != g_cache.generation)
-        return;
-    const ExitRecord& exit = g_cache.exits[number];
-    const Block& block = g_cache.blocks[exit.block];
-    if (!block.is_live || !g_cache.blocks[g_cache.entries[entry].block].is_live)
+    if (generation != g_cache.generation || !g_cache.blocks[g_cache.exits[number].block].is_live ||
+        !g_cache.blocks[g_cache.entries[entry].block].is_live)
         return;
     link_number(number, entry);
-    if (exit.kind != Exit::Call)
-        return;
-    // What is called is going to return: to the landing behind the host call.
-    const i32 landing = exit.branch + 4;
-    for (u32 at = block.first_entry; at; at = g_cache.entries[at].next_of_block) {
-        if (g_cache.entries[at].is_for_returns() && g_cache.entries[at].code == landing) {
-            add_target(at);
-            break;
-        }
-    }
 }
 
 void drop_source_of(u32 number, u32 generation) {

@@ -22,7 +22,6 @@ inline constexpr u32 kMaxTotalExits = 3 * kMaxBlocks;
 inline constexpr u32 kMaxTotalPoints = 8 * kMaxBlocks;
 inline constexpr u32 kMaxTotalEntries = 4 * kMaxBlocks;
 inline constexpr u32 kBuckets = 1 << 16;
-inline constexpr u32 kKnownBits = 1 << 20;
 inline constexpr u32 kPageBuckets = 1 << 15;
 inline constexpr u32 kMaxPages = kPageBuckets / 2;
 
@@ -42,6 +41,7 @@ struct Block {
 struct alignas(32) EntryRecord {
     enum Kind : u8 {
         Start,   // of the block
+        Inside,  // an instruction in the block, to which it branches itself
         CallSite, // the block's translation of a call
         Landing, // of a return to it
         Passage, // a landing that only leads to the start of another block
@@ -122,8 +122,7 @@ struct Cache {
     Point points[kMaxTotalPoints];
     Page pages[kPageBuckets];
     u32 buckets[kBuckets]; // by bucket_of() their guest addresses: the first entry
-    // A bit for each entry since the last flush, by the low bits of its guest address: most searches find nothing, and end here.
-    u64 known[kKnownBits / 64];
+    KnownAddresses known; // those of all entries
     u32 jump_targets[kHeads], return_targets[kHeads]; // and the first that each table leads to
     Zone zones[kMaxZones];
     // Work space of translations, under the lock.
@@ -172,10 +171,9 @@ void forget_first_targets(u64 guest);
 // A live entry at `guest`, if it is of a kind for which `wanted` has a bit, moved to the front of its bucket; 0: none.
 u32 find_entry(u64 guest, u32 wanted);
 inline constexpr u32 kStarts = 1u << EntryRecord::Start;
-inline constexpr u32 kEnterable = kStarts | 1u << EntryRecord::CallSite | 1u << EntryRecord::Landing;
+inline constexpr u32 kJumpedTo = kStarts | 1u << EntryRecord::Inside | 1u << EntryRecord::CallSite; // that can get code for indirect branches
+inline constexpr u32 kEnterable = kJumpedTo | 1u << EntryRecord::Landing;
 inline constexpr u32 kReturns = 1u << EntryRecord::Landing | 1u << EntryRecord::Passage | 1u << EntryRecord::Return;
-// Those that can get code for indirect branches.
-inline constexpr u32 kJumpedTo = kStarts | 1u << EntryRecord::CallSite;
 inline constexpr u32 kSteps = 1u << EntryRecord::Step;
 
 // `code` of the block lies at the zone's end.
@@ -188,7 +186,7 @@ void drop_block(u32 number);
 void drop_page(Page& page);
 // The page that holds `address`; null when it has no blocks and is not to be made.
 Page* find_page(u64 address, bool make);
-// Makes exit `number` lead straight to `entry`, if that is within reach.
+// Makes exit `number` lead straight to `entry`, if that is within reach, and a call's return find its landing.
 void link_number(u32 number, u32 entry);
 // Empties the cache. Nobody is in it.
 void forget_everything();

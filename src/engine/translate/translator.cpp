@@ -5,7 +5,6 @@ namespace engine::translate {
 
 namespace {
 
-constexpr u32 kMaxInstructions = 32;
 constexpr u32 kMaxSequenceBytes = 256; // of one guest instruction
 constexpr u32 kMaxSequencePoints = 40; // with what follows at the block's end
 
@@ -19,15 +18,10 @@ bool has_implicit_memory(const Instruction& in) {
                            in.opcode == 0x6e || in.opcode == 0x6f || in.opcode == 0xd7);
 }
 
-bool is_call(const Instruction& in) {
-    return (in.flags & kControl) && in.encoding == Encoding::Legacy && in.map == 0 &&
-           (in.opcode == 0xe8 || (in.opcode == 0xff && in.group() == 2));
-}
-
 } // namespace
 
 void Translator::run() {
-    m_out.exit_count = m_out.point_count = m_out.landing_count = 0;
+    m_out.exit_count = m_out.point_count = m_out.landing_count = m_out.instruction_count = 0;
     m_out.source_bytes = 0;
     m_out.step = m_source.is_step ? Step::Plain : Step::None;
     sequence(0, 8);
@@ -46,10 +40,10 @@ void Translator::run() {
     m_out.direct = here();
     if (m_source.may_change)
         reserve_check();
-    u32 count = 0;
+    const u32 most = m_source.is_step ? 1 : kMaxInstructions;
     for (m_ended = false; !m_ended;) {
         Instruction in;
-        if (count++ >= (m_source.is_step ? 1 : kMaxInstructions) || !has_room()) {
+        if (m_out.instruction_count == most || !has_room() || (m_at && is_translated())) {
             leave();
             break;
         }
@@ -61,17 +55,14 @@ void Translator::run() {
             break;
         }
         m_next = m_at + in.length;
+        m_instruction_start = here();
+        m_out.instructions[m_out.instruction_count++] = {static_cast<u16>(here()), static_cast<u16>(m_at)};
         if (result == Decoded::TooLong) {
             m_next = m_at + 1; // never executed
             raise(13, 0);
         } else if (result == Decoded::Invalid) {
             invalid();
         } else {
-            if (m_at && is_call(in) && m_source.is_translated_call && m_source.is_translated_call(rip())) {
-                leave();
-                break;
-            }
-            m_instruction_start = here();
             instruction(in);
         }
         m_at = m_next;
@@ -251,7 +242,7 @@ void Translator::emit_literals() {
 }
 
 void Translator::run_entry(u64 direct, bool is_return) {
-    m_out.source_bytes = m_out.exit_count = m_out.point_count = m_out.landing_count = 0;
+    m_out.source_bytes = m_out.exit_count = m_out.point_count = m_out.landing_count = m_out.instruction_count = 0;
     m_out.step = Step::None;
     m_out.direct = 0;
     align_comparison(m_source.address, is_return, false);

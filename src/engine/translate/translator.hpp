@@ -68,7 +68,14 @@ struct Mode {
     bool has_shifts = false; // the processor has BMI2's shifts, which leave the flags alone
 };
 
+// Where the translation of an instruction begins, with the guest's registers.
+struct InstructionPlace {
+    u16 code;  // offset in the translation
+    u16 guest; // offset in the source
+};
+
 inline constexpr u32 kMaxSourceBytes = 256;
+inline constexpr u32 kMaxInstructions = 32; // of a block
 inline constexpr u32 kMaxExits = 18;
 inline constexpr u32 kMaxLandings = 8;
 inline constexpr u32 kMaxPoints = 400;
@@ -80,14 +87,31 @@ inline constexpr u32 kStubDropOffset = 13;   // and, that of a call, drops the h
 // taken for another target.
 u32 other_target_offset(u64 guest, bool is_return, const Mode& mode);
 
+// Guest addresses that have been added since the last flush, and others with the same low bits: most searches for translations, which
+// find nothing, end here.
+class KnownAddresses {
+public:
+    bool may_have(u64 address) const { return word(address) >> address % 64 & 1; }
+    void add(u64 address) { m_words[address % kBits / 64] |= u64{1} << address % 64; }
+    // And those around it.
+    void forget(u64 address) { m_words[address % kBits / 64] = 0; }
+
+private:
+    static constexpr u32 kBits = 1 << 20;
+    u64 word(u64 address) const { return m_words[address % kBits / 64]; }
+    u64 m_words[kBits / 64];
+};
+
 struct Source {
     u64 address;
     const u8* bytes;
     u32 available; // at most kMaxSourceBytes
     bool may_change; // the translation verifies at each entry that its source is the same still
-    // Whether the call at a guest address has been translated already: the block ends before it then, because the processor foretells
-    // a return rightly where all translations of a call share one host call.
-    bool (*is_translated_call)(u64 guest) = nullptr;
+    // Whether the instruction at a guest address has a translation that can be entered: the block ends before it then. What has been
+    // translated once takes no memory again, and the processor foretells a return rightly where all translations of a call share one
+    // host call.
+    bool (*is_translated)(u64 guest) = nullptr;
+    const KnownAddresses* known = nullptr; // has all for which that can be true
     bool is_target = false; // an indirect branch leads there: the block has an entry for such
     bool is_step = false; // one instruction alone, behind which every way leads through Glue::exit or other_target
 };
@@ -101,9 +125,10 @@ struct Translation {
     Step step; // None, unless Source::is_step
     u32 direct; // offset of the direct entry
     u32 entry;  // of the entry for indirect branches; 0: there is none
-    u32 exit_count, point_count, landing_count;
+    u32 exit_count, point_count, landing_count, instruction_count;
     Exit exits[kMaxExits];
     Landing landings[kMaxLandings];
+    InstructionPlace instructions[kMaxInstructions];
     Point points[kMaxPoints];
 };
 

@@ -3,6 +3,7 @@
 //
 // Streams that are pipes of the host already go to the program as they are. For the others it makes pipes, or
 // a pty, whose ends come here; this process copies between them and its own streams.
+#include "host_relays.h"
 #include "init.h"
 #include "interop/protocol.h"
 
@@ -25,7 +26,7 @@
 
 // ---- the terminal
 
-static int g_terminal = -1;        // the one in raw mode
+static int g_terminal = -1;      // the one in raw mode
 static bool g_has_host_terminal; // the program's own: it does what this one does otherwise
 static struct termios g_saved;
 
@@ -231,70 +232,6 @@ static void hand_over_streams(int connection, uint32_t terminals) {
 // ---- copying
 
 enum { kForegroundCheckMilliseconds = 200 };
-enum { kBufferBytes = 64 * 1024, kPipeAtom = 4096 /* PIPE_BUF: goes at once when there is room */ };
-
-struct relay {
-    int from, to; // -1: ended
-    bool to_host;
-    size_t start, end;
-    char* bytes;
-};
-
-static size_t left(const struct relay* relay) {
-    return relay->end - relay->start;
-}
-
-static void end_input(struct relay* relay) {
-    if (!relay->to_host)
-        close(relay->from);
-    relay->from = -1;
-}
-
-// Nobody reads any more: what the host writes from here on fails there, as it should.
-static void end_output(struct relay* relay) {
-    relay->start = relay->end = 0;
-    if (relay->from >= 0)
-        end_input(relay);
-    if (relay->to_host && relay->to >= 0)
-        close(relay->to);
-    relay->to = -1;
-}
-
-// One read. False at EAGAIN.
-static bool read_some(struct relay* relay) {
-    const ssize_t count = read(relay->from, relay->bytes, kBufferBytes);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return errno == EINTR;
-    if (count <= 0) { // EIO: a terminal without programs
-        end_input(relay);
-        if (relay->to_host)
-            end_output(relay);
-        return true;
-    }
-    relay->end = (size_t)count;
-    return true;
-}
-
-static void write_some(struct relay* relay) {
-    size_t length = left(relay);
-    // The host's ends are ours alone and do not block; one's own are shared with others.
-    if (!relay->to_host && length > kPipeAtom)
-        length = kPipeAtom;
-    const ssize_t count = write(relay->to, relay->bytes + relay->start, length);
-    if (count < 0 && errno != EAGAIN && errno != EINTR)
-        return end_output(relay);
-    if (count > 0)
-        relay->start += (size_t)count;
-    if (relay->start == relay->end)
-        relay->start = relay->end = 0;
-}
-
-static bool add_relay(struct relay* relays, size_t* count, int from, int to, bool to_host) {
-    struct relay* relay = &relays[(*count)++];
-    *relay = (struct relay){from, to, to_host, 0, 0, malloc(kBufferBytes)};
-    const int end = to_host ? to : from;
-    return relay->bytes && fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK) == 0;
-}
 
 // The relays for the ends that have come. At most four.
 static bool set_up_relays(struct relay* relays, size_t* count, const struct reply* reply,
@@ -315,35 +252,13 @@ static bool set_up_relays(struct relay* relays, size_t* count, const struct repl
     if (next + has_two >= reply->count)
         return false;
     const int master = reply->descriptors[next], output = terminals & 2 ? 1 : terminals & 4 ? 2 : 0;
-    const int second = has_two ? reply->descriptors[next + 1] : terminals & 1 ? fcntl(master, F_DUPFD_CLOEXEC, 3) : -1;
+    const int second = has_two         ? reply->descriptors[next + 1]
+                       : terminals & 1 ? fcntl(master, F_DUPFD_CLOEXEC, 3)
+                                       : -1;
     good = good && add_relay(relays, count, master, output, false);
     if (terminals & 1)
         good = good && second >= 0 && add_relay(relays, count, 0, second, true);
     return good;
-}
-
-// Whether there may be more to read of what the program wrote before its end. Where nothing of it runs on, that is until the end of
-// the pipe. Where something does, that holds the pipe open; what the host has not brought yet comes soon.
-static bool may_have_more(const struct relay* relay, bool all_ended) {
-    enum { kPatienceMilliseconds = 100 };
-    struct pollfd polled = {relay->from, POLLIN, 0};
-    return poll(&polled, 1, all_ended ? -1 : host_is_windows() ? kPatienceMilliseconds : 0) > 0;
-}
-
-// What the program wrote before its end.
-static void drain(struct relay* relays, size_t count, bool all_ended) {
-    for (size_t i = 0; i < count; ++i) {
-        struct relay* relay = &relays[i];
-        if (relay->to_host)
-            continue;
-        while (relay->to >= 0 && (left(relay) > 0 || (relay->from >= 0 && may_have_more(relay, all_ended) &&
-                                                      read_some(relay))))
-            while (relay->to >= 0 && left(relay) > 0) {
-                struct pollfd polled = {relay->to, POLLOUT, 0};
-                poll(&polled, 1, -1);
-                write_some(relay);
-            }
-    }
 }
 
 // ---- the end
@@ -432,7 +347,7 @@ static int converse(int connection, int signals, uint32_t terminals, struct rela
         enter_raw_mode(terminals);
         struct pollfd polled[6] = {{connection, POLLIN, 0}, {signals, POLLIN, 0}};
         for (size_t i = 0; i < count; ++i) {
-            const bool full = left(&relays[i]) > 0;
+            const bool full = bytes_left(&relays[i]) > 0;
             polled[2 + i] = (struct pollfd){full ? relays[i].to : relays[i].from, full ? POLLOUT : POLLIN, 0};
             if (!full && relays[i].from == 0 && (terminals & 1) && in_background)
                 polled[2 + i].fd = -1;
@@ -445,7 +360,7 @@ static int converse(int connection, int signals, uint32_t terminals, struct rela
         for (size_t i = 0; i < count; ++i) {
             if (!polled[2 + i].revents)
                 continue;
-            if (left(&relays[i]) > 0)
+            if (bytes_left(&relays[i]) > 0)
                 write_some(&relays[i]);
             else
                 read_some(&relays[i]);

@@ -181,10 +181,12 @@ static int edit_on_windows(int argc, char** argv) {
         // A new file has the name that it will have in a folder that Windows sees.
         char folder[PATH_MAX];
         const char* slash = strrchr(argv[i], '/');
-        snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - argv[i] + 1) : 1, slash ? argv[i] : ".");
+        snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - argv[i] + 1) : 1,
+                 slash ? argv[i] : ".");
         const bool is_new = access(argv[i], F_OK) != 0 && errno == ENOENT;
         if (!host_path(is_new ? folder : argv[i], path)) {
-            dprintf(STDERR_FILENO, "lxss-edit: %s: Windows does not see this file; edit a copy on a drive\n", argv[i]);
+            dprintf(STDERR_FILENO, "lxss-edit: %s: Windows does not see this file; edit a copy on a drive\n",
+                    argv[i]);
             return kLxssFailed;
         }
         const size_t length = strlen(path);

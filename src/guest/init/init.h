@@ -92,19 +92,23 @@ void make_commands(void);
 bool host_path(const char* path, char result[PATH_MAX]);
 bool guest_path(const char* path, char result[PATH_MAX]);
 
-// Whether the host is Windows: its names are those of windows_paths.c then, and files of the instance's own tree have none.
+// Whether the host is Windows: its names are those of windows_paths.c then, and files of the instance's own
+// tree have none.
 bool host_is_windows(void);
 bool is_windows_path(const char* path); // "C:..." or two slashes
-// The host's name of what lies at `rest` ("" or "/...") below a drive that is mounted from `source`. False with ENAMETOOLONG.
+// The host's name of what lies at `rest` ("" or "/...") below a drive that is mounted from `source`. False
+// with ENAMETOOLONG.
 bool windows_path(const char* source, const char* rest, char result[PATH_MAX]);
 // A part of a name of Windows as the instance spells it, with slashes.
 void guest_spelling(const char* windows, char result[PATH_MAX]);
 // Without the prefix that lifts limits of length.
 const char* plain_windows_path(const char* path, char buffer[PATH_MAX]);
-// Points behind `source` if `path` is that folder or lies below it, whichever way they are written; else null.
+// Points behind `source` if `path` is that folder or lies below it, whichever way they are written; else
+// null.
 const char* below_windows_folder(const char* path, const char* source);
 
-// Of a list of paths what the other side sees, as a list of the other side; null when that is nothing. To be freed.
+// Of a list of paths what the other side sees, as a list of the other side; null when that is nothing. To be
+// freed.
 char* translate_list(const char* list, bool to_host, bool is_list);
 
 // Applies WSLENV's flags to the environment: the values of variables with p are paths, with l lists of paths.

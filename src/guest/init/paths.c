@@ -90,7 +90,8 @@ bool guest_path(const char* path, char result[PATH_MAX]) {
             errno = ENAMETOOLONG;
             return false;
         }
-        // Relative, or a name of the instance already. ("C:x" would be relative to a folder that only Windows knows.)
+        // Relative, or a name of the instance already. ("C:x" would be relative to a folder that only Windows
+        // knows.)
         if (!is_windows_path(path)) {
             guest_spelling(path, result);
             return true;
@@ -138,9 +139,11 @@ char* translate_list(const char* list, bool to_host, bool is_list) {
         snprintf(path, sizeof path, "%.*s", next ? (int)(next - list) : (int)strlen(list), list);
         const bool is_seen = *path && (to_host ? host_path(path, other) : guest_path(path, other));
         // A name that holds what stands between names would become two.
-        if (is_seen && end < result + room && !(is_list && strchr(other, to_host ? between_there : between_here))) {
+        if (is_seen && end < result + room &&
+            !(is_list && strchr(other, to_host ? between_there : between_here))) {
             const size_t left = (size_t)(result + room + PATH_MAX - end);
-            end += snprintf(end, left, "%.*s%s", end == result ? 0 : 1, to_host ? &between_there : &between_here, other);
+            end += snprintf(end, left, "%.*s%s", end == result ? 0 : 1,
+                            to_host ? &between_there : &between_here, other);
         }
         list = next ? next + 1 : NULL;
     }

@@ -53,7 +53,8 @@ static void set_environment(const struct account* account, const char* host_path
     const bool has_commands = access(COMMANDS_FOLDER, X_OK) == 0;
     char* path = NULL;
     if (asprintf(&path, "%s%s%s%s", account->uid == 0 ? kRootPath : kUserPath,
-                 has_commands ? ":" COMMANDS_FOLDER : "", host_path ? ":" : "", host_path ? host_path : "") >= 0)
+                 has_commands ? ":" COMMANDS_FOLDER : "", host_path ? ":" : "",
+                 host_path ? host_path : "") >= 0)
         setenv("PATH", path, 1);
     free(path);
     setenv("LXSS", "1", 1);
@@ -120,7 +121,8 @@ static void change_folder(const struct account* account, const char* folder) {
 }
 
 // From lxss and lxssd, for init alone.
-static const char* const kInternal[] = {"LXSS_X11", "LXSS_XAUTHORITY", "LXSS_WAYLAND", "LXSS_PULSE", "LXSS_HOST_PATH"};
+static const char* const kInternal[] = {"LXSS_X11", "LXSS_XAUTHORITY", "LXSS_WAYLAND", "LXSS_PULSE",
+                                        "LXSS_HOST_PATH"};
 
 // What the start of the instance had to say, once, to whoever comes first.
 static void print_warnings(void) {

@@ -1,4 +1,5 @@
-// Names of files on a Windows host: what is mounted from "C:" is named "C:\Users\me" there, with "/Users/me" below the mount point.
+// Names of files on a Windows host: what is mounted from "C:" is named "C:\Users\me" there, with "/Users/me"
+// below the mount point.
 #include "init.h"
 
 #include <ctype.h>
@@ -37,7 +38,8 @@ bool windows_path(const char* source, const char* rest, char result[PATH_MAX]) {
             result[length++] = (char)byte;
         }
     }
-    if (length == 2 && result[1] == ':') // a drive's root; without the backslash it is whatever folder is current there
+    if (length == 2 &&
+        result[1] == ':') // a drive's root; without the backslash it is whatever folder is current there
         result[length++] = '\\';
     result[length] = '\0';
     if (!*source && !*rest)
@@ -53,7 +55,8 @@ void guest_spelling(const char* windows, char result[PATH_MAX]) {
         if (*windows == '\\') {
             result[length++] = '/';
         } else if (at[0] == 0xef && (at[1] & 0xfe) == 0x80 && (at[2] & 0xc0) == 0x80 &&
-                   is_reserved((unsigned char)((at[1] & 1) << 6 | (at[2] & 0x3f))) && ((at[1] & 1) || (at[2] & 0x3f))) {
+                   is_reserved((unsigned char)((at[1] & 1) << 6 | (at[2] & 0x3f))) &&
+                   ((at[1] & 1) || (at[2] & 0x3f))) {
             result[length++] = (char)((at[1] & 1) << 6 | (at[2] & 0x3f));
             windows += 2;
         } else {

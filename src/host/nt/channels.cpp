@@ -53,7 +53,8 @@ bool next_frame(const Relay& relay, Frame& frame) {
     if (used < sizeof(frame))
         return false;
     take_from_ring(relay, relay.tail.load(), &frame, sizeof(frame));
-    return frame.bytes <= used - sizeof(frame) && frame.bytes <= kMaxChannelBytes && frame.handle_count <= kMaxPipeHandles;
+    return frame.bytes <= used - sizeof(frame) && frame.bytes <= kMaxChannelBytes &&
+           frame.handle_count <= kMaxPipeHandles;
 }
 
 // ---- the threads, in the instance host ----
@@ -105,7 +106,8 @@ DWORD WINAPI read_packets(void* argument) {
         Message message;
         IO_STATUS_BLOCK io{};
         const NTSTATUS status = settle(
-            NtReadFile(object, done, nullptr, nullptr, &io, &message, sizeof(message), nullptr, nullptr), io, object, done, stop);
+            NtReadFile(object, done, nullptr, nullptr, &io, &message, sizeof(message), nullptr, nullptr), io,
+            object, done, stop);
         relay.wanted.store(0);
         // (A longer message, too, is one that nobody should have sent.)
         if (status != STATUS_SUCCESS || !take_message(relay, message, io.Information))
@@ -115,7 +117,8 @@ DWORD WINAPI read_packets(void* argument) {
     NtClose(done);
     wait_for_close(relay);
     // What came and nobody took.
-    for (Frame frame; next_frame(relay, frame); relay.tail.fetch_add(static_cast<u32>(sizeof(frame)) + frame.bytes))
+    for (Frame frame; next_frame(relay, frame);
+         relay.tail.fetch_add(static_cast<u32>(sizeof(frame)) + frame.bytes))
         for (u32 i = 0; i < frame.handle_count; ++i)
             close(frame.handles[i]);
     leave_relay(relay);
@@ -140,8 +143,8 @@ DWORD WINAPI write_packets(void* argument) {
         take_from_ring(relay, relay.tail.load() + sizeof(frame), message.data, frame.bytes);
         IO_STATUS_BLOCK io{};
         const NTSTATUS status =
-            settle(NtWriteFile(object, done, nullptr, nullptr, &io, &message, static_cast<ULONG>(sizeof(PipeHead) + frame.bytes),
-                               nullptr, nullptr),
+            settle(NtWriteFile(object, done, nullptr, nullptr, &io, &message,
+                               static_cast<ULONG>(sizeof(PipeHead) + frame.bytes), nullptr, nullptr),
                    io, object, done, nullptr);
         if (status < 0)
             relay.is_ended.store(1);
@@ -163,7 +166,8 @@ bool pipe_name(std::string_view name, wchar_t (&out)[128]) {
     for (const wchar_t character : kFolder)
         *at++ = character;
     for (const char character : name.substr(1)) {
-        const bool is_good = (character >= 'a' && character <= 'z') || (character >= '0' && character <= '9') || character == '-';
+        const bool is_good = (character >= 'a' && character <= 'z') ||
+                             (character >= '0' && character <= '9') || character == '-';
         if (!is_good)
             return false;
         *at++ = static_cast<wchar_t>(character);
@@ -172,15 +176,17 @@ bool pipe_name(std::string_view name, wchar_t (&out)[128]) {
     return true;
 }
 
-// Calls copy(guest address, ring's bytes, length) for each piece of the packet that starts at `at`, up to `length` bytes. EFAULT when
-// it returns that something is left.
+// Calls copy(guest address, ring's bytes, length) for each piece of the packet that starts at `at`, up to
+// `length` bytes. EFAULT when it returns that something is left.
 template <typename Copy>
 Result<void> for_each_piece(Relay& relay, u32 at, const abi::msghdr& message, u64 length, Copy&& copy) {
     const auto* vectors = reinterpret_cast<const abi::iovec*>(message.msg_iov);
     for (u64 i = 0; i < message.msg_iovlen && length != 0; ++i) {
         for (u64 done = 0; done < vectors[i].iov_len && length != 0;) {
-            const u64 part = base::min<u64>(base::min(vectors[i].iov_len - done, length), kRingBytes - at % kRingBytes);
-            if (copy(reinterpret_cast<void*>(vectors[i].iov_base + done), relay.ring + at % kRingBytes, part) != 0)
+            const u64 part =
+                base::min<u64>(base::min(vectors[i].iov_len - done, length), kRingBytes - at % kRingBytes);
+            if (copy(reinterpret_cast<void*>(vectors[i].iov_base + done), relay.ring + at % kRingBytes,
+                     part) != 0)
                 return Errno::EFAULT;
             at += static_cast<u32>(part);
             done += part;
@@ -192,7 +198,9 @@ Result<void> for_each_piece(Relay& relay, u32 at, const abi::msghdr& message, u6
 
 // The handles of a packet as SCM_RIGHTS, as many as there is room for; the others are closed.
 void put_rights(const Frame& frame, abi::msghdr& message) {
-    const usize room = message.msg_controllen > sizeof(abi::cmsghdr) ? (message.msg_controllen - sizeof(abi::cmsghdr)) / sizeof(i32) : 0;
+    const usize room = message.msg_controllen > sizeof(abi::cmsghdr)
+                           ? (message.msg_controllen - sizeof(abi::cmsghdr)) / sizeof(i32)
+                           : 0;
     const u32 count = static_cast<u32>(base::min<usize>(room, frame.handle_count));
     message.msg_controllen = 0;
     if (count != 0) {
@@ -215,14 +223,17 @@ Result<Handle> open_channel(std::string_view name) {
     wchar_t wide[128];
     if (!pipe_name(name, wide))
         return Errno::EINVAL;
-    const HANDLE pipe = CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
-                                    FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, nullptr);
+    const HANDLE pipe =
+        CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                    FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, nullptr);
     if (pipe == INVALID_HANDLE_VALUE) {
         const DWORD error = GetLastError();
         return error == ERROR_PIPE_BUSY ? Errno::EAGAIN : errno_of_win32(error);
     }
     DWORD mode = PIPE_READMODE_MESSAGE;
-    const HANDLE stop = SetNamedPipeHandleState(pipe, &mode, nullptr, nullptr) ? CreateEventW(nullptr, TRUE, FALSE, nullptr) : nullptr;
+    const HANDLE stop = SetNamedPipeHandleState(pipe, &mode, nullptr, nullptr)
+                            ? CreateEventW(nullptr, TRUE, FALSE, nullptr)
+                            : nullptr;
     u64 extra = stop ? start_relay(pipe, true, read_packets, stop) : 0;
     if (stop && extra == 0)
         NtClose(stop);
@@ -256,8 +267,9 @@ Result<usize> send_to_channel(const HandleEntry& entry, const abi::msghdr& messa
         return Errno::EAGAIN;
     }
     put_in_ring(relay, head, &frame, sizeof(frame));
-    TRY(for_each_piece(relay, head + sizeof(frame), message, total,
-                       [](void* guest, u8* ring, usize length) { return copy_guarded(ring, guest, length); }));
+    TRY(for_each_piece(relay, head + sizeof(frame), message, total, [](void* guest, u8* ring, usize length) {
+        return copy_guarded(ring, guest, length);
+    }));
     relay.head.fetch_add(static_cast<u32>(sizeof(frame) + total));
     poke(relay);
     return static_cast<usize>(total);
@@ -277,8 +289,9 @@ Result<usize> receive_from_channel(const HandleEntry& entry, abi::msghdr& messag
             (void)stream_readiness(entry.extra, abi::POLLIN);
             return Errno::EAGAIN;
         }
-        TRY(for_each_piece(relay, relay.tail.load() + sizeof(frame), message, base::min<u64>(room, frame.bytes),
-                           [](void* guest, u8* ring, usize length) { return copy_guarded(guest, ring, length); }));
+        TRY(for_each_piece(
+            relay, relay.tail.load() + sizeof(frame), message, base::min<u64>(room, frame.bytes),
+            [](void* guest, u8* ring, usize length) { return copy_guarded(guest, ring, length); }));
         if (!(flags & static_cast<i32>(abi::MSG_PEEK)))
             relay.tail.fetch_add(static_cast<u32>(sizeof(frame)) + frame.bytes);
     }
@@ -287,14 +300,16 @@ Result<usize> receive_from_channel(const HandleEntry& entry, abi::msghdr& messag
         message.msg_controllen = 0;
     else
         put_rights(frame, message);
-    return flags & static_cast<i32>(abi::MSG_TRUNC) ? usize{frame.bytes} : static_cast<usize>(base::min<u64>(room, frame.bytes));
+    return flags & static_cast<i32>(abi::MSG_TRUNC) ? usize{frame.bytes}
+                                                    : static_cast<usize>(base::min<u64>(room, frame.bytes));
 }
 
 Result<u32> channel_option(i32 level, i32 option, void* value, u32 capacity) {
     const abi::ucred user{}; // the tree's owner, whom lxcore takes for the caller
     const i32 no_error = 0;
     const bool is_of_socket = level == static_cast<i32>(abi::SOL_SOCKET);
-    if (!is_of_socket || (option != static_cast<i32>(abi::SO_PEERCRED) && option != static_cast<i32>(abi::SO_ERROR)))
+    if (!is_of_socket ||
+        (option != static_cast<i32>(abi::SO_PEERCRED) && option != static_cast<i32>(abi::SO_ERROR)))
         return Errno::ENOPROTOOPT;
     const bool is_error = option == static_cast<i32>(abi::SO_ERROR);
     const u32 length = base::min<u32>(capacity, is_error ? sizeof(no_error) : sizeof(user));

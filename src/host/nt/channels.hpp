@@ -1,6 +1,6 @@
-// Packets to a service of the host (host::connect_local): lxss-interop. A message pipe of Windows, whose two relays (streams.hpp)
-// have rings of whole packets, each behind a Frame. Handles come with packets from the host, and are streams by the time that the
-// packet is in the ring; none go the other way.
+// Packets to a service of the host (host::connect_local): lxss-interop. A message pipe of Windows, whose two
+// relays (streams.hpp) have rings of whole packets, each behind a Frame. Handles come with packets from the
+// host, and are streams by the time that the packet is in the ring; none go the other way.
 #pragma once
 
 #include "host/nt/streams.hpp"
@@ -10,8 +10,10 @@ namespace host::nt {
 // As long as any packet may be: there is room for one whenever the handle polls writable.
 inline constexpr u32 kMaxChannelBytes = 3500;
 
-// In the instance host: a connection to the pipe that `name` stands for: "@lxss-...", of small letters, digits and dashes, is
-// \\.\pipe\lxss-... . EAGAIN when the service is about to take another client; ENOENT, EACCES, EINVAL, EMFILE.
+// In the instance host: a connection to the pipe that `name` stands for: "@lxss-...", of small letters,
+// digits and dashes, is
+// \\.\pipe\lxss-... . EAGAIN when the service is about to take another client; ENOENT, EACCES, EINVAL,
+// EMFILE.
 Result<Handle> open_channel(std::string_view name);
 
 inline bool is_channel(const HandleEntry& entry) {

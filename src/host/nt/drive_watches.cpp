@@ -2,9 +2,10 @@
 // or are written to. It tells neither of files by themselves nor of opening, reading and closing: those
 // events are the guest's own.
 //
-// Who wants to watch a directory opens it, gives that handle to the instance host and leaves a request; the
-// thread there that reads the watcher asks for changes, and says so in the record. The watcher's one event is
-// set by requests and by answers.
+// A watcher is read where it was made: in the instance host (and in a test of the host interface). Who wants
+// to watch a directory from elsewhere opens it, gives that handle to the instance host and leaves a request;
+// the thread there that reads the watcher asks for changes, and says so in the record. The watcher's one
+// event is set by requests and by answers.
 #include "abi/poll.hpp"
 #include "host/nt/drive_files.hpp"
 
@@ -34,7 +35,7 @@ struct LiveWatch {
     u32 cookie; // of the last change of a name
     alignas(8) u8 buffer[16 * 1024];
 };
-LiveWatch* g_live[kMaxDriveWatches]; // in the instance host
+LiveWatch* g_live[kMaxDriveWatches]; // where the watcher is read
 
 u32* word_of(std::atomic<WatchState>& state) {
     return reinterpret_cast<u32*>(&state);
@@ -51,7 +52,8 @@ bool ask(LiveWatch& live, HANDLE event) {
     return live.is_asked;
 }
 
-void begin(u32 index, DriveWatch& watch, HANDLE event) {
+// Where the watcher is read. Takes over the record's handle.
+bool begin(u32 index, const DriveWatch& watch, HANDLE event) {
     LiveWatch*& live = g_live[index];
     if (!live) {
         void* memory = nullptr;
@@ -70,9 +72,65 @@ void begin(u32 index, DriveWatch& watch, HANDLE event) {
     }
     if (!is_begun)
         (void)NtClose(reinterpret_cast<HANDLE>(watch.folder));
-    WatchState wanted = WatchState::Wanted; // unless nobody waits for it any more
-    if (watch.state.compare_exchange_strong(wanted, is_begun ? WatchState::Watching : WatchState::Failed))
+    return is_begun;
+}
+
+// What has become of a request, unless nobody waits for it any more.
+void answer(DriveWatch& watch, WatchState state) {
+    WatchState wanted = WatchState::Wanted;
+    if (watch.state.compare_exchange_strong(wanted, state))
         wake(word_of(watch.state), ~0u);
+}
+
+// The record that watches the directory, or kMaxDriveWatches.
+u32 find_watch(const HandleEntry& directory) {
+    u32 index = 0;
+    for (; index < kMaxDriveWatches; ++index) {
+        const DriveWatch& watch = files().watches[index];
+        if (watch.state.load() == WatchState::Watching && watch.file == directory.file &&
+            watch.device == directory.device)
+            break;
+    }
+    return index;
+}
+
+// A record for the directory, whose asynchronous handle `reader` has from then on. ENOSPC.
+Result<u32> take_watch(const HandleEntry& directory, HANDLE folder, HANDLE reader) {
+    for (u32 index = 0; index < kMaxDriveWatches; ++index) {
+        DriveWatch& watch = files().watches[index];
+        WatchState free = WatchState::Free;
+        if (watch.state.load() != WatchState::Free ||
+            !watch.state.compare_exchange_strong(free, WatchState::Taken))
+            continue;
+        watch.taker = g_process.index;
+        ++watch.uses;
+        watch.file = directory.file;
+        watch.device = directory.device;
+        HANDLE remote;
+        if (NtDuplicateObject(this_process(), folder, reader, &remote, 0, 0, DUPLICATE_SAME_ACCESS) < 0) {
+            watch.state.store(WatchState::Free);
+            break;
+        }
+        watch.folder = reinterpret_cast<u64>(remote);
+        return index;
+    }
+    return Errno::ENOSPC;
+}
+
+// Has the thread that reads the watcher begin, and waits until it has.
+bool ask_reader(DriveWatch& watch, HANDLE event) {
+    watch.state.store(WatchState::Wanted);
+    (void)NtSetEvent(event, nullptr);
+    const u64 deadline = monotonic_ns() + kAnswerTimeoutNs;
+    while (watch.state.load() == WatchState::Wanted &&
+           wait(word_of(watch.state), static_cast<u32>(WatchState::Wanted), deadline) !=
+               WaitResult::TimedOut) {
+    }
+    if (watch.state.load() == WatchState::Watching)
+        return true;
+    watch.state.store(WatchState::Unwanted);
+    (void)NtSetEvent(event, nullptr);
+    return false;
 }
 
 // The record is free once the system has let go of the memory.
@@ -161,7 +219,7 @@ WatchedEvents watched_events() {
 Result<Handle> create_watcher() {
     HANDLE event;
     TRY(void_result(NtCreateEvent(&event, EVENT_ALL_ACCESS, nullptr, 1 /* wakes one */, FALSE)));
-    return adopt(event, {HandleKind::Watcher});
+    return adopt(event, {HandleKind::Watcher, false, 0, 0, g_process.index});
 }
 
 Result<i32> watch(Handle watcher, Handle directory, u32) {
@@ -169,8 +227,12 @@ Result<i32> watch(Handle watcher, Handle directory, u32) {
     HANDLE event = object_of(watcher), object = object_of(directory);
     if (!entry || !event || !object)
         return Errno::EBADF;
-    if (entry->kind != HandleKind::Directory || !entry->is_on_drive)
+    const u64 reader = entry_of(watcher)->extra;
+    const bool is_read_here = reader == g_process.index;
+    if (entry->kind != HandleKind::Directory || (!is_read_here && reader != 0))
         return Errno::EOPNOTSUPP;
+    if (const u32 index = find_watch(*entry); index < kMaxDriveWatches)
+        return number_of(index, files().watches[index]);
     // One of its own, whose requests do not wait.
     HostName itself(std::string_view(), HostName::Plain{});
     NamedFile place(object, itself);
@@ -181,35 +243,15 @@ Result<i32> watch(Handle watcher, Handle directory, u32) {
                      kShareAll, FILE_OPEN, FILE_DIRECTORY_FILE | FILE_OPEN_FOR_BACKUP_INTENT, nullptr, 0);
     if (status < 0)
         return drive::error_of(status);
-    for (u32 i = 0; i < kMaxDriveWatches; ++i) {
-        DriveWatch& watch = files().watches[i];
-        WatchState free = WatchState::Free;
-        if (watch.state.load() != WatchState::Free ||
-            !watch.state.compare_exchange_strong(free, WatchState::Taken))
-            continue;
-        watch.taker = g_process.index;
-        ++watch.uses;
-        HANDLE remote;
-        if (NtDuplicateObject(this_process(), folder.get(), g_process.instance, &remote, 0, 0,
-                              DUPLICATE_SAME_ACCESS) < 0) {
-            watch.state.store(WatchState::Free);
-            return Errno::ENOSPC;
-        }
-        watch.folder = reinterpret_cast<u64>(remote);
-        watch.state.store(WatchState::Wanted);
-        (void)NtSetEvent(event, nullptr);
-        const u64 deadline = monotonic_ns() + kAnswerTimeoutNs;
-        while (watch.state.load() == WatchState::Wanted &&
-               wait(word_of(watch.state), static_cast<u32>(WatchState::Wanted), deadline) !=
-                   WaitResult::TimedOut) {
-        }
-        if (watch.state.load() == WatchState::Watching)
-            return number_of(i, watch);
-        watch.state.store(WatchState::Unwanted);
-        (void)NtSetEvent(event, nullptr);
-        return Errno::EOPNOTSUPP;
+    const u32 index =
+        TRY(take_watch(*entry, folder.get(), is_read_here ? this_process() : g_process.instance));
+    DriveWatch& watch = files().watches[index];
+    if (is_read_here) { // maybe by the same thread
+        const bool is_begun = begin(index, watch, event);
+        watch.state.store(is_begun ? WatchState::Watching : WatchState::Free);
+        return is_begun ? Result<i32>(number_of(index, watch)) : Result<i32>(Errno::EOPNOTSUPP);
     }
-    return Errno::ENOSPC;
+    return ask_reader(watch, event) ? Result<i32>(number_of(index, watch)) : Result<i32>(Errno::EOPNOTSUPP);
 }
 
 void unwatch(Handle watcher, i32 number) {
@@ -237,7 +279,7 @@ Result<void> read_watcher(Handle watcher, void (*visit)(void* context, const Wat
             LiveWatch* live = g_live[i];
             const WatchState state = watch.state.load();
             if (state == WatchState::Wanted) {
-                begin(i, watch, event);
+                answer(watch, begin(i, watch, event) ? WatchState::Watching : WatchState::Failed);
                 may_wait = false;
             } else if (state == WatchState::Unwanted) {
                 end(watch, live);

@@ -24,7 +24,7 @@ struct Range {
     bool contains(u64 rip) const { return rip >= address_of(begin) && rip < address_of(end); }
 };
 
-constexpr u64 kCallRoom = 40; // what a function finds above its first stack pointer, less 16-byte alignment: the return address and four words
+constexpr u64 kCallRoom = 40; // above the stack pointer that a function begins with: the return address and four words
 
 void save_registers(Frame& frame, const CONTEXT& context) {
     frame.r15 = context.R15;

@@ -35,6 +35,7 @@ struct DriveWatch {
     u32 uses;                      // how often the record was taken
     u32 taker;                     // Taken: index of the process
     u64 folder;                    // a Windows handle of the instance host's
+    u64 file, device;
 };
 inline constexpr u32 kMaxDriveWatches = 256;
 

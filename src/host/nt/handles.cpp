@@ -22,7 +22,8 @@ void note_user(u32 index) {
         users.fetch_or(bit);
 }
 
-// Makes `object` this process's duplicate, or closes it when another thread was first.
+// Makes `object` this process's duplicate, or closes it when another thread was first. Null when that thread has one of the entry's
+// earlier or later Windows handle (replace_object()).
 HANDLE install(u32 index, u32 word, HANDLE object) {
     Duplicate& duplicate = g_duplicates[index];
     u64 none = 0;
@@ -31,8 +32,12 @@ HANDLE install(u32 index, u32 word, HANDLE object) {
         return object;
     }
     NtClose(object);
-    while (duplicate.word.load(std::memory_order_acquire) != word)
+    constexpr u32 kPatience = 10'000;
+    for (u32 round = 0; duplicate.word.load(std::memory_order_acquire) != word; ++round) {
+        if (round == kPatience)
+            return nullptr;
         NtYieldExecution();
+    }
     return reinterpret_cast<HANDLE>(duplicate.object.load());
 }
 

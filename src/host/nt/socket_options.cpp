@@ -77,6 +77,11 @@ bool is_option(i32 level, i32 option, u32 wanted_level, u32 wanted) {
     return static_cast<u32>(level) == wanted_level && static_cast<u32>(option) == wanted;
 }
 
+bool is_error_report(i32 level, i32 option) {
+    return is_option(level, option, abi::SOL_IP, abi::IP_RECVERR) ||
+           is_option(level, option, abi::SOL_IPV6, abi::IPV6_RECVERR);
+}
+
 const Row* find_row(const ServedSocket& socket, i32 level, i32 option) {
     for (const Row& row : kRows)
         if (is_option(level, option, row.level, row.option) &&
@@ -152,7 +157,7 @@ Result<void> set_socket_option(ServedSocket& socket, i32 level, i32 option, cons
                                value, sizeof(::ipv6_mreq));
     }
     const Row* row = find_row(socket, level, option);
-    if (!row)
+    if (!row && !is_error_report(level, option))
         return Errno::ENOPROTOOPT;
     // ip(7): a byte will do for options of IP.
     i32 number = 0;
@@ -165,6 +170,13 @@ Result<void> set_socket_option(ServedSocket& socket, i32 level, i32 option, cons
     if (is_option(level, option, abi::SOL_SOCKET, abi::SO_REUSEADDR) && socket.is_stream()) {
         // Winsock binds to addresses with old connections anyway; its option lets a second listener in.
         socket.reuses_address = number != 0;
+        return {};
+    }
+    if (!row) { // ip(7), IP_RECVERR: also without a peer; the queue of what has come back is not to be had
+        socket.reports_errors = number != 0;
+        if (!socket.is_stream())
+            tell_of_unreachable_ports(socket, socket.reports_errors ||
+                                                  socket.phase == ServedSocket::Phase::Connected);
         return {};
     }
     return set_host_option(socket, row->host_level, row->host_option, &number, sizeof(number));
@@ -212,6 +224,8 @@ Result<u32> get_socket_option(ServedSocket& socket, i32 level, i32 option, u8* v
             break;
         }
     }
+    if (is_error_report(level, option))
+        return put_number(value, socket.reports_errors);
     const Row* row = find_row(socket, level, option);
     if (!row)
         return Errno::ENOPROTOOPT;

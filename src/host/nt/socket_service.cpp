@@ -53,8 +53,11 @@ Result<u64> serve_socket(SOCKET handle, i32 family, i32 type, i32 protocol, Phas
             socket.phase = phase;
             socket.is_read_shut = socket.is_write_shut = socket.has_peer_shut = socket.is_broken =
                 socket.reuses_address = false;
+            socket.reports_errors = false;
             socket.pending_error = 0;
             record.readiness.store(0);
+            if (type == ws::kSockDgram)
+                tell_of_unreachable_ports(socket, false);
         }
         const Result<Handle> made = adopt(nullptr, {HandleKind::Socket, true, 0, 0, i});
         if (made.is_error()) {
@@ -66,14 +69,6 @@ Result<u64> serve_socket(SOCKET handle, i32 family, i32 type, i32 protocol, Phas
     }
     g_winsock.closesocket(handle);
     return Errno::ENFILE;
-}
-
-// udp(7): ICMP errors are told to sockets with a peer alone; winsock tells all by default.
-void tell_of_unreachable_ports(SOCKET handle, bool tells) {
-    constexpr DWORD kUdpConnectionReset = 0x9800'000c; // SIO_UDP_CONNRESET
-    BOOL value = tells;
-    DWORD length = 0;
-    (void)g_winsock.WSAIoctl(handle, kUdpConnectionReset, &value, sizeof(value), nullptr, 0, &length, nullptr, nullptr);
 }
 
 Result<u64> create(const SocketRequest& request) {
@@ -105,8 +100,6 @@ Result<u64> create(const SocketRequest& request) {
         g_winsock.setsockopt(handle, ws::kIpprotoIpv6, ws::kIpv6V6only, reinterpret_cast<const char*>(&off),
                              sizeof(off));
     }
-    if (type == ws::kSockDgram)
-        tell_of_unreachable_ports(handle, false);
     return serve_socket(handle, family, type, protocol, Phase::Fresh);
 }
 
@@ -144,7 +137,7 @@ Errno disconnect(ServedSocket& socket) {
         checked(g_winsock.connect(socket.handle, reinterpret_cast<const sockaddr*>(&address), length));
     if (error == Errno::OK) {
         socket.phase = Phase::Fresh;
-        tell_of_unreachable_ports(socket.handle, false);
+        tell_of_unreachable_ports(socket, socket.reports_errors);
     }
     return error;
 }
@@ -178,7 +171,7 @@ Errno connect_socket(ServedSocket& socket, const SocketRequest& request) {
     if (error == Errno::OK || error == Errno::EAGAIN) {
         socket.phase = error == Errno::OK ? Phase::Connected : Phase::Connecting;
         if (!socket.is_stream())
-            tell_of_unreachable_ports(socket.handle, true);
+            tell_of_unreachable_ports(socket, true);
         forget_readiness(socket, kAllGroups);
     }
     return error == Errno::EAGAIN ? Errno::EINPROGRESS : error;
@@ -511,6 +504,13 @@ DWORD WINAPI service_main(void*) {
 }
 
 } // namespace
+
+void tell_of_unreachable_ports(const ServedSocket& socket, bool tells) {
+    constexpr DWORD kUdpConnectionReset = 0x9800'000c; // SIO_UDP_CONNRESET
+    BOOL value = tells;
+    DWORD length = 0;
+    (void)g_winsock.WSAIoctl(socket.handle, kUdpConnectionReset, &value, sizeof(value), nullptr, 0, &length, nullptr, nullptr);
+}
 
 bool start_service_thread(LPTHREAD_START_ROUTINE main) {
     const HANDLE thread = CreateThread(nullptr, 0, main, nullptr, 0, nullptr);

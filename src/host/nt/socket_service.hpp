@@ -39,6 +39,7 @@ struct ServedSocket {
     bool has_peer_shut;     // seen by a watch
     bool is_broken;         // reset, or never connected
     bool reuses_address;    // a stream's SO_REUSEADDR, which winsock has no equal of
+    bool reports_errors;    // IP_RECVERR
     i32 pending_error;      // an Errno: SO_ERROR, and of the next transfer
     SocketWatch watches[5]; // at most one for each group
 
@@ -71,6 +72,9 @@ void publish_readiness(ServedSocket& socket);
 // Asks for the end of its watches, which may take a while: has_watches().
 void end_watches(ServedSocket& socket);
 bool has_watches(const ServedSocket& socket);
+
+// udp(7): ICMP errors are told to sockets with a peer, or IP_RECVERR, alone; winsock tells all by default.
+void tell_of_unreachable_ports(const ServedSocket& socket, bool tells);
 
 // ---- addresses and options (socket_options.cpp)
 

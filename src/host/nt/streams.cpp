@@ -248,13 +248,16 @@ void end_stream(u64 extra) {
     for (Relay* relay : {reading_relay(extra), writing_relay(extra)}) {
         if (!relay)
             continue;
-        // The thread is the last user but this.
-        if (relay->users.load() == 2) {
-            relay->is_open.store(0);
-            poke(*relay);
-            if (relay == reading_relay(extra) && relay->wanted.load())
-                cancel_read(*relay);
+        // The last user but the thread ends it; others may be ending at the same time.
+        u32 users = relay->users.load();
+        while (users != 2 && !relay->users.compare_exchange_weak(users, users - 1)) {
         }
+        if (users != 2)
+            continue;
+        relay->is_open.store(0);
+        poke(*relay);
+        if (relay == reading_relay(extra) && relay->wanted.load())
+            cancel_read(*relay);
         drop_user(*relay);
     }
 }

@@ -227,7 +227,7 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
         inode = TRY(creation.staged(folder.handle(), false));
     }
     if (inode->is_directory()) {
-        inode->links = 2;
+        inode->links = links == 1 ? 1 : 2; // hosts that count no directories (btrfs, NTFS) have one link for each
         inode->m_names.start();
     }
     names_changed();

@@ -58,8 +58,8 @@ struct KernelStart {
 // with a message for the user.
 bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& control, std::string& error);
 
-// Starts the host's side of interop for an instance, which ends when `life` is closed. `name` becomes what the instance mounts
-// (host::connect_local()). False with a message.
+// Starts the host's side of interop for an instance, which ends when `life` is closed. `name` becomes what
+// the instance mounts (host::connect_local()). False with a message.
 bool start_interop(const std::string& program, const std::string& folder, ChildProcess& process,
                    UniqueFd& life, std::string& name, std::string& error);
 // Takes away what is left of the name in the instance's folder, once nobody uses it.

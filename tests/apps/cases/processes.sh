@@ -37,7 +37,7 @@ set -m; (sleep 30; true) & p=$!; [ $(ps -o pgid= -p $p) = $p ]; echo $?; kill -T
 ### resource-limits-and-scheduling
 prlimit --nofile=100:200 bash -c 'ulimit -Sn; ulimit -Hn'; ulimit -v 500000; ulimit -v; chrt -p $$ | sed 's/[0-9]*.s current/current/' | head -n 2; taskset -pc $$ >/dev/null; echo $?; renice -n 3 -p $$ >/dev/null; nice; ionice -p $$ >/dev/null; echo $?
 ### memory-limit
-bash -c 'ulimit -v 200000; perl -e "\$x = q(x) x 400_000_000; print 1"' 2>&1 | grep -c -i memory; ulimit -t 1; bash -c 'while :; do :; done'; echo $?
+bash -c 'ulimit -v 200000; perl -e "\$x = q(x) x 400_000_000; print 1"' 2>&1 | grep -c -i memory; (ulimit -t 1; exec bash -c 'while :; do :; done'); echo $?
 ### core-and-faults
 perl -e 'kill "SEGV", $$'; echo $?; bash -c 'kill -ABRT $$'; echo $?; bash -c 'ulimit -s 256; f() { f; }; f' 2>/dev/null; echo $?
 ### signals-blocked-and-pending

@@ -32,7 +32,10 @@ TEST(too_many_links) {
     ASSERT_OK(put_file("f", ""));
     char name[16];
     int count = 1;
+    const long start = now_ms();
     for (; count < 66000; count++) {
+        if (count % 1000 == 0 && now_ms() - start > 10000)
+            SKIP("needs a file system that makes so many links within 10 s");
         snprintf(name, sizeof name, "l%d", count);
         if (link("f", name) < 0)
             break;

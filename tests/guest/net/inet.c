@@ -196,6 +196,23 @@ TEST(options) {
     close(fd);
 }
 
+// glibc's resolver gives up where this cannot be set.
+TEST(error_reports_can_be_asked_for) {
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), value = 1;
+    socklen_t length = sizeof value;
+    char byte;
+    struct msghdr message = {0};
+    EXPECT_OK(setsockopt(fd, IPPROTO_IP, IP_RECVERR, &value, sizeof value));
+    value = 0;
+    EXPECT_OK(getsockopt(fd, IPPROTO_IP, IP_RECVERR, &value, &length));
+    EXPECT_EQ(value, 1);
+    EXPECT_ERRNO(recvmsg(fd, &message, MSG_ERRQUEUE), EAGAIN);
+    EXPECT_ERRNO(recv(fd, &byte, 1, MSG_DONTWAIT), EAGAIN);
+    value = 0;
+    EXPECT_OK(setsockopt(fd, IPPROTO_IP, IP_RECVERR, &value, sizeof value));
+    close(fd);
+}
+
 TEST(udp) {
     struct sockaddr_in one = loopback(0), two = loopback(0), from;
     socklen_t length = sizeof one;

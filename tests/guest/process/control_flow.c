@@ -134,6 +134,36 @@ TEST(a_fault_behind_a_call) {
     }
 }
 
+// A return that cannot read its word, or only half of it, has not happened.
+static void leave_from_afar(int number, siginfo_t* info, void* context) {
+    (void)number, (void)info;
+    memcpy(registers, ((ucontext_t*)context)->uc_mcontext.gregs, sizeof registers);
+    siglongjmp(out, 1);
+}
+
+extern char fault_return[];
+__attribute__((noinline)) static void return_by(unsigned char* stack) {
+    __asm__ volatile("mov %0, %%rsp\n\tmov $0x1234, %%ecx\n.globl fault_return\nfault_return:\n\tret" : : "r"(stack) : "rcx", "memory");
+}
+TEST(a_return_without_a_word) {
+    static char other_stack[65536];
+    stack_t other = {.ss_sp = other_stack, .ss_size = sizeof other_stack};
+    ASSERT_OK(sigaltstack(&other, NULL));
+    on_signal_info(SIGSEGV, leave_from_afar, SA_ONSTACK);
+    unsigned char* at = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_TRUE(at != MAP_FAILED);
+    ASSERT_OK(mprotect(at + PAGE, PAGE, PROT_NONE));
+    for (volatile int before = 0; before < 8; before += 2) {
+        memset(registers, 0, sizeof registers);
+        if (sigsetjmp(out, 1) == 0)
+            return_by(at + PAGE - before);
+        EXPECT_EQ((unsigned long)registers[REG_RIP], (unsigned long)fault_return);
+        EXPECT_EQ((unsigned long)registers[REG_RSP], (unsigned long)(at + PAGE - before));
+        EXPECT_EQ(registers[REG_RCX], 0x1234);
+    }
+    munmap(at, 2 * PAGE);
+}
+
 // ---- single steps
 
 static unsigned long step_base;

@@ -1,6 +1,7 @@
 #include "cli/os/helper_process.hpp"
 
 #include "cli/connection.hpp"
+#include "manager/paths.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -12,7 +13,7 @@
 
 namespace lxss {
 
-HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe)
+HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe, HostDescriptor given)
     : program_(words[0]) {
     int pipe[2] = {-1, -1};
     if (output_to_pipe && ::pipe2(pipe, O_CLOEXEC) != 0)
@@ -31,12 +32,19 @@ HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_
         sigset_t none;
         ::sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        if (given != kNoDescriptor)
+            ::dup2(given, STDIN_FILENO);
         if (output_to_pipe)
             ::dup2(input.get(), STDOUT_FILENO);
         ::execvp(argv[0], argv.data());
         ::dprintf(2, "lxss: cannot run %s: %s\n", argv[0], std::strerror(errno));
         ::_exit(127);
     }
+}
+
+std::unique_ptr<HelperProcess> start_debian_packages(const std::string& suite) {
+    return std::make_unique<HelperProcess>(
+        std::vector<std::string>{helper_program("debian-packages"), suite});
 }
 
 HelperProcess::~HelperProcess() {

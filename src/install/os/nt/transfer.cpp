@@ -32,8 +32,9 @@ using Handle = std::unique_ptr<void, Closer>;
 std::string last_problem() {
     const DWORD error = ::GetLastError();
     char text[512];
-    const DWORD length = ::FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_FROM_HMODULE | FORMAT_MESSAGE_IGNORE_INSERTS,
-                                          ::GetModuleHandleA("winhttp.dll"), error, 0, text, sizeof text, nullptr);
+    const DWORD length = ::FormatMessageA(
+        FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_FROM_HMODULE | FORMAT_MESSAGE_IGNORE_INSERTS,
+        ::GetModuleHandleA("winhttp.dll"), error, 0, text, sizeof text, nullptr);
     std::string result(text, length);
     while (!result.empty() && (result.back() == '\n' || result.back() == '\r' || result.back() == '.'))
         result.pop_back();
@@ -42,13 +43,15 @@ std::string last_problem() {
 
 void show_progress(uint64_t now, uint64_t total) {
     if (total > 0 && ::_isatty(2))
-        std::fprintf(stderr, "\rLoading: %3d%%, %llu MiB\033[K", static_cast<int>(now * 100 / total), now >> 20);
+        std::fprintf(stderr, "\rLoading: %3d%%, %llu MiB\033[K", static_cast<int>(now * 100 / total),
+                     now >> 20);
 }
 
 // Opened so that the position is ours, at the end of what is there.
 class Target {
 public:
-    explicit Target(const fs::path& path) : file_(::_wfopen(path.c_str(), fs::exists(path) ? L"r+b" : L"w+b"), &std::fclose) {
+    explicit Target(const fs::path& path)
+        : file_(::_wfopen(path.c_str(), fs::exists(path) ? L"r+b" : L"w+b"), &std::fclose) {
         if (file_ && ::_fseeki64(file_.get(), 0, SEEK_END) == 0)
             length_ = static_cast<uint64_t>(::_ftelli64(file_.get()));
     }
@@ -93,8 +96,9 @@ bool content_range(HINTERNET request, uint64_t& start, uint64_t& whole) {
     wchar_t text[128];
     DWORD bytes = sizeof text;
     unsigned long long first = 0, last = 0, total = 0;
-    const bool is_known = ::WinHttpQueryHeaders(request, WINHTTP_QUERY_CONTENT_RANGE, nullptr, text, &bytes, nullptr) &&
-                          ::swscanf(text, L"bytes %llu-%llu/%llu", &first, &last, &total) == 3;
+    const bool is_known =
+        ::WinHttpQueryHeaders(request, WINHTTP_QUERY_CONTENT_RANGE, nullptr, text, &bytes, nullptr) &&
+        ::swscanf(text, L"bytes %llu-%llu/%llu", &first, &last, &total) == 3;
     start = first;
     whole = total;
     return is_known;
@@ -102,7 +106,8 @@ bool content_range(HINTERNET request, uint64_t& start, uint64_t& whole) {
 
 std::string take_answer(HINTERNET request, Target& target) {
     DWORD status = 0, bytes = sizeof status;
-    ::WinHttpQueryHeaders(request, WINHTTP_QUERY_STATUS_CODE | WINHTTP_QUERY_FLAG_NUMBER, nullptr, &status, &bytes, nullptr);
+    ::WinHttpQueryHeaders(request, WINHTTP_QUERY_STATUS_CODE | WINHTTP_QUERY_FLAG_NUMBER, nullptr, &status,
+                          &bytes, nullptr);
     uint64_t start = 0, whole = 0;
     if (status == HTTP_STATUS_PARTIAL_CONTENT) {
         if (!content_range(request, start, whole) || start != target.length())
@@ -152,18 +157,24 @@ std::string load(const std::string& address, const fs::path& partial) {
     if (!::WinHttpCrackUrl(wide.c_str(), 0, 0, &parts) ||
         (parts.nScheme != INTERNET_SCHEME_HTTP && parts.nScheme != INTERNET_SCHEME_HTTPS))
         return "only addresses of http, https and file are known here";
-    const Handle session(::WinHttpOpen(L"lxss-fetch", WINHTTP_ACCESS_TYPE_DEFAULT_PROXY, nullptr, nullptr, 0));
+    const Handle session(
+        ::WinHttpOpen(L"lxss-fetch", WINHTTP_ACCESS_TYPE_DEFAULT_PROXY, nullptr, nullptr, 0));
     const std::wstring host(parts.lpszHostName, parts.dwHostNameLength);
-    const Handle connection(session ? ::WinHttpConnect(session.get(), host.c_str(), parts.nPort, 0) : nullptr);
-    const std::wstring path(parts.lpszUrlPath, parts.dwUrlPathLength + parts.dwExtraInfoLength);
-    const Handle request(connection ? ::WinHttpOpenRequest(connection.get(), L"GET", path.c_str(), nullptr, nullptr, nullptr,
-                                                           parts.nScheme == INTERNET_SCHEME_HTTPS ? WINHTTP_FLAG_SECURE : 0)
+    const Handle connection(session ? ::WinHttpConnect(session.get(), host.c_str(), parts.nPort, 0)
                                     : nullptr);
+    const std::wstring path(parts.lpszUrlPath, parts.dwUrlPathLength + parts.dwExtraInfoLength);
+    const Handle request(
+        connection ? ::WinHttpOpenRequest(connection.get(), L"GET", path.c_str(), nullptr, nullptr, nullptr,
+                                          parts.nScheme == INTERNET_SCHEME_HTTPS ? WINHTTP_FLAG_SECURE : 0)
+                   : nullptr);
     if (!request)
         return last_problem();
-    ::WinHttpSetTimeouts(request.get(), kStalledMilliseconds, kStalledMilliseconds, kStalledMilliseconds, kStalledMilliseconds);
-    const std::wstring range = target.length() ? L"Range: bytes=" + std::to_wstring(target.length()) + L"-" : L"";
-    if (!::WinHttpSendRequest(request.get(), range.empty() ? nullptr : range.c_str(), range.empty() ? 0 : ~DWORD{0}, nullptr, 0, 0, 0) ||
+    ::WinHttpSetTimeouts(request.get(), kStalledMilliseconds, kStalledMilliseconds, kStalledMilliseconds,
+                         kStalledMilliseconds);
+    const std::wstring range =
+        target.length() ? L"Range: bytes=" + std::to_wstring(target.length()) + L"-" : L"";
+    if (!::WinHttpSendRequest(request.get(), range.empty() ? nullptr : range.c_str(),
+                              range.empty() ? 0 : ~DWORD{0}, nullptr, 0, 0, 0) ||
         !::WinHttpReceiveResponse(request.get(), nullptr))
         return last_problem();
     std::string problem = take_answer(request.get(), target);

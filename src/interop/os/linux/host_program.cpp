@@ -13,8 +13,8 @@
 
 namespace lxss {
 
-// The program is in a session of its own, whose leader stays its parent: without one that is in the session and not in
-// its process group, nothing of it could be stopped (setpgid(2), "orphaned process group").
+// The program is in a session of its own, whose leader stays its parent: without one that is in the session
+// and not in its process group, nothing of it could be stopped (setpgid(2), "orphaned process group").
 struct HostProgram::State {
     pid_t leader = -1, program = -1;
     UniqueFd events;   // from the leader

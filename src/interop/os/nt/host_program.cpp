@@ -1,5 +1,6 @@
-// Programs of Windows. Each has a job, with what it starts, and a console of its own, so that Ctrl-C reaches it alone: a pseudo
-// console where any of its streams is the terminal, with lxss-console (on_console.cpp) between, else one without a window.
+// Programs of Windows. Each has a job, with what it starts, and a console of its own, so that Ctrl-C reaches
+// it alone: a pseudo console where any of its streams is the terminal, with lxss-console (on_console.cpp)
+// between, else one without a window.
 #include "interop/host_program.hpp"
 
 #include "interop/os/nt/programs.hpp"
@@ -12,7 +13,15 @@ namespace lxss {
 
 namespace {
 
-enum LinuxSignal { kHangUp = 1, kInterrupt = 2, kQuit = 3, kKill = 9, kContinue = 18, kStop = 19, kTerminalStop = 20 };
+enum LinuxSignal {
+    kHangUp = 1,
+    kInterrupt = 2,
+    kQuit = 3,
+    kKill = 9,
+    kContinue = 18,
+    kStop = 19,
+    kTerminalStop = 20
+};
 
 struct Plan {
     std::wstring program, folder;
@@ -40,7 +49,8 @@ void choose_folder(Plan& plan, const std::string& wanted) {
 
 bool open_streams(Plan& plan, const HostProgramStart& start) {
     UniqueFd screen, keys;
-    const bool has_console = start.terminals != 0 && plan.console.open(start.rows, start.columns, screen, keys);
+    const bool has_console =
+        start.terminals != 0 && plan.console.open(start.rows, start.columns, screen, keys);
     for (unsigned i = 0; i < 3; ++i) {
         HANDLE reader, writer;
         if (has_console && (start.terminals & 1u << i))
@@ -64,8 +74,8 @@ UniqueFd make_job() {
 }
 
 // Suspended, in no job yet.
-bool create(const Plan& plan, std::wstring line, const HostProgramStart& start, PROCESS_INFORMATION& information,
-            DWORD& error) {
+bool create(const Plan& plan, std::wstring line, const HostProgramStart& start,
+            PROCESS_INFORMATION& information, DWORD& error) {
     std::wstring program = plan.program, environment = environment_block(start.environment);
     if (plan.console) {
         line = L"lxss-console \"" + program + L"\" " + line;
@@ -82,7 +92,8 @@ bool create(const Plan& plan, std::wstring line, const HostProgramStart& start, 
         return false;
     }
     startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
-    HANDLE* const places[] = {&startup.StartupInfo.hStdInput, &startup.StartupInfo.hStdOutput, &startup.StartupInfo.hStdError};
+    HANDLE* const places[] = {&startup.StartupInfo.hStdInput, &startup.StartupInfo.hStdOutput,
+                              &startup.StartupInfo.hStdError};
     std::vector<HANDLE> inherited;
     for (int i = 0; i < 3; ++i)
         if (plan.streams[i]) {
@@ -128,10 +139,12 @@ void for_job(HANDLE job, const char* function) {
         reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), function)));
     std::vector<char> buffer(sizeof(JOBOBJECT_BASIC_PROCESS_ID_LIST) + 1024 * sizeof(ULONG_PTR));
     auto& list = *reinterpret_cast<JOBOBJECT_BASIC_PROCESS_ID_LIST*>(buffer.data());
-    if (!call || !::QueryInformationJobObject(job, JobObjectBasicProcessIdList, &list, static_cast<DWORD>(buffer.size()), nullptr))
+    if (!call || !::QueryInformationJobObject(job, JobObjectBasicProcessIdList, &list,
+                                              static_cast<DWORD>(buffer.size()), nullptr))
         return;
     for (DWORD i = 0; i < list.NumberOfProcessIdsInList; ++i) {
-        const UniqueFd process = owned(::OpenProcess(PROCESS_SUSPEND_RESUME, FALSE, static_cast<DWORD>(list.ProcessIdList[i])));
+        const UniqueFd process =
+            owned(::OpenProcess(PROCESS_SUSPEND_RESUME, FALSE, static_cast<DWORD>(list.ProcessIdList[i])));
         if (process)
             call(handle_of(process.get()));
     }
@@ -139,7 +152,8 @@ void for_job(HANDLE job, const char* function) {
 
 bool is_job_empty(HANDLE job) {
     JOBOBJECT_BASIC_ACCOUNTING_INFORMATION accounts{};
-    return ::QueryInformationJobObject(job, JobObjectBasicAccountingInformation, &accounts, sizeof accounts, nullptr) &&
+    return ::QueryInformationJobObject(job, JobObjectBasicAccountingInformation, &accounts, sizeof accounts,
+                                       nullptr) &&
            accounts.ActiveProcesses == 0;
 }
 
@@ -245,7 +259,8 @@ bool HostProgram::signal(int number) {
             for_job(handle_of(state_->job.get()), "NtResumeProcess");
         return false;
     default:
-        // There is no way to ask: all others end it, as they end a program of Linux that has not said otherwise.
+        // There is no way to ask: all others end it, as they end a program of Linux that has not said
+        // otherwise.
         state_->end(number);
         return false;
     }

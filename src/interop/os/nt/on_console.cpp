@@ -1,5 +1,6 @@
-// lxss-console "PROGRAM" LINE: runs a program on the console that this one was started on, and ends as it does. Streams that this one has
-// not been given are the console. Only who is on a pseudo console can open it; and of its first program Wine leaves the streams out.
+// lxss-console "PROGRAM" LINE: runs a program on the console that this one was started on, and ends as it
+// does. Streams that this one has not been given are the console. Only who is on a pseudo console can open
+// it; and of its first program Wine leaves the streams out.
 #include <windows.h>
 
 #include <cstdio>
@@ -17,8 +18,8 @@ static HANDLE stream(DWORD which, const wchar_t* console) {
         return handle;
     }
     SECURITY_ATTRIBUTES inherited{sizeof inherited, nullptr, TRUE};
-    return ::CreateFileW(console, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited, OPEN_EXISTING, 0,
-                         nullptr);
+    return ::CreateFileW(console, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                         &inherited, OPEN_EXISTING, 0, nullptr);
 }
 
 int main() {
@@ -39,9 +40,11 @@ int main() {
     startup.hStdOutput = stream(STD_OUTPUT_HANDLE, L"CONOUT$");
     startup.hStdError = stream(STD_ERROR_HANDLE, L"CONOUT$");
     PROCESS_INFORMATION information{};
-    if (!::CreateProcessW(program.c_str(), line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup, &information)) {
+    if (!::CreateProcessW(program.c_str(), line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup,
+                          &information)) {
         char text[64];
-        const int length = std::snprintf(text, sizeof text, "lxss-host: Windows error %lu\r\n", ::GetLastError());
+        const int length =
+            std::snprintf(text, sizeof text, "lxss-host: Windows error %lu\r\n", ::GetLastError());
         DWORD written;
         ::WriteFile(startup.hStdError, text, static_cast<DWORD>(length), &written, nullptr);
         return 126;
@@ -52,6 +55,7 @@ int main() {
     ::WaitForSingleObject(information.hProcess, INFINITE);
     DWORD code = 0;
     ::GetExitCodeProcess(information.hProcess, &code);
-    ::TerminateProcess(::GetCurrentProcess(), code); // which ExitProcess would do as well, but for exceptions' codes
+    ::TerminateProcess(::GetCurrentProcess(),
+                       code); // which ExitProcess would do as well, but for exceptions' codes
     return 0;
 }

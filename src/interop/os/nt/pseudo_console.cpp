@@ -14,7 +14,8 @@ using Close = void(WINAPI*)(void*);
 // Newer than what lxss needs otherwise.
 template <typename Function>
 Function find(const char* name) {
-    return reinterpret_cast<Function>(reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"kernel32.dll"), name)));
+    return reinterpret_cast<Function>(
+        reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"kernel32.dll"), name)));
 }
 
 COORD size_of(uint16_t rows, uint16_t columns) {
@@ -37,7 +38,8 @@ bool PseudoConsole::open(uint16_t rows, uint16_t columns, UniqueFd& screen, Uniq
         return false;
     screen = owned(pipes[2]);
     const UniqueFd output = owned(pipes[3]);
-    return create(size_of(rows, columns), handle_of(input.get()), handle_of(output.get()), 0, &console_) == S_OK;
+    return create(size_of(rows, columns), handle_of(input.get()), handle_of(output.get()), 0, &console_) ==
+           S_OK;
 }
 
 void PseudoConsole::resize(uint16_t rows, uint16_t columns) const {

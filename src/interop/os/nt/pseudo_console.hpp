@@ -1,4 +1,5 @@
-// A console of Windows whose screen is a stream of control sequences (CreatePseudoConsole, Windows 10 1809 and later).
+// A console of Windows whose screen is a stream of control sequences (CreatePseudoConsole, Windows 10 1809
+// and later).
 #pragma once
 
 #include "manager/os/nt/windows.hpp"

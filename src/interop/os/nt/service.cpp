@@ -28,7 +28,8 @@ bool Service::open(int count, char** arguments) {
         return false;
     for (const UniqueFd* pipe : {&listener, &life})
         ::SetHandleInformation(handle_of(pipe->get()), HANDLE_FLAG_INHERIT, 0);
-    // Whoever is started as a process group of its own ignores Ctrl-C, and so would the programs that it starts.
+    // Whoever is started as a process group of its own ignores Ctrl-C, and so would the programs that it
+    // starts.
     ::SetConsoleCtrlHandler(nullptr, FALSE);
     state_ = std::make_unique<State>();
     state_->listener = make_listener(local_pipe_name(name), std::move(listener));

@@ -32,7 +32,8 @@ static UniqueFd make_job() {
     return job;
 }
 
-// Starts it suspended, with `inherited` and nothing else of this process's, in `job` unless that is null, and lets it run.
+// Starts it suspended, with `inherited` and nothing else of this process's, in `job` unless that is null, and
+// lets it run.
 static bool start_process(const std::vector<std::string>& words, std::vector<HANDLE> inherited, HANDLE input,
                           HANDLE output, const std::wstring* environment, HANDLE job, UniqueFd& process,
                           int64_t& id, std::string& error) {
@@ -123,12 +124,14 @@ bool start_kernel(const KernelStart& start, ChildProcess& process, Connection& c
     control.set_non_blocking();
     const HANDLE pipe = handle_of(kernel_end.state()->pipe.get());
     const HANDLE log = handle_of(start.log.get()), lock = handle_of(start.lock.get());
-    std::vector<std::string> words = {start.program, "--control=" + hexadecimal(reinterpret_cast<uint64_t>(pipe)),
+    std::vector<std::string> words = {start.program,
+                                      "--control=" + hexadecimal(reinterpret_cast<uint64_t>(pipe)),
                                       "--log-handle=" + hexadecimal(reinterpret_cast<uint64_t>(log))};
     words.insert(words.end(), start.words.begin(), start.words.end());
     // But for what is the manager's own.
-    const std::wstring environment = environment_block(
-        start.environment, {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE", "LXSS_IDLE", "LXSS_CATALOG"});
+    const std::wstring environment =
+        environment_block(start.environment, {"LXSS_HOME", "LXSS_KERNEL", "LXSS_GUEST_DIR", "LXSS_GRACE",
+                                              "LXSS_IDLE", "LXSS_CATALOG"});
     const UniqueFd null = open_null();
     process.group_ = make_job();
     // The lock is open in the kernel, and so held, as long as that lives.
@@ -158,10 +161,11 @@ bool start_interop(const std::string& program, const std::string&, ChildProcess&
     }
     const HANDLE pipe = handle_of(listener.get()), end = handle_of(theirs.state()->pipe.get());
     const UniqueFd null = open_null();
-    if (!start_process({program, "--name=" + name, "--listen=" + hexadecimal(reinterpret_cast<uint64_t>(pipe)),
+    if (!start_process({program, "--name=" + name,
+                        "--listen=" + hexadecimal(reinterpret_cast<uint64_t>(pipe)),
                         "--life=" + hexadecimal(reinterpret_cast<uint64_t>(end))},
-                       {pipe, end}, handle_of(null.get()), handle_of(null.get()), nullptr, nullptr, process.handle_,
-                       process.id_, error))
+                       {pipe, end}, handle_of(null.get()), handle_of(null.get()), nullptr, nullptr,
+                       process.handle_, process.id_, error))
         return false;
     life = std::move(ours.state()->pipe);
     return true;

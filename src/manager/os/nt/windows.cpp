@@ -95,7 +95,8 @@ static int compare_names(const std::wstring& left, const std::wstring& right) {
            CSTR_EQUAL;
 }
 
-std::wstring environment_block(const std::vector<std::string>& more, const std::vector<std::string>& without) {
+std::wstring environment_block(const std::vector<std::string>& more,
+                               const std::vector<std::string>& without) {
     std::vector<std::wstring> variables, gone;
     wchar_t* const block = ::GetEnvironmentStringsW();
     for (const wchar_t* at = block; *at; at += std::wcslen(at) + 1)
@@ -106,12 +107,14 @@ std::wstring environment_block(const std::vector<std::string>& more, const std::
     for (const std::string& variable : more)
         gone.push_back(to_wide(variable));
     std::erase_if(variables, [&](const std::wstring& variable) {
-        return std::any_of(gone.begin(), gone.end(), [&](const std::wstring& name) { return compare_names(variable, name) == 0; });
+        return std::any_of(gone.begin(), gone.end(),
+                           [&](const std::wstring& name) { return compare_names(variable, name) == 0; });
     });
     for (const std::string& variable : more)
         variables.push_back(to_wide(variable));
-    std::sort(variables.begin(), variables.end(),
-              [](const std::wstring& left, const std::wstring& right) { return compare_names(left, right) < 0; });
+    std::sort(variables.begin(), variables.end(), [](const std::wstring& left, const std::wstring& right) {
+        return compare_names(left, right) < 0;
+    });
     std::wstring result;
     for (const std::wstring& variable : variables)
         result += variable + L'\0';

@@ -33,8 +33,10 @@ int errno_of(DWORD error);
 
 std::wstring environment_variable(const wchar_t* name);
 
-// This process's environment but for the variables `without`, and `more` ("NAME=value"), as CreateProcessW takes it.
-std::wstring environment_block(const std::vector<std::string>& more, const std::vector<std::string>& without = {});
+// This process's environment but for the variables `without`, and `more` ("NAME=value"), as CreateProcessW
+// takes it.
+std::wstring environment_block(const std::vector<std::string>& more,
+                               const std::vector<std::string>& without = {});
 
 // Digits of the number, as handles are told to programs that inherit them; and back, 0 for anything else.
 std::string hexadecimal(uint64_t number);
@@ -43,8 +45,8 @@ uint64_t from_hexadecimal(const std::string& digits);
 // The pipe behind a name that host::connect_local() takes: "@lxss-...".
 std::wstring local_pipe_name(const std::string& name);
 
-// A command line that CommandLineToArgvW and the C run-time take apart again. Words that need no quotes have none: cmd.exe
-// and others look at the line itself.
+// A command line that CommandLineToArgvW and the C run-time take apart again. Words that need no quotes have
+// none: cmd.exe and others look at the line itself.
 std::wstring command_line(const std::vector<std::string>& words);
 
 // Inherited by processes started with it in their list.
