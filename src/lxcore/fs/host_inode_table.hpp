@@ -1,4 +1,5 @@
-// Inodes that stand for files of the host, by the host's device and inode number, so that one file has one inode.
+// Inodes that stand for files of the host, by the host's device and inode number, so that one file has one
+// inode.
 #pragma once
 
 #include "lxcore/fs/inode.hpp"
@@ -47,8 +48,9 @@ public:
         return nullptr;
     }
 
-    // Lists `inode`, or, where another for the same host file is listed already and fits(other), gives that one: two lookups have
-    // met. One that does not, or is on its way out, leaves: the host has given its number to a new file.
+    // Lists `inode`, or, where another for the same host file is listed already and fits(other), gives that
+    // one: two lookups have met. One that does not, or is on its way out, leaves: the host has given its
+    // number to a new file.
     template <typename Fits>
     RefPtr<T> add(T& inode, Fits&& fits) {
         HostListed<T>& own = listed(inode);
@@ -68,7 +70,8 @@ public:
             listed(other).m_is_listed = false;
         }
         own.m_next_listed = list.first;
-        own.m_is_listed = true; // before it is: whoever is killed in between leaves nothing that could not be removed
+        own.m_is_listed =
+            true; // before it is: whoever is killed in between leaves nothing that could not be removed
         list.first = &inode;
         return nullptr;
     }

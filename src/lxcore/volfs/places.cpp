@@ -48,7 +48,8 @@ private:
     u64 m_offset = 0;
 };
 
-// A way through the tree: folders that are still to be read stand in a stack of paths, each with its length behind it.
+// A way through the tree: folders that are still to be read stand in a stack of paths, each with its length
+// behind it.
 class PlaceWriter {
 public:
     PlaceWriter(host::Handle root, VolfsAttributes& attributes, host::Handle file)
@@ -64,7 +65,10 @@ public:
             m_error = Errno::OK;
             Result<void> read = host::read_directory(
                 folder,
-                [](void* self, const host::DirectoryEntry& entry) { return static_cast<PlaceWriter*>(self)->take(entry); }, this);
+                [](void* self, const host::DirectoryEntry& entry) {
+                    return static_cast<PlaceWriter*>(self)->take(entry);
+                },
+                this);
             host::close(folder);
             TRY(read);
             if (m_error != Errno::OK)
@@ -93,7 +97,8 @@ private:
         u32 length;
         __builtin_memcpy(&length, m_folders.data() + m_folders.size() - sizeof(length), sizeof(length));
         TRY(m_path.resize(length));
-        __builtin_memcpy(m_path.data(), m_folders.data() + m_folders.size() - sizeof(length) - length, length);
+        __builtin_memcpy(m_path.data(), m_folders.data() + m_folders.size() - sizeof(length) - length,
+                         length);
         return m_folders.resize(m_folders.size() - sizeof(length) - length);
     }
     Result<host::Handle> open_path();
@@ -139,14 +144,17 @@ Result<host::Handle> open_folder(host::Handle root, std::string_view path) {
     return folder;
 }
 
-Result<host::Handle> PlaceWriter::open_path() { return open_folder(m_root, path()); }
+Result<host::Handle> PlaceWriter::open_path() {
+    return open_folder(m_root, path());
+}
 
 Result<u64> number_at(host::Handle root, std::string_view path) {
     const usize slash = path.rfind('/');
     const bool is_top = slash == std::string_view::npos;
     const host::Handle folder = TRY(open_folder(root, is_top ? std::string_view() : path.substr(0, slash)));
     const Result<host::FileInfo> info =
-        path.empty() ? host::file_info(folder) : host::file_info_at(folder, is_top ? path : path.substr(slash + 1));
+        path.empty() ? host::file_info(folder)
+                     : host::file_info_at(folder, is_top ? path : path.substr(slash + 1));
     host::close(folder);
     return info.is_ok() ? Result<u64>(info.value().inode) : info.error();
 }
@@ -181,7 +189,8 @@ Result<void> read_list(host::Handle root, Vector<char>& text) {
         const std::string_view all(text.data(), length);
         const bool is_whole = all.starts_with(kFirst) && all.size() > kFirst.size() + kLast.size() + 2 &&
                               all[kFirst.size()] == 0 && all[all.size() - kLast.size() - 2] == 0 &&
-                              all.substr(all.size() - kLast.size() - 1, kLast.size()) == kLast && all.back() == 0;
+                              all.substr(all.size() - kLast.size() - 1, kLast.size()) == kLast &&
+                              all.back() == 0;
         return is_whole ? Result<void>() : Result<void>(Errno::ENOENT);
     }();
     host::close(file);

@@ -72,8 +72,9 @@ Result<void> finish_whiteout(host::Handle staging, u64 staged, host::Handle fold
     const Result<host::FileInfo> present = host::file_info_at(folder, name);
     if (present.is_error() && present.error() != Errno::ENOENT)
         return present.error();
-    const Result<void> settled = present.is_ok() ? host::unlink_at(staging, names.file.view())
-                                                 : host::rename_at(staging, names.file.view(), folder, name, 0);
+    const Result<void> settled = present.is_ok()
+                                     ? host::unlink_at(staging, names.file.view())
+                                     : host::rename_at(staging, names.file.view(), folder, name, 0);
     if (settled.is_error() && settled.error() != Errno::ENOENT) // it had gone already, but its note had not
         return settled;
     const Result<void> gone = host::unlink_at(staging, names.note.view());
