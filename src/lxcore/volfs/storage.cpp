@@ -213,7 +213,7 @@ Result<VolfsStorage> guess_storage(host::Handle root, const HostAbilities& host)
     storage.metadata = host.has_attributes ? VolfsStorage::Metadata::Attributes : VolfsStorage::Metadata::SideStore;
     storage.are_specials_marked = TRY(is_empty(root));
     const bool is_foreign = !storage.are_specials_marked && is_laid_out_by_wsl(root);
-    storage.names = host.has_windows_names || is_foreign ? NameRule::Windows : NameRule::Raw;
+    storage.names = host.has_windows_names || (is_foreign && !host::tree_traits().spells_names) ? NameRule::Windows : NameRule::Raw;
     return storage;
 }
 

@@ -136,7 +136,7 @@ Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::st
             inode->uid = made->uid;
             inode->gid = made->gid;
             inode->device = made->device;
-            inode->m_has_lxattrb = needs_lxattrb(*made);
+            inode->m_has_lxattrb = wants_lxattrb(*made);
             inode->m_xattrs = VolfsInode::Xattrs::None;
         } else if (handle != host::kNoHandle) {
             Result<void> loaded = inode->load_attributes(handle);
