@@ -2,8 +2,8 @@
 // 2.1.5.15, [MS-FSCC] 2.4.16, ZwQueryEaFile, ZwSetEaFile), as strict as they are known there, since Wine 8 has none.
 //
 // The attributes of a file are the file "ea-double\ID" beside this program, ID its number in hexadecimal (on the tests' one file
-// system: volumes are not told apart): FILE_FULL_EA_INFORMATION entries as they are queried. Where "ea-double\case" is, folders tell case
-// apart, for trees in which no two names differ by that alone.
+// system: volumes are not told apart): FILE_FULL_EA_INFORMATION entries as they are queried. Where there is a file "ea-double\case", files
+// are opened by names whose case counts; renames still take names that differ by case alone for one.
 #include <atomic>
 
 #include "base/format.hpp"
@@ -236,6 +236,53 @@ isize wrong_name(const u8* names, usize length) {
     }
 }
 
+bool tells_case_apart() {
+    WCHAR units[] = {'c', 'a', 's', 'e'};
+    UNICODE_STRING name{sizeof(units), sizeof(units), units};
+    Object object;
+    return open_own(own_folder(), name, FILE_READ_ATTRIBUTES, kShareAll, FILE_OPEN, 0, object.receive()) >= 0;
+}
+
+// A file's name as Wine takes it for one of Linux: drive Z: is its root.
+struct ExactName {
+    bool set(HANDLE folder, const UNICODE_STRING& name) {
+        ULONG got = 0;
+        auto* const place = reinterpret_cast<UNICODE_STRING*>(memory.data());
+        constexpr std::string_view kDrive = "\\??\\Z:\\", kExact = "\\??\\unix\\";
+        if (!folder || NtQueryObject(folder, ObjectNameInformation, place, kListBytes / 2, &got) < 0)
+            return false;
+        const auto begins_with = [&](std::string_view start) {
+            usize at = 0;
+            while (at < start.size() && at < place->Length / 2u && capital(static_cast<char>(place->Buffer[at])) == capital(start[at]))
+                ++at;
+            return at == start.size();
+        };
+        const bool is_exact = begins_with(kExact);
+        if (!is_exact && !begins_with(kDrive))
+            return false;
+        auto* const out = reinterpret_cast<WCHAR*>(memory.data() + kListBytes / 2);
+        usize length = 0;
+        const auto put = [&](const WCHAR* units, usize count) {
+            __builtin_memcpy(out + length, units, count * 2);
+            length += count;
+        };
+        for (const char letter : kExact)
+            out[length++] = static_cast<WCHAR>(letter);
+        const usize skip = is_exact ? kExact.size() : kDrive.size();
+        put(place->Buffer + skip, place->Length / 2 - skip);
+        if (name.Length != 0) {
+            out[length++] = '\\';
+            put(name.Buffer, name.Length / 2);
+        }
+        string = {static_cast<USHORT>(length * 2), static_cast<USHORT>(length * 2), out};
+        return true;
+    }
+    UNICODE_STRING string{};
+
+private:
+    Memory memory;
+};
+
 NTSTATUS end_with(IO_STATUS_BLOCK* io, NTSTATUS status, usize information = 0) {
     io->Status = status;
     io->Information = information;
@@ -275,8 +322,14 @@ NTSTATUS query_all(IO_STATUS_BLOCK* io, u8* eas, usize length, List& out) {
 
 NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
                      ULONG disposition, ULONG options) {
+    OBJECT_ATTRIBUTES exact = *attributes;
+    ExactName name;
+    if (tells_case_apart() && name.set(attributes->RootDirectory, *attributes->ObjectName)) {
+        exact.RootDirectory = nullptr;
+        exact.ObjectName = &name.string;
+    }
     const NTSTATUS status =
-        NtCreateFile(file, access | SYNCHRONIZE, attributes, io, nullptr, FILE_ATTRIBUTE_NORMAL, kShareAll, disposition,
+        NtCreateFile(file, access | SYNCHRONIZE, &exact, io, nullptr, FILE_ATTRIBUTE_NORMAL, kShareAll, disposition,
                      options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
     // Numbers come again here.
     if (status >= 0 && io->Information != FILE_OPENED)
@@ -340,15 +393,10 @@ NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
 
 bool are_supported(HANDLE) { return true; }
 
-NTSTATUS set_case_sensitive(HANDLE, bool) {
-    WCHAR units[] = {'c', 'a', 's', 'e'};
-    UNICODE_STRING name{sizeof(units), sizeof(units), units};
-    Object object;
-    return open_own(own_folder(), name, FILE_READ_ATTRIBUTES, kShareAll, FILE_OPEN, 0, object.receive());
-}
+NTSTATUS set_case_sensitive(HANDLE, bool) { return tells_case_apart() ? STATUS_SUCCESS : STATUS_NOT_SUPPORTED; }
 
-NTSTATUS is_case_sensitive(HANDLE folder, bool& is_sensitive) {
-    is_sensitive = set_case_sensitive(folder, true) >= 0;
+NTSTATUS is_case_sensitive(HANDLE, bool& is_sensitive) {
+    is_sensitive = tells_case_apart();
     return STATUS_SUCCESS;
 }
 

@@ -137,6 +137,10 @@ void open_store() {
     if ((flags & kStoreIsUnused) && !can_do_without)
         fail("the tree", "keeps owners and modes in extended attributes, which this volume cannot hold");
     files().has_extended_attributes = (flags & kStoreIsUnused) != 0;
+    // WSL's root has one from the start; WSL's folders tell case apart.
+    if (is_new && files().has_extended_attributes && files().escapes_case &&
+        extended::get(object_of(files().root), "LXATTRB", nullptr, 0).is_ok())
+        fail("the tree", "is WSL's, whose names tell upper and lower case apart, which this volume cannot");
     if (is_new)
         host::log(files().has_extended_attributes ? "the tree's metadata are kept in extended attributes"
                                                   : "the tree's metadata are kept in a side store");
