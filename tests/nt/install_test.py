@@ -116,6 +116,11 @@ class Install(unittest.TestCase):
             with open(self.file("etc/a"), "rb") as file:
                 self.assertEqual(file.read(), b"two")
             lxss("--unregister", "box")
+        folder = install.oci_image(*layers).write_folder(WORK + "/im\u00e4ge")
+        self.assertSuccess(lxss("--import", "box", windows(WORK + "/box"), windows(folder)))
+        self.assertEqual(sorted(os.listdir(self.file("etc"))), ["a"])
+        lxss("--unregister", "box")
+        self.assertFailure(lxss("--import", "box", windows(WORK + "/box"), windows(WORK)), b"no OCI image layout")
         changed = install.oci_image(install.layer(("etc", None)))
         name = next(name for name, data in changed.files.items() if data.startswith(b"etc"))
         changed.files[name] = install.layer(("etc", None), ("etc/evil", b"x"))
