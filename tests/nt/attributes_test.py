@@ -156,6 +156,7 @@ class Attributes(unittest.TestCase):
         self.assertAttribute(folder + "disk", stat.S_IFBLK | 0o644, device=(259, 70000))
         self.assertAttribute(folder + "pipe", stat.S_IFIFO | 0o644)
         self.assertAttribute(folder + "socket", stat.S_IFSOCK | 0o644)
+        self.assertAttribute(tree, stat.S_IFDIR | 0o755)
         # Every file of the tree has one, as in WSL, but for lxss's own.
         for path, folders, files in os.walk(tree):
             folders[:] = [name for name in folders if name != "lxss~host"]
