@@ -226,6 +226,7 @@ struct TreeTraits {
     bool has_permissions;
     // The host itself spells names that its file system does not hold in another way, and tells them as they were given.
     bool spells_names;
+    bool creates_with_attributes; // there is create_with_attribute()
 };
 inline constexpr u32 kFixedPermissions = 0755;
 TreeTraits tree_traits();
@@ -281,6 +282,10 @@ Result<usize> get_attribute(Handle file, const char* name, void* value, usize ca
 Result<void> set_attribute(Handle file, const char* name, const void* value, usize length, i32 flags);
 Result<usize> list_attributes(Handle file, char* names, usize capacity);
 Result<void> remove_attribute(Handle file, const char* name);
+// Makes a file or folder that has an attribute from the start, and opens it, a file for reading and writing. EEXIST, EMFILE;
+// EOPNOTSUPP unless tree_traits().creates_with_attributes.
+Result<Handle> create_with_attribute(Handle directory, std::string_view name, bool is_directory, const char* attribute,
+                                     const void* value, usize length);
 
 Result<abi::statfs> file_system_info(Handle file);
 

@@ -150,7 +150,7 @@ private:
 };
 
 // A list that entries are put behind.
-struct List {
+struct Entries {
     u8* data;
     usize capacity;
     usize length = 0, packed = 0;
@@ -191,7 +191,7 @@ bool is_named(const FILE_FULL_EA_INFORMATION& entry, const char* name, usize len
 
 // Calls visit(entry) for all of a list of ours.
 template <typename Visit>
-void for_each(u8* list, usize length, Visit&& visit) {
+void for_each(const u8* list, usize length, Visit&& visit) {
     for (usize at = 0; at < length;) {
         const auto& entry = *reinterpret_cast<const FILE_FULL_EA_INFORMATION*>(list + at);
         visit(entry);
@@ -292,7 +292,7 @@ NTSTATUS end_with(IO_STATUS_BLOCK* io, NTSTATUS status, usize information = 0) {
 bool is_misaligned(const void* buffer) { return address_of(buffer) % 4 != 0; }
 
 // The names that are asked for, each with the value that it has, or with none.
-NTSTATUS query_names(IO_STATUS_BLOCK* io, u8* eas, usize length, List& out, const u8* names) {
+NTSTATUS query_names(IO_STATUS_BLOCK* io, u8* eas, usize length, Entries& out, const u8* names) {
     for (usize at = 0;;) {
         const auto& name = *reinterpret_cast<const AskedName*>(names + at);
         if (!is_legal(name.name, name.name_length))
@@ -310,7 +310,7 @@ NTSTATUS query_names(IO_STATUS_BLOCK* io, u8* eas, usize length, List& out, cons
     }
 }
 
-NTSTATUS query_all(IO_STATUS_BLOCK* io, u8* eas, usize length, List& out) {
+NTSTATUS query_all(IO_STATUS_BLOCK* io, u8* eas, usize length, Entries& out) {
     if (length == 0)
         return end_with(io, STATUS_NO_EAS_ON_FILE);
     bool fits = true;
@@ -318,47 +318,8 @@ NTSTATUS query_all(IO_STATUS_BLOCK* io, u8* eas, usize length, List& out) {
     return end_with(io, fits ? STATUS_SUCCESS : out.last ? STATUS_BUFFER_OVERFLOW : STATUS_BUFFER_TOO_SMALL, out.length);
 }
 
-} // namespace
-
-NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
-                     ULONG disposition, ULONG options) {
-    OBJECT_ATTRIBUTES exact = *attributes;
-    ExactName name;
-    if (tells_case_apart() && name.set(attributes->RootDirectory, *attributes->ObjectName)) {
-        exact.RootDirectory = nullptr;
-        exact.ObjectName = &name.string;
-    }
-    const NTSTATUS status =
-        NtCreateFile(file, access | SYNCHRONIZE, &exact, io, nullptr, FILE_ATTRIBUTE_NORMAL, kShareAll, disposition,
-                     options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
-    // Numbers come again here.
-    if (status >= 0 && io->Information != FILE_OPENED)
-        Record(*file, false).write(nullptr, 0);
-    return status;
-}
-
-NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names, ULONG names_length) {
-    if (is_misaligned(buffer) || is_misaligned(names))
-        return STATUS_DATATYPE_MISALIGNMENT;
-    if (names)
-        if (const isize at = wrong_name(static_cast<u8*>(names), names_length); at >= 0)
-            return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
-    if (!is_granted(file, FILE_READ_EA))
-        return STATUS_ACCESS_DENIED;
-    Memory eas;
-    const usize found = Record(file, false).read(eas.data(), kListBytes);
-    List out{static_cast<u8*>(buffer), length};
-    return names ? query_names(io, eas.data(), found, out, static_cast<u8*>(names)) : query_all(io, eas.data(), found, out);
-}
-
-NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
-    if (is_misaligned(buffer))
-        return STATUS_DATATYPE_MISALIGNMENT;
-    auto* const changes = static_cast<u8*>(buffer);
-    if (const isize at = wrong_entry(changes, length); at >= 0)
-        return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
-    if (!is_granted(file, FILE_WRITE_EA))
-        return STATUS_ACCESS_DENIED;
+// Changes the attributes of a file as a list says that is in order.
+NTSTATUS apply(HANDLE file, IO_STATUS_BLOCK* io, const u8* changes, usize length) {
     NTSTATUS status = STATUS_SUCCESS;
     usize wrong = 0;
     Memory before, after;
@@ -373,7 +334,7 @@ NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
             return;
         }
         // What has a new value goes behind the others; what has none goes.
-        List list{after.data(), kListBytes};
+        Entries list{after.data(), kListBytes};
         bool fits = true;
         for_each(before.data(), old_length, [&](const FILE_FULL_EA_INFORMATION& entry) {
             if (!is_named(entry, change.EaName, change.EaNameLength))
@@ -389,6 +350,58 @@ NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
     if (status >= 0)
         record.write(before.data(), old_length);
     return end_with(io, status, wrong);
+}
+
+} // namespace
+
+NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
+                     ULONG disposition, ULONG options, const List& list) {
+    if (is_misaligned(list.data))
+        return STATUS_DATATYPE_MISALIGNMENT;
+    if (list.data)
+        if (const isize at = wrong_entry(static_cast<u8*>(list.data), list.length); at >= 0)
+            return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
+    OBJECT_ATTRIBUTES exact = *attributes;
+    ExactName name;
+    if (tells_case_apart() && name.set(attributes->RootDirectory, *attributes->ObjectName)) {
+        exact.RootDirectory = nullptr;
+        exact.ObjectName = &name.string;
+    }
+    const NTSTATUS status =
+        NtCreateFile(file, access | SYNCHRONIZE, &exact, io, nullptr, FILE_ATTRIBUTE_NORMAL, kShareAll, disposition,
+                     options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
+    // Numbers come again here.
+    if (status >= 0 && io->Information != FILE_OPENED) {
+        Record(*file, false).write(nullptr, 0);
+        IO_STATUS_BLOCK change{};
+        const NTSTATUS made = list.data ? apply(*file, &change, static_cast<u8*>(list.data), list.length) : STATUS_SUCCESS;
+        LXSS_ASSERT(made >= 0); // NTFS would make no file
+    }
+    return status;
+}
+
+NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names, ULONG names_length) {
+    if (is_misaligned(buffer) || is_misaligned(names))
+        return STATUS_DATATYPE_MISALIGNMENT;
+    if (names)
+        if (const isize at = wrong_name(static_cast<u8*>(names), names_length); at >= 0)
+            return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
+    if (!is_granted(file, FILE_READ_EA))
+        return STATUS_ACCESS_DENIED;
+    Memory eas;
+    const usize found = Record(file, false).read(eas.data(), kListBytes);
+    Entries out{static_cast<u8*>(buffer), length};
+    return names ? query_names(io, eas.data(), found, out, static_cast<u8*>(names)) : query_all(io, eas.data(), found, out);
+}
+
+NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
+    if (is_misaligned(buffer))
+        return STATUS_DATATYPE_MISALIGNMENT;
+    if (const isize at = wrong_entry(static_cast<u8*>(buffer), length); at >= 0)
+        return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
+    if (!is_granted(file, FILE_WRITE_EA))
+        return STATUS_ACCESS_DENIED;
+    return apply(file, io, static_cast<u8*>(buffer), length);
 }
 
 bool are_supported(HANDLE) { return true; }

@@ -295,7 +295,7 @@ namespace host {
 
 using namespace nt;
 
-TreeTraits tree_traits() { return {!files().has_extended_attributes, true}; }
+TreeTraits tree_traits() { return {!files().has_extended_attributes, true, files().has_extended_attributes}; }
 
 Result<FileInfo> file_info(Handle file) {
     HANDLE object = object_of(file);

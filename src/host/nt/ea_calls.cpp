@@ -11,10 +11,10 @@ NTSYSAPI NTSTATUS NTAPI NtSetEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buff
 namespace host::nt::ea {
 
 NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
-                     ULONG disposition, ULONG options) {
+                     ULONG disposition, ULONG options, const List& list) {
     return NtCreateFile(file, access | SYNCHRONIZE, attributes, io, nullptr, FILE_ATTRIBUTE_NORMAL,
                         FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, disposition,
-                        options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
+                        options | FILE_SYNCHRONOUS_IO_NONALERT, list.data, list.length);
 }
 
 NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names, ULONG names_length) {

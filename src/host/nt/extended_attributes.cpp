@@ -85,29 +85,35 @@ void for_each(Buffer& buffer, usize length, Visit&& visit) {
     }
 }
 
+// A value of no bytes removes it.
 Result<void> write(HANDLE file, std::string_view name, const void* value, usize length) {
-    if (length > kLongestValue)
-        return Errno::ENOSPC;
     Buffer buffer;
-    const usize bytes = kNameAt + name.size() + 1 + length;
-    if (bytes > buffer.size() && !buffer.grow())
+    if (kNameAt + name.size() + 1 + length > buffer.size() && length <= kLongestValue && !buffer.grow())
         return Errno::ENOMEM;
-    FILE_FULL_EA_INFORMATION head{};
-    head.EaNameLength = static_cast<UCHAR>(name.size());
-    head.EaValueLength = static_cast<USHORT>(length);
-    __builtin_memcpy(buffer.data(), &head, kNameAt);
-    char* out = reinterpret_cast<char*>(buffer.data()) + kNameAt;
-    for (char letter : name)
-        *out++ = to_capital(letter);
-    *out++ = 0;
-    if (length != 0 && copy_guarded(out, value, length) != 0)
-        return Errno::EFAULT;
+    const usize bytes = TRY(encode(name, value, length, buffer.data(), buffer.size()));
     IO_STATUS_BLOCK io{};
     const NTSTATUS status = ea::set(file, &io, buffer.data(), static_cast<ULONG>(bytes));
     return status < 0 ? Result<void>(errno_of(status)) : Result<void>();
 }
 
 } // namespace
+
+Result<usize> encode(std::string_view name, const void* value, usize length, u8* out, usize capacity) {
+    const usize bytes = kNameAt + name.size() + 1 + length;
+    if (length > kLongestValue || bytes > capacity)
+        return Errno::ENOSPC;
+    FILE_FULL_EA_INFORMATION head{};
+    head.EaNameLength = static_cast<UCHAR>(name.size());
+    head.EaValueLength = static_cast<USHORT>(length);
+    __builtin_memcpy(out, &head, kNameAt);
+    char* at = reinterpret_cast<char*>(out) + kNameAt;
+    for (char letter : name)
+        *at++ = to_capital(letter);
+    *at++ = 0;
+    if (length != 0 && copy_guarded(at, value, length) != 0)
+        return Errno::EFAULT;
+    return bytes;
+}
 
 bool can_hold(HANDLE file) {
     constexpr std::string_view kTrial = "LXSS.TRIAL", kValue = "a trial";

@@ -17,6 +17,9 @@ Result<void> remove(HANDLE file, std::string_view name);
 // Their names as lxcore has them, "user." and small letters, each with a NUL; the number of bytes. ERANGE.
 Result<usize> list(HANDLE file, char* names, usize capacity);
 
+// The list of one attribute that NtCreateFile and NtSetEaFile take, in `out`, which is a multiple of four: its bytes. ENOSPC, EFAULT.
+Result<usize> encode(std::string_view name, const void* value, usize length, u8* out, usize capacity);
+
 // Whether the volume of `file`, which has none, can: as it says, and by trial. Where one of a crash is left, it goes.
 bool can_hold(HANDLE file);
 

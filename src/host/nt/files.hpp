@@ -1,6 +1,7 @@
 // What the files of this host share: opening, and the side store.
 #pragma once
 
+#include "host/nt/ea_calls.hpp"
 #include "host/nt/file_names.hpp"
 #include "host/nt/files_state.hpp"
 #include "host/nt/nt_files.hpp"
@@ -44,9 +45,9 @@ private:
     HANDLE m_handle = nullptr;
 };
 
-// Opens without following a link. STATUS_* of NtCreateFile; `was_created` may be null.
+// Opens without following a link. STATUS_* of NtCreateFile; `was_created` may be null. `list`: what a new file has.
 NTSTATUS open_object(HANDLE directory, HostName& name, ACCESS_MASK access, ULONG disposition, ULONG options,
-                     HANDLE* object, bool* was_created = nullptr);
+                     HANDLE* object, bool* was_created = nullptr, const ea::List& list = {});
 
 // EBADF, or ENOTDIR.
 Result<HANDLE> directory_object(Handle directory);

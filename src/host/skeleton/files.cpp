@@ -97,8 +97,11 @@ Result<usize> get_attribute(Handle, const char*, void*, usize) {
 Result<void> set_attribute(Handle, const char*, const void*, usize, i32) {
     return Errno::ENOSYS;
 }
+Result<Handle> create_with_attribute(Handle, std::string_view, bool, const char*, const void*, usize) {
+    return Errno::ENOSYS;
+}
 TreeTraits tree_traits() {
-    return {true, false};
+    return {true, false, false};
 }
 Result<usize> list_attributes(Handle, char*, usize) {
     return Errno::ENOSYS;
