@@ -1,5 +1,6 @@
 // lxss-pack FOLDER: writes the files below a folder, an image's layout, to standard output as a tar archive (POSIX.1-2017, pax), which
-// `import` reads like any other. Windows itself has had a tar only since 2018, and Wine has none.
+// `import` reads like any other. Windows itself has had a tar only since 2018, and Wine has none; Debian has no archive library for
+// mingw-w64, so that this one kind of entry is written here.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
