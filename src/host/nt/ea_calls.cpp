@@ -3,8 +3,9 @@
 #include "host/nt/nt_files.hpp"
 
 extern "C" {
-NTSYSAPI NTSTATUS NTAPI NtQueryEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length, BOOLEAN single,
-                                      PVOID list, ULONG list_length, PULONG index, BOOLEAN restart);
+NTSYSAPI NTSTATUS NTAPI NtQueryEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length,
+                                      BOOLEAN single, PVOID list, ULONG list_length, PULONG index,
+                                      BOOLEAN restart);
 NTSYSAPI NTSTATUS NTAPI NtSetEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length);
 }
 
@@ -17,7 +18,8 @@ NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attrib
                         options | FILE_SYNCHRONOUS_IO_NONALERT, list.data, list.length);
 }
 
-NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names, ULONG names_length) {
+NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names,
+               ULONG names_length) {
     return NtQueryEaFile(file, io, buffer, length, FALSE, names, names_length, nullptr, TRUE);
 }
 

@@ -1,5 +1,6 @@
-// What the host asks of NTFS that not every file system of Windows has: extended attributes, and folders that tell case apart. In a
-// file of their own, since Wine has neither: the tests link tests/nt/ea_double.cpp in its place.
+// What the host asks of NTFS that not every file system of Windows has: extended attributes, and folders that
+// tell case apart. In a file of their own, since Wine has neither: the tests link tests/nt/ea_double.cpp in
+// its place.
 #pragma once
 
 #include "host/nt/nt.hpp"

@@ -1,4 +1,5 @@
-// FILE_FULL_EA_INFORMATION and FILE_GET_EA_INFORMATION as [MS-FSCC] 2.4.16 has them: each entry at a multiple of four.
+// FILE_FULL_EA_INFORMATION and FILE_GET_EA_INFORMATION as [MS-FSCC] 2.4.15 has them: each entry at a multiple
+// of four.
 #include "host/nt/extended_attributes.hpp"
 
 #include "abi/xattr.hpp"
@@ -39,7 +40,8 @@ public:
     }
     bool grow() {
         SIZE_T bytes = m_size = kLargestList;
-        return NtAllocateVirtualMemory(this_process(), &m_large, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) >= 0;
+        return NtAllocateVirtualMemory(this_process(), &m_large, 0, &bytes, MEM_RESERVE | MEM_COMMIT,
+                                       PAGE_READWRITE) >= 0;
     }
     u8* data() { return m_large ? static_cast<u8*>(m_large) : m_small; }
     ULONG size() const { return static_cast<ULONG>(m_size); }
@@ -122,11 +124,13 @@ bool can_hold(HANDLE file) {
         return false;
     const Result<usize> got = get(file, kTrial, found, sizeof(found));
     const bool is_same = got.is_ok() && std::string_view(found, got.value()) == kValue;
-    return write(file, kTrial, nullptr, 0).is_ok() && is_same && get(file, kTrial, nullptr, 0).error() == Errno::ENODATA;
+    return write(file, kTrial, nullptr, 0).is_ok() && is_same &&
+           get(file, kTrial, nullptr, 0).error() == Errno::ENODATA;
 }
 
 Result<std::string_view> host_name(std::string_view name) {
-    if (!name.starts_with(kPrefix) || name.size() == kPrefix.size() || name.size() - kPrefix.size() > kLongestName)
+    if (!name.starts_with(kPrefix) || name.size() == kPrefix.size() ||
+        name.size() - kPrefix.size() > kLongestName)
         return Errno::EOPNOTSUPP;
     return name.substr(kPrefix.size());
 }
