@@ -100,6 +100,12 @@ Result<void> set_attribute(Handle, const char*, const void*, usize, i32) {
 Result<usize> list_attributes(Handle, char*, usize) {
     return Errno::ENOSYS;
 }
+u64 attribute_store() {
+    return 0;
+}
+bool is_in_attribute_store(u64) {
+    return false;
+}
 Result<void> remove_attribute(Handle, const char*) {
     return Errno::ENOSYS;
 }

@@ -45,7 +45,7 @@ i32 Checker::run() {
             m_storage.are_specials_marked = true;
             TRY(record_storage(m_root, m_storage));
         }
-        if (m_repair && m_attributes.is_beside_files())
+        if (m_repair && m_attributes.tree() != 0)
             TRY(record_places(m_root, m_attributes));
         return {};
     }();
@@ -138,8 +138,8 @@ Result<void> Checker::open_attributes() {
         TRY(m_attributes.open_fresh(m_root));
         if (opened.error() == Errno::ESTALE)
             TRY(adopt_copy());
-        TRY(forget_places(m_root)); // with the new store it would lead astray
         TRY(VolfsAttributes::replace_copied(m_root));
+        TRY(forget_places(m_root));
         is_new = true;
         return {};
     });
@@ -148,24 +148,23 @@ Result<void> Checker::open_attributes() {
 
 // The files of a copied tree get back what their originals had, as far as it is known where those were.
 Result<void> Checker::adopt_copy() {
-    struct Before : ArenaObject {
+    struct Before final : ArenaObject, PlaceTaker {
+        explicit Before(VolfsAttributes& fresh) : now(fresh) {}
+        Result<void> take(u64 before, u64 number) override { return attributes.copy(before, now, number); }
         VolfsAttributes attributes;
+        VolfsAttributes& now;
     };
-    Before* before = TRY(make<Before>());
+    Before* before = TRY(make<Before>(m_attributes));
     const Result<AdoptedFiles> adopted = [&]() -> Result<AdoptedFiles> {
         TRY(before->attributes.open_copied(m_root));
-        return adopt_by_places(m_root, before->attributes, m_attributes);
+        return adopt_by_places(m_root, before->attributes.tree(), *before);
     }();
     delete before;
-    base::FixedWriter<240> line;
-    if (adopted.is_ok())
-        base::print(line, "{} files of the copy have their owners and modes again, {} of its list are not there",
-                    adopted.value().found, adopted.value().missing);
-    else if (adopted.error() == Errno::ENOENT)
-        base::print(line, "the copy has no whole list of its files ({}): it was made while the instance ran, or after a crash. "
-                          "All of them are root's now", kPlacesName);
-    else
+    if (adopted.is_error() && adopted.error() != Errno::ENOENT)
         return adopted.error();
+    TRY(m_attributes.flush());
+    base::FixedWriter<240> line;
+    describe(line, adopted.is_ok() ? &adopted.value() : nullptr);
     say(line.view());
     return {};
 }

@@ -8,9 +8,9 @@ namespace lxcore {
 
 namespace {
 
-// Lines of a number and a path, each with a NUL at its end, between these two.
-constexpr std::string_view kFirst = "lxss places, version 1", kLast = "end";
-constexpr usize kPages = 16; // of what is written or read at once, and of one value
+// Lines of a number and a path, each with a NUL at its end, between these two, the first with what the store belongs to.
+constexpr std::string_view kFirst = "lxss places, version 2, of ", kLast = "end";
+constexpr usize kPages = 16; // of what is written at once
 
 class Output {
 public:
@@ -55,7 +55,9 @@ public:
     PlaceWriter(host::Handle root, VolfsAttributes& attributes, host::Handle file)
         : m_root(root), m_attributes(attributes), m_output(file) {}
     Result<void> run() {
-        TRY(m_output.put_line(kFirst));
+        base::FixedWriter<64> first;
+        base::print(first, "{}{:x}", kFirst, m_attributes.tree());
+        TRY(m_output.put_line(first.view()));
         if (m_attributes.knows(TRY(host::file_info(m_root)).inode))
             TRY(put_place(TRY(host::file_info(m_root)).inode, {}));
         TRY(push({}, {}));
@@ -159,22 +161,24 @@ Result<u64> number_at(host::Handle root, std::string_view path) {
     return info.is_ok() ? Result<u64>(info.value().inode) : info.error();
 }
 
-Result<void> copy_attributes(VolfsAttributes& from, u64 from_number, VolfsAttributes& to, u64 to_number) {
-    PageBuffer names(kPages), value(kPages);
-    if (!names || !value)
-        return Errno::ENOMEM;
-    const usize length = TRY(from.list(host::kNoHandle, from_number, names.data(), names.size()));
-    for (usize at = 0; at < length;) {
-        const char* name = names.data() + at;
-        at += std::string_view(name).size() + 1;
-        const usize bytes = TRY(from.get(host::kNoHandle, from_number, name, value.data(), value.size()));
-        TRY(to.set(host::kNoHandle, to_number, name, value.data(), bytes));
+// A hexadecimal number at the beginning of a line, and what follows it.
+u64 take_number(std::string_view& line) {
+    u64 number = 0;
+    while (!line.empty() && line[0] != ' ') {
+        number = number << 4 | static_cast<u64>(line[0] >= 'a' ? line[0] - 'a' + 10 : line[0] - '0');
+        line.remove_prefix(1);
     }
-    return {};
+    return number;
 }
 
-// The list, whole, as text.
-Result<void> read_list(host::Handle root, Vector<char>& text) {
+std::string_view take_line(std::string_view& rest) {
+    const std::string_view line = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(line.size() + 1);
+    return line;
+}
+
+// The list, whole, as text, `lines` without its first and its last.
+Result<void> read_list(host::Handle root, u64 tree, Vector<char>& text, std::string_view& lines) {
     const host::Handle file = TRY(host::open_at(root, kPlacesName, host::kOpenRead, 0));
     const Result<void> done = [&]() -> Result<void> {
         const u64 length = TRY(host::file_info(file)).size;
@@ -186,12 +190,16 @@ Result<void> read_list(host::Handle root, Vector<char>& text) {
                 return Errno::ENOENT;
             at += got;
         }
-        const std::string_view all(text.data(), length);
-        const bool is_whole = all.starts_with(kFirst) && all.size() > kFirst.size() + kLast.size() + 2 &&
-                              all[kFirst.size()] == 0 && all[all.size() - kLast.size() - 2] == 0 &&
-                              all.substr(all.size() - kLast.size() - 1, kLast.size()) == kLast &&
-                              all.back() == 0;
-        return is_whole ? Result<void>() : Result<void>(Errno::ENOENT);
+        lines = {text.data(), length};
+        const bool is_whole = lines.starts_with(kFirst) && lines.size() > kFirst.size() + kLast.size() + 3 && lines.back() == 0 &&
+                              lines[lines.size() - kLast.size() - 2] == 0 &&
+                              lines.substr(lines.size() - kLast.size() - 1, kLast.size()) == kLast;
+        if (!is_whole)
+            return Errno::ENOENT;
+        lines.remove_suffix(kLast.size() + 1);
+        std::string_view first = take_line(lines).substr(kFirst.size());
+        // Of another store, the numbers would lead astray.
+        return take_number(first) == tree ? Result<void>() : Result<void>(Errno::ENOENT);
     }();
     host::close(file);
     return done;
@@ -218,28 +226,34 @@ Result<void> forget_places(host::Handle root) {
     return gone.error() == Errno::ENOENT ? Result<void>() : gone;
 }
 
-Result<AdoptedFiles> adopt_by_places(host::Handle root, VolfsAttributes& before, VolfsAttributes& now) {
+Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& taker) {
     Vector<char> list;
-    TRY(read_list(root, list));
+    std::string_view rest;
+    TRY(read_list(root, tree, list, rest));
     AdoptedFiles adopted;
-    std::string_view rest(list.data() + kFirst.size() + 1, list.size() - kFirst.size() - kLast.size() - 2);
     while (!rest.empty()) {
-        const std::string_view line = rest.substr(0, rest.find('\0'));
-        rest.remove_prefix(line.size() + 1);
-        u64 number = 0;
-        usize at = 0;
-        for (; at < line.size() && line[at] != ' '; ++at)
-            number = number << 4 | static_cast<u64>(line[at] >= 'a' ? line[at] - 'a' + 10 : line[at] - '0');
-        const Result<u64> here = number_at(root, line.substr(base::min(at + 1, line.size())));
+        std::string_view line = take_line(rest);
+        const u64 number = take_number(line);
+        const Result<u64> here = number_at(root, line.substr(base::min<usize>(1, line.size())));
         if (here.is_error()) {
             ++adopted.missing;
             continue;
         }
-        TRY(copy_attributes(before, number, now, here.value()));
+        TRY(taker.take(number, here.value()));
         ++adopted.found;
     }
-    TRY(now.flush());
     return adopted;
+}
+
+void describe(base::Writer& out, const AdoptedFiles* adopted) {
+    if (adopted)
+        base::print(out, "{} files of the copy have their owners and modes again, {} of its list are not there", adopted->found,
+                    adopted->missing);
+    else
+        base::print(out,
+                    "the copy has no whole list of its files ({}): it was made while the instance ran, or after a crash. "
+                    "All of them are root's now",
+                    kPlacesName);
 }
 
 } // namespace lxcore

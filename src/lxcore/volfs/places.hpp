@@ -4,6 +4,7 @@
 // docs/decisions/metadata-side-store.md.
 #pragma once
 
+#include "base/format.hpp"
 #include "lxcore/volfs/attributes.hpp"
 
 namespace lxcore {
@@ -18,8 +19,18 @@ Result<void> forget_places(host::Handle root);
 struct AdoptedFiles {
     u64 found = 0, missing = 0; // in the list, and in this tree or not
 };
-// Gives the files of a copied tree, by their paths, what `before`, the store that came with it, knows of them
-// by their numbers there. ENOENT: there is no list, or none that is whole.
-Result<AdoptedFiles> adopt_by_places(host::Handle root, VolfsAttributes& before, VolfsAttributes& now);
+class PlaceTaker {
+public:
+    // The file that has the number `now` here is a copy of that which the list calls `before`.
+    virtual Result<void> take(u64 before, u64 now) = 0;
+
+protected:
+    ~PlaceTaker() = default;
+};
+// Finds the files of a copied tree by their paths. `tree`: what the store that came with the copy belonged to. ENOENT: there is no
+// list of it, or none that is whole.
+Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& taker);
+// What has come of it, for the user; null: there was no list.
+void describe(base::Writer& out, const AdoptedFiles* adopted);
 
 } // namespace lxcore
