@@ -2,6 +2,7 @@
 // in the side store (docs/decisions/metadata-side-store.md).
 #include "abi/stat.hpp"
 #include "host/nt/drive_files.hpp"
+#include "host/nt/store_file.hpp"
 
 namespace host::nt {
 
@@ -10,59 +11,6 @@ namespace {
 constexpr i64 kEpoch = 11'644'473'600; // seconds from 1601 to 1970
 constexpr u32 kDefaultFile = 0755, kDefaultDirectory = 0755; // what is not recorded
 
-// The side store's log, through the handle that all processes know.
-class StoreFile final : public SideStoreFile {
-public:
-    explicit StoreFile(HANDLE object) : m_object(object) {}
-    Result<usize> read(u64 offset, void* buffer, usize length) override {
-        IO_STATUS_BLOCK io{};
-        LARGE_INTEGER at;
-        at.QuadPart = static_cast<i64>(offset);
-        const NTSTATUS status =
-            NtReadFile(m_object, nullptr, nullptr, nullptr, &io, buffer, static_cast<ULONG>(length), &at, nullptr);
-        if (status == STATUS_END_OF_FILE)
-            return usize{0};
-        if (status < 0)
-            return errno_of(status);
-        return io.Information;
-    }
-    Result<void> write(u64 offset, const void* data, usize length) override {
-        IO_STATUS_BLOCK io{};
-        LARGE_INTEGER at;
-        at.QuadPart = static_cast<i64>(offset);
-        const NTSTATUS status = NtWriteFile(m_object, nullptr, nullptr, nullptr, &io, const_cast<void*>(data),
-                                            static_cast<ULONG>(length), &at, nullptr);
-        if (status < 0)
-            return errno_of(status);
-        return io.Information == length ? Result<void>() : Result<void>(Errno::ENOSPC);
-    }
-    Result<void> truncate(u64 length) override {
-        FILE_END_OF_FILE_INFORMATION end{};
-        end.EndOfFile.QuadPart = static_cast<i64>(length);
-        IO_STATUS_BLOCK io{};
-        return void_result(NtSetInformationFile(m_object, &io, &end, sizeof(end), FileEndOfFileInformation));
-    }
-    Result<void> flush() override {
-        IO_STATUS_BLOCK io{};
-        return void_result(NtFlushBuffersFile(m_object, &io));
-    }
-    u8* take_buffer() override {
-        void* memory = nullptr;
-        SIZE_T bytes = kSideStoreRecordBytes;
-        if (NtAllocateVirtualMemory(this_process(), &memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) < 0)
-            return nullptr;
-        return static_cast<u8*>(memory);
-    }
-    void give_back(u8* buffer) override {
-        void* memory = buffer;
-        SIZE_T bytes = 0;
-        NtFreeVirtualMemory(this_process(), &memory, &bytes, MEM_RELEASE);
-    }
-
-private:
-    HANDLE m_object;
-};
-
 // The store for the length of a call.
 struct Store {
     Store() : file(object_of(files().store)), store(file, store_index()) {}
@@ -70,46 +18,22 @@ struct Store {
     SideStore store;
 };
 
-constexpr u32 kStoreEscapesCase = 1; // flag of the store: how the tree's names are spelled
-
-NTSTATUS open_hidden(std::string_view name, ULONG disposition, HANDLE* object) {
-    HostName host_name(name, nullptr);
-    return open_object(object_of(files().hidden), host_name,
-                       kAttributeAccess | FILE_READ_DATA | FILE_WRITE_DATA | DELETE, disposition,
-                       FILE_NON_DIRECTORY_FILE, object);
-}
-
-u64 length_of(HANDLE object) {
-    FILE_STANDARD_INFORMATION information{};
-    IO_STATUS_BLOCK io{};
-    NtQueryInformationFile(object, &io, &information, sizeof(information), FileStandardInformation);
-    return static_cast<u64>(information.EndOfFile.QuadPart);
-}
-
-constexpr std::string_view kStoreName = "attributes.log", kNewStoreName = "attributes.new";
-
 // Writes the log anew and puts it in the old one's place. A failure leaves the old one.
-void compact_store(Object& log, u32 flags) {
+void compact_store(Object& log, u32 flags, u64& now) {
     Object fresh;
     if (open_hidden(kNewStoreName, FILE_OVERWRITE_IF, fresh.receive()) < 0)
         return;
     StoreFile from(log.get()), to(fresh.get());
     SideStore store(from, store_index());
-    const u64 old_bytes = store_index().end.load();
-    if (store.compact(to, flags).is_error())
+    const u64 old_bytes = store_index().end.load(), tree = tree_of_store(fresh.get());
+    if (store.compact(to, flags, tree).is_error())
         return; // the next start tries again
     NtClose(log.release()); // the host replaces no open file
-    RenameRequest request{};
-    request.replace = TRUE;
-    request.directory = object_of(files().hidden);
-    HostName name(kStoreName, nullptr);
-    request.name_bytes = static_cast<ULONG>(name.length() * sizeof(WCHAR));
-    __builtin_memcpy(request.name, name.units(), request.name_bytes);
-    IO_STATUS_BLOCK io{};
-    const NTSTATUS status = NtSetInformationFile(fresh.get(), &io, &request, sizeof(request), FileRenameInformation);
+    const NTSTATUS status = rename_hidden(fresh.get(), kStoreName);
     if (status < 0)
         fail("the metadata store", "cannot be replaced", static_cast<u32>(status));
     *log.receive() = fresh.release();
+    now = tree;
     base::FixedWriter<120> text;
     base::print(text, "metadata store: written anew, {} bytes instead of {}", store_index().end.load(), old_bytes);
     host::log(text.view());
@@ -127,10 +51,16 @@ void open_store() {
     SideStore store(file, store_index());
     u32 flags = files().escapes_case ? kStoreEscapesCase : 0;
     const u64 length = length_of(log.get());
-    const Result<void> opened = store.open(length, flags);
+    u64 tree = tree_of_store(log.get());
+    if (length == 0 && !is_new_tree())
+        fail("the instance's rootfs cannot be opened here", kLostStore);
+    const Result<void> opened = store.open(length, flags, tree);
+    if (opened.error() == Errno::ESTALE)
+        fail("the instance's rootfs cannot be opened here", kCopiedTree);
+    if (opened.error() == Errno::EIO)
+        fail("the instance's rootfs cannot be opened here", kDamagedStore);
     if (opened.is_error())
-        fail("the metadata store", opened.error() == Errno::ENOSPC ? "has too many files" : "is damaged",
-             static_cast<u32>(opened.error()));
+        fail("the metadata store", "has too many files", static_cast<u32>(opened.error()));
     if (store_index().end.load() < length)
         host::log("metadata store: an unfinished record at its end was dropped");
     // The store says how the names of its tree are spelled; a host that cannot do it so must not touch the tree.
@@ -138,12 +68,12 @@ void open_store() {
     if (!wants_escapes && files().escapes_case)
         fail("the tree", "tells upper and lower case apart, which this host cannot");
     files().escapes_case = wants_escapes;
+    const Result<u64> recorded = SideStore::recorded_tree(file);
+    if (recorded.is_ok() && recorded.value() == 0) // by an earlier version
+        (void)SideStore::record_tree(file, tree);
     if (store.is_worth_compacting())
-        compact_store(log, flags);
-    const Result<Handle> handle = adopt(log.release(), {HandleKind::File, true, 0, 0, 0, true});
-    if (handle.is_error())
-        fail("the metadata store", "no handle left");
-    files().store = handle.value();
+        compact_store(log, flags, tree);
+    use_store(log, tree);
 }
 
 void forget_attributes(u64 file) {
@@ -278,6 +208,13 @@ namespace host {
 
 using namespace nt;
 
+u64 attribute_store() { return files().store_tree; }
+
+bool is_in_attribute_store(u64 inode) {
+    Store store;
+    return store.store.permissions(inode) >= 0 || store.store.has_attributes(inode);
+}
+
 Result<FileInfo> file_info(Handle file) {
     HANDLE object = object_of(file);
     const HandleEntry* entry = entry_of(file);
@@ -314,6 +251,13 @@ Result<void> set_permissions(Handle file, u32 permissions) {
     TRY(record_permissions(entry->file, entry->kind == HandleKind::Directory, permissions & 07777));
     move_change_time(file);
     return {};
+}
+
+Result<void> set_permissions_at(Handle directory, std::string_view name, u32 permissions) {
+    const Handle file = TRY(open_at(directory, name, kOpenRead, 0));
+    const Result<void> set = set_permissions(file, permissions);
+    close(file);
+    return set;
 }
 
 Result<void> set_times(Handle file, const abi::timespec* accessed, const abi::timespec* modified) {

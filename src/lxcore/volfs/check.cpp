@@ -18,12 +18,12 @@ void print_quoted(base::Writer& out, std::string_view text) {
 
 } // namespace
 
-i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view line)) {
+i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view line), HostCheck host_check) {
     Result<Checker*> checker = [&]() -> Result<Checker*> {
         void* memory = allocate(sizeof(Checker));
         if (!memory)
             return Errno::ENOMEM;
-        return new (memory) Checker(root, repair, print);
+        return new (memory) Checker(root, repair, print, host_check);
     }();
     if (checker.is_error())
         return kCheckFailed;
@@ -35,6 +35,8 @@ i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view l
 
 i32 Checker::run() {
     Result<void> done = [&]() -> Result<void> {
+        if (m_host_check)
+            TRY(m_host_check(m_repair, *this));
         TRY(check_record());
         TRY(open_attributes());
         TRY(check_leftovers());
@@ -64,6 +66,17 @@ i32 Checker::run() {
     if (left != 0)
         return kCheckLeft;
     return m_found != 0 ? kCheckRepaired : kCheckClean;
+}
+
+void Checker::tell(const HostFinding& finding) {
+    m_path.clear();
+    if (m_path.grow(finding.path.size()).is_ok())
+        __builtin_memcpy(m_path.data(), finding.path.data(), finding.path.size());
+    if (finding.is_problem)
+        report(finding.what, finding.outcome, finding.has_remedy);
+    else
+        say(finding.what);
+    m_path.clear();
 }
 
 void Checker::say(std::string_view text) {

@@ -36,10 +36,10 @@ private:
     Vector<char> m_paths;
 };
 
-class Checker {
+class Checker final : HostReport {
 public:
-    Checker(host::Handle root, bool repair, void (*print)(std::string_view))
-        : m_root(root), m_repair(repair), m_print(print) {}
+    Checker(host::Handle root, bool repair, void (*print)(std::string_view), HostCheck host_check)
+        : m_root(root), m_repair(repair), m_print(print), m_host_check(host_check) {}
     i32 run();
 
 private:
@@ -58,6 +58,7 @@ private:
     };
 
     // check.cpp
+    void tell(const HostFinding& finding) override;
     Result<void> check_record();
     Result<void> open_attributes();
     Result<void> adopt_copy();
@@ -93,6 +94,7 @@ private:
     host::Handle m_root;
     bool m_repair;
     void (*m_print)(std::string_view);
+    HostCheck m_host_check;
     VolfsStorage m_storage;
     VolfsAttributes m_attributes;
     bool m_has_record = false;

@@ -252,7 +252,7 @@ void describe(base::Writer& out, const AdoptedFiles* adopted) {
     else
         base::print(out,
                     "the copy has no whole list of its files ({}): it was made while the instance ran, or after a crash. "
-                    "All of them are root's now",
+                    "All of them are root's now, and links plain files",
                     kPlacesName);
 }
 

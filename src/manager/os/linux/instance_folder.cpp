@@ -168,22 +168,6 @@ int move_instance_folder(const std::string& folder, const std::string& target, b
     return failure;
 }
 
-UniqueFd lock_instance_folder(const std::string& folder, bool& held, std::string& error) {
-    held = false;
-    const std::string path = folder + "/lock";
-    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!lock) {
-        error = "cannot open " + path + ": " + std::strerror(errno);
-        return {};
-    }
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
-        return lock;
-    held = errno == EWOULDBLOCK;
-    error = held ? "another lxss uses " + folder + " (its lock is held); end it there first"
-                 : "cannot lock " + path + ": " + std::strerror(errno);
-    return {};
-}
-
 // Whether `call` has succeeded, or has nothing to do since the name is gone. Guest folders may carry any
 // mode: the owner can always give himself access again, for which `permit` is called once.
 template <typename Call, typename Permit>
