@@ -310,21 +310,33 @@ class Check(unittest.TestCase):
         run = lxss("--check", "nothing")
         self.assertEqual((run.code, b"there is no instance named 'nothing'" in run.error), (NOT_MADE, True), run.error)
 
+    def kernel_in(self, folder):
+        """The process that has files in the folder open: lxkernel.exe, at work there."""
+        for number in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{number}/cmdline", "rb") as file:
+                    if b"--check" not in file.read():
+                        continue
+                for descriptor in os.listdir(f"/proc/{number}/fd"):
+                    with contextlib.suppress(OSError):
+                        if os.readlink(f"/proc/{number}/fd/{descriptor}").startswith(folder):
+                            return int(number)
+        return None
+
     def test_start_during_a_check(self):
         """The lock is the check's, even when lxss.exe is killed."""
-        lxss("--check", "box")  # so that all files are in memory
+        os.mkdir(self.at("many"))
+        self.addCleanup(shutil.rmtree, self.at("many"))
+        for number in range(4000):
+            with open(self.at(f"many/{number}"), "w"):
+                pass
         launcher = Run("--check", "box")
         kernel = None
         deadline = time.monotonic() + 30
         while kernel is None and time.monotonic() < deadline:
-            for number in filter(str.isdigit, os.listdir("/proc")):
-                with contextlib.suppress(OSError), open(f"/proc/{number}/cmdline", "rb") as file:
-                    words = file.read()
-                    if b"lxkernel" in words and b"--check" in words and b"/box/" in words.replace(b"\\", b"/"):
-                        kernel = int(number)
-                        os.kill(kernel, signal.SIGSTOP)
-                        break
+            kernel = self.kernel_in(self.at("many"))
         self.assertIsNotNone(kernel, "no lxkernel.exe --check was seen")
+        os.kill(kernel, signal.SIGSTOP)
         launcher.process.kill()
         launcher.finish()
         run = lxss("-d", "box", "-e", "true")

@@ -43,7 +43,10 @@ void compact_store(Object& log, u32 flags, u64& now) {
 
 void open_store() {
     Object log;
-    const NTSTATUS status = open_hidden(kStoreName, FILE_OPEN_IF, log.receive());
+    const bool is_new = is_new_tree();
+    const NTSTATUS status = open_hidden(kStoreName, is_new ? FILE_OPEN_IF : FILE_OPEN, log.receive());
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND)
+        fail("the instance's rootfs cannot be opened here", kLostStore);
     if (status < 0)
         fail("the metadata store", "cannot be opened", static_cast<u32>(status));
     store_index().capacity = kStoreSlots;
@@ -52,7 +55,7 @@ void open_store() {
     u32 flags = files().escapes_case ? kStoreEscapesCase : 0;
     const u64 length = length_of(log.get());
     u64 tree = tree_of_store(log.get());
-    if (length == 0 && !is_new_tree())
+    if (length == 0 && !is_new)
         fail("the instance's rootfs cannot be opened here", kLostStore);
     const Result<void> opened = store.open(length, flags, tree);
     if (opened.error() == Errno::ESTALE)

@@ -24,7 +24,9 @@ constexpr char kUsage[] =
     "ends the instance with it.\n"
     "       lxkernel --check [--repair] --root=DIR\n"
     "Checks the files of an instance that does not run. Exits with 0 when all is well, 1 when all was repaired, 4 when problems are left,\n"
-    "8 the check could not be made.\n";
+    "8 the check could not be made.\n"
+    "       lxkernel --list-places --root=DIR | --adopt-places --root=DIR\n"
+    "Before and after a copy of the tree to another file system, which lxssd makes: notes which file is which, finds them again.\n";
 
 struct Options {
     const char* root = nullptr;
@@ -35,7 +37,8 @@ struct Options {
     std::string_view hostname;
     bool no_init = false;
     bool host_sockets = false;
-    bool check = false, repair = false;
+    bool is_work = false; // on a tree at rest
+    lxcore::TreeWork work = lxcore::TreeWork::Check;
     i32 run_count = 0; // program and arguments
     char** run = nullptr;
 };
@@ -91,10 +94,8 @@ void parse_options(const Arguments& arguments) {
             g_options.no_init = true;
         else if (argument == "--host-sockets")
             g_options.host_sockets = true;
-        else if (argument == "--check")
-            g_options.check = true;
-        else if (argument == "--repair")
-            g_options.repair = true;
+        else if (lxcore::take_work(argument, g_options.is_work, g_options.work))
+            continue;
         else if (argument == "--run") {
             g_options.run = arguments.values + i + 1;
             g_options.run_count = arguments.count - i - 1;
@@ -106,7 +107,7 @@ void parse_options(const Arguments& arguments) {
             fail(argument, "unknown option (see --help)");
         }
     }
-    if (g_options.check && g_options.root)
+    if (g_options.is_work && g_options.root)
         return;
     if (!g_options.root || !g_options.tools || (g_options.run_count < 1) == !g_options.control)
         fail("missing options", "--root, --guest-dir and either --control or --run are needed (see --help)");
@@ -234,8 +235,8 @@ void print_line(std::string_view line) {
     (void)WriteFile(output, "\n", 1, &written, nullptr);
 }
 
-void run_check(void*) {
-    ExitProcess(static_cast<UINT>(lxcore::check_volfs(files().root, g_options.repair, print_line, check_tree)));
+void run_work(void*) {
+    ExitProcess(static_cast<UINT>(lxcore::check_volfs(files().root, g_options.work, print_line, check_tree)));
 }
 
 } // namespace
@@ -257,9 +258,9 @@ void lx_main(const host::nt::Arguments& arguments) {
         fail("arena", "no room for the first thread");
     block->frame = reinterpret_cast<u64>(block) + kFrameOffset;
     use_block(*block);
-    if (g_options.check) {
-        prepare_files_for_check(open_folder(g_options.root), g_options.repair);
-        run_in_block(*block, run_check);
+    if (g_options.is_work) {
+        prepare_files_for_check(open_folder(g_options.root), g_options.work != lxcore::TreeWork::Check);
+        run_in_block(*block, run_work);
     }
     prepare_files(open_folder(g_options.root), open_folder(g_options.tools));
     run_in_block(*block, run_instance);

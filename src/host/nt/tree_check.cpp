@@ -8,16 +8,21 @@ namespace host::nt {
 
 namespace {
 
+using lxcore::TreeWork;
+
 class TreeCheck {
 public:
-    TreeCheck(bool repair, lxcore::HostReport& report) : m_repair(repair), m_report(report) {}
+    TreeCheck(TreeWork work, lxcore::HostReport& report) : m_work(work), m_repair(work != TreeWork::Check), m_report(report) {}
 
     Result<void> run() {
         TRY(look_at_store());
+        if (m_is_replaced && (m_work == TreeWork::List || (m_work == TreeWork::Adopt && !m_is_copied)))
+            return refuse(Errno::EIO);
         if (m_repair)
             TRY(m_is_replaced ? begin_store() : reopen_store());
         check_leftovers();
-        TRY(check_names(m_repair, m_report));
+        if (m_work == TreeWork::Check || m_work == TreeWork::Repair)
+            TRY(check_names(m_repair, m_report));
         return m_is_replaced && m_repair ? replace_store() : Result<void>();
     }
 
@@ -105,7 +110,7 @@ private:
         if (m_is_copied) {
             const Result<lxcore::AdoptedFiles> adopted = adopt_files();
             has_list = adopted.is_ok();
-            if (!has_list && adopted.error() != Errno::ENOENT)
+            if (!has_list && (adopted.error() != Errno::ENOENT || m_work == TreeWork::Adopt))
                 return adopted.error();
             lxcore::describe(text, has_list ? &adopted.value() : nullptr);
         }
@@ -193,6 +198,7 @@ private:
         problem("an unfinished metadata store is left", void_result(removed));
     }
 
+    TreeWork m_work;
     bool m_repair;
     lxcore::HostReport& m_report;
     Object m_log, m_fresh;
@@ -203,12 +209,12 @@ private:
 
 } // namespace
 
-Result<void> check_tree(bool repair, lxcore::HostReport& report) {
+Result<void> check_tree(TreeWork work, lxcore::HostReport& report) {
     if (files().hidden == kNoHandle) {
         report.tell({{}, kForeignTree, true, false, {}});
         return Errno::EINVAL;
     }
-    return TreeCheck(repair, report).run();
+    return TreeCheck(work, report).run();
 }
 
 } // namespace host::nt

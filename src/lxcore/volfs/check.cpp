@@ -18,12 +18,12 @@ void print_quoted(base::Writer& out, std::string_view text) {
 
 } // namespace
 
-i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view line), HostCheck host_check) {
+i32 check_volfs(host::Handle root, TreeWork work, void (*print)(std::string_view line), HostCheck host_check) {
     Result<Checker*> checker = [&]() -> Result<Checker*> {
         void* memory = allocate(sizeof(Checker));
         if (!memory)
             return Errno::ENOMEM;
-        return new (memory) Checker(root, repair, print, host_check);
+        return new (memory) Checker(root, work, print, host_check);
     }();
     if (checker.is_error())
         return kCheckFailed;
@@ -36,9 +36,11 @@ i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view l
 i32 Checker::run() {
     Result<void> done = [&]() -> Result<void> {
         if (m_host_check)
-            TRY(m_host_check(m_repair, *this));
+            TRY(m_host_check(m_work, *this));
         TRY(check_record());
         TRY(open_attributes());
+        if (m_work == TreeWork::List || m_work == TreeWork::Adopt)
+            return m_attributes.tree() != 0 ? record_places(m_root, m_attributes) : Result<void>();
         TRY(check_leftovers());
         TRY(walk());
         check_links();
@@ -53,6 +55,8 @@ i32 Checker::run() {
     }();
     if (done.is_error())
         failure("the check cannot go on", done.error());
+    if (m_work == TreeWork::List || m_work == TreeWork::Adopt)
+        return done.is_ok() ? kCheckClean : kCheckFailed;
     base::FixedWriter<200> line;
     const u64 left = m_found - m_repaired;
     base::print(line, "{} files, {} problems, {} repaired", m_files, m_found, m_repaired);
@@ -144,13 +148,15 @@ Result<void> Checker::open_attributes() {
     base::print(text, "the tree cannot be used: {}", VolfsAttributes::objection(opened.error()));
     bool is_new = false;
     problem(text.view(), [&]() -> Result<void> {
-        if (!can_be_replaced)
+        if (!can_be_replaced || m_work == TreeWork::List)
             return opened;
         m_attributes.close();
         // A kill before the last step leaves the tree as it was.
         TRY(m_attributes.open_fresh(m_root));
         if (opened.error() == Errno::ESTALE)
             TRY(adopt_copy());
+        else if (m_work == TreeWork::Adopt)
+            return opened;
         TRY(VolfsAttributes::replace_copied(m_root));
         TRY(forget_places(m_root));
         is_new = true;
@@ -173,7 +179,7 @@ Result<void> Checker::adopt_copy() {
         return adopt_by_places(m_root, before->attributes.tree(), *before);
     }();
     delete before;
-    if (adopted.is_error() && adopted.error() != Errno::ENOENT)
+    if (adopted.is_error() && (adopted.error() != Errno::ENOENT || m_work == TreeWork::Adopt))
         return adopted.error();
     TRY(m_attributes.flush());
     base::FixedWriter<240> line;

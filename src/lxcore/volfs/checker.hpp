@@ -38,8 +38,8 @@ private:
 
 class Checker final : HostReport {
 public:
-    Checker(host::Handle root, bool repair, void (*print)(std::string_view), HostCheck host_check)
-        : m_root(root), m_repair(repair), m_print(print), m_host_check(host_check) {}
+    Checker(host::Handle root, TreeWork work, void (*print)(std::string_view), HostCheck host_check)
+        : m_root(root), m_work(work), m_repair(work != TreeWork::Check), m_print(print), m_host_check(host_check) {}
     i32 run();
 
 private:
@@ -92,6 +92,7 @@ private:
     std::string_view path() const { return {m_path.data(), m_path.size()}; }
 
     host::Handle m_root;
+    TreeWork m_work;
     bool m_repair;
     void (*m_print)(std::string_view);
     HostCheck m_host_check;
