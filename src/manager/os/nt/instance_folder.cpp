@@ -108,6 +108,8 @@ int move_instance_folder(const std::string& folder, const std::string& target, b
                          const MoveProgress& progress) {
     copied = false;
     const std::wstring to = wide_path(target);
+    if (const size_t slash = target.rfind('/'); slash > 3 && !make_folders(target.substr(0, slash)))
+        return errno;
     const bool was_there = ::GetFileAttributesW(to.c_str()) != INVALID_FILE_ATTRIBUTES;
     if (was_there && !::RemoveDirectoryW(to.c_str())) // refuses one that is not empty
         return errno_of(::GetLastError());
@@ -121,8 +123,8 @@ int move_instance_folder(const std::string& folder, const std::string& target, b
     // The store of the tree's metadata knows the files by their ids, which a copy's files do not have.
     if (!work_on_tree("--list-places", folder))
         return EXDEV;
-    if (!was_there && !make_folders(target))
-        return errno;
+    if (!was_there && !::CreateDirectoryW(to.c_str(), nullptr))
+        return errno_of(::GetLastError());
     copied = true;
     failure = copy_instance_folder(wide_path(folder), to, progress);
     if (!failure && !work_on_tree("--adopt-places", target))
