@@ -218,11 +218,11 @@ Result<void> SideStore::open(u64 length, u32& flags, u64 tree) {
     if (header.version != kVersion ||
         header.checksum != checksum_of(&header, __builtin_offsetof(Header, checksum)))
         return Errno::EIO;
+    flags = header.flags;
     u64 owner;
     __builtin_memcpy(&owner, header.tree, sizeof(owner));
     if (owner != 0 && tree != 0 && owner != tree)
         return Errno::ESTALE;
-    flags = header.flags;
 
     Buffer buffer(m_file);
     if (!buffer.bytes())

@@ -58,7 +58,7 @@ public:
 
     // Once per instance, before anything else: reads the log of `length` bytes into the empty index (whose
     // capacity is set), and cuts a torn tail off. An empty file becomes a store with `flags`. `flags` are
-    // those of the store on return. `tree` says what the store belongs to, 0 for nothing in particular. EIO: this
+    // those of the store on return, also with ESTALE. `tree` says what the store belongs to, 0 for nothing in particular. EIO: this
     // is no store, or one of a later version; it is left as it is. ESTALE: it belongs to something else. ENOSPC: the
     // index is too small.
     Result<void> open(u64 length, u32& flags, u64 tree = 0);

@@ -83,15 +83,15 @@ class TreeTestCase(unittest.TestCase):
         return f"{self.tree}/root/{name}"
 
     def look(self, name="box"):
-        run = lxss("-d", name, "-e", "/bin/bash", *LOOK, environment={"LXSS_ENV": ""})
+        run = lxss("-d", name, "-e", "/bin/bash", *LOOK)
         self.assertEqual(run.code, 0, run.error)
-        lines = run.output.decode(errors="surrogateescape").splitlines()
-        status, content = lines[:15], lines[15:]
-        # The shell's order of names is the locale's.
-        status.sort(key=lambda line: line.encode(errors="surrogateescape"))
-        expected = SEEN.splitlines()
-        expected = sorted(expected[:15], key=lambda line: line.encode(errors="surrogateescape")) + expected[15:]
-        self.assertEqual(status + content, expected)
+        self.assertSeen(run.output, SEEN)
+
+    def assertSeen(self, output, expected):
+        def ordered(text):  # the shell's order of names is the locale's
+            lines = text.splitlines()
+            return sorted(lines[:15], key=lambda line: line.encode(errors="surrogateescape")) + lines[15:]
+        self.assertEqual(ordered(output.decode(errors="surrogateescape")), ordered(expected))
 
     def check(self, *options, name="box"):
         run = lxss("--check", name, *options)

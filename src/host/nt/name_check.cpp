@@ -81,7 +81,10 @@ private:
             (found.FileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) == FILE_ATTRIBUTE_DIRECTORY;
         if (guest_name(units, length, files().escapes_case, name) > 0)
             return is_folder ? push(units, length) : Result<void>();
-        const isize bytes = plain_name(units, length, name);
+        // From a host that tells capital letters apart it is spelled but for those.
+        isize bytes = files().escapes_case ? guest_name(units, length, false, name) : -1;
+        if (bytes < 0)
+            bytes = plain_name(units, length, name);
         const std::string_view text(name, static_cast<usize>(bytes < 0 ? 0 : bytes));
         HostName spelled(text, files().escapes_case);
         const bool has_remedy = bytes > 0 && spelled.is_valid();

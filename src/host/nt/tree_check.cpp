@@ -137,10 +137,10 @@ private:
     Result<lxcore::AdoptedFiles> adopt_files() {
         struct Taker final : lxcore::PlaceTaker {
             Taker(HANDLE log, SideStoreIndex& index) : file(log, true), before(file, index) {}
-            Result<void> take(u64 number, u64 now) override {
+            Result<void> take(u64 number, const lxcore::Place& place) override {
                 StoreFile fresh(object_of(files().store));
                 SideStore store(fresh, store_index());
-                return before.copy(number, store, now);
+                return before.copy(number, store, place.info.inode);
             }
             StoreFile file;
             SideStore before;

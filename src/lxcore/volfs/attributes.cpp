@@ -83,14 +83,13 @@ Result<void> VolfsAttributes::open_log(host::Handle root, std::string_view name,
         return Errno::ENOMEM;
     m_index->capacity = kSlots;
     const u64 length = TRY(host::file_info(m_file.handle)).size;
-    u32 flags = 0;
     m_tree = is_own ? TRY(identity(root, m_file.handle)) : TRY(base::SideStore::recorded_tree(m_file));
-    return base::SideStore(m_file, *m_index).open(length, flags, is_own ? m_tree : 0);
+    return base::SideStore(m_file, *m_index).open(length, m_flags, is_own ? m_tree : 0);
 }
 
-Result<void> VolfsAttributes::open_copied(host::Handle root) {
+Result<void> VolfsAttributes::open_copied(host::Handle folder, std::string_view name) {
     m_file.is_read_only = true;
-    return open_log(root, kSideStoreName, host::kOpenRead, false);
+    return open_log(folder, name, host::kOpenRead, false);
 }
 
 Result<void> VolfsAttributes::open_fresh(host::Handle root) {

@@ -1,5 +1,6 @@
 // The check's way through the tree.
 #include "lxcore/volfs/checker.hpp"
+#include "lxcore/volfs/nt_tree.hpp"
 
 namespace lxcore {
 
@@ -116,10 +117,8 @@ void Checker::failure(std::string_view what, Errno error) {
 }
 
 Result<void> Checker::check_record() {
-    if (is_kept_by_nt_host(m_root)) {
-        m_print(kKeptByNtHost);
-        return Errno::EINVAL;
-    }
+    if (is_kept_by_nt_host(m_root))
+        TRY(adopt_nt_tree());
     Result<VolfsStorage> recorded = read_storage(m_root);
     if (recorded.is_ok()) {
         m_storage = recorded.value();
@@ -136,6 +135,28 @@ Result<void> Checker::check_record() {
             m_storage.are_specials_marked = false; // until the end
             return record_storage(m_root, m_storage);
         });
+    return {};
+}
+
+// A tree of the NT host's becomes one of this host's.
+Result<void> Checker::adopt_nt_tree() {
+    const std::string_view objection = objection_to_nt_tree(m_root);
+    if (!objection.empty()) {
+        problem_without_remedy(objection);
+        return Errno::EINVAL;
+    }
+    AdoptedFiles adopted;
+    Result<void> done = Errno::EINVAL;
+    problem(kKeptByNtHost, [&]() -> Result<void> {
+        if (m_work != TreeWork::Repair)
+            return done;
+        done = lxcore::adopt_nt_tree(m_root, adopted);
+        return done;
+    });
+    TRY(done);
+    base::FixedWriter<240> line;
+    describe(line, &adopted);
+    say(line.view());
     return {};
 }
 
@@ -169,13 +190,15 @@ Result<void> Checker::open_attributes() {
 Result<void> Checker::adopt_copy() {
     struct Before final : ArenaObject, PlaceTaker {
         explicit Before(VolfsAttributes& fresh) : now(fresh) {}
-        Result<void> take(u64 before, u64 number) override { return attributes.copy(before, now, number); }
+        Result<void> take(u64 before, const Place& place) override {
+            return attributes.copy(before, now, place.info.inode);
+        }
         VolfsAttributes attributes;
         VolfsAttributes& now;
     };
     Before* before = TRY(make<Before>(m_attributes));
     const Result<AdoptedFiles> adopted = [&]() -> Result<AdoptedFiles> {
-        TRY(before->attributes.open_copied(m_root));
+        TRY(before->attributes.open_copied(m_root, kSideStoreName));
         return adopt_by_places(m_root, before->attributes.tree(), *before);
     }();
     delete before;

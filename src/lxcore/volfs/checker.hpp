@@ -60,6 +60,7 @@ private:
     // check.cpp
     void tell(const HostFinding& finding) override;
     Result<void> check_record();
+    Result<void> adopt_nt_tree();
     Result<void> open_attributes();
     Result<void> adopt_copy();
     Result<void> check_leftovers();

@@ -2,6 +2,7 @@
 
 #include "abi/limits.hpp"
 #include "base/format.hpp"
+#include "lxcore/volfs/folder_stack.hpp"
 #include "lxcore/volfs/format.hpp"
 
 namespace lxcore {
@@ -48,8 +49,6 @@ private:
     u64 m_offset = 0;
 };
 
-// A way through the tree: folders that are still to be read stand in a stack of paths, each with its length
-// behind it.
 class PlaceWriter {
 public:
     PlaceWriter(host::Handle root, VolfsAttributes& attributes, host::Handle file)
@@ -60,10 +59,9 @@ public:
         TRY(m_output.put_line(first.view()));
         if (m_attributes.knows(TRY(host::file_info(m_root)).inode))
             TRY(put_place(TRY(host::file_info(m_root)).inode, {}));
-        TRY(push({}, {}));
-        while (m_folders.size() != 0) {
-            TRY(pop());
-            const host::Handle folder = TRY(open_path());
+        TRY(m_folders.start());
+        while (m_folders.pop()) {
+            const host::Handle folder = TRY(open_folder(m_root, m_folders.path()));
             m_error = Errno::OK;
             Result<void> read = host::read_directory(
                 folder,
@@ -76,41 +74,19 @@ public:
             if (m_error != Errno::OK)
                 return m_error;
         }
+        if (!m_folders.is_empty())
+            return Errno::ENOMEM;
         TRY(m_output.put_line(kLast));
         return m_output.flush();
     }
 
 private:
-    std::string_view path() const { return {m_path.data(), m_path.size()}; }
-
-    Result<void> push(std::string_view folder, std::string_view name) {
-        const usize start = m_folders.size(), length = folder.size() + (folder.empty() ? 0 : 1) + name.size();
-        const auto stored = static_cast<u32>(length);
-        TRY(m_folders.grow(start + length + sizeof(stored)));
-        char* at = m_folders.data() + start;
-        __builtin_memcpy(at, folder.data(), folder.size());
-        if (!folder.empty())
-            at[folder.size()] = '/';
-        __builtin_memcpy(at + length - name.size(), name.data(), name.size());
-        __builtin_memcpy(at + length, &stored, sizeof(stored));
-        return {};
-    }
-    Result<void> pop() {
-        u32 length;
-        __builtin_memcpy(&length, m_folders.data() + m_folders.size() - sizeof(length), sizeof(length));
-        TRY(m_path.resize(length));
-        __builtin_memcpy(m_path.data(), m_folders.data() + m_folders.size() - sizeof(length) - length,
-                         length);
-        return m_folders.resize(m_folders.size() - sizeof(length) - length);
-    }
-    Result<host::Handle> open_path();
-
     bool take(const host::DirectoryEntry& entry) {
-        if (entry.name == "." || entry.name == ".." || (m_path.size() == 0 && is_reserved_name(entry.name)))
+        if (entry.name == "." || entry.name == ".." || (m_folders.path().empty() && is_reserved_name(entry.name)))
             return true;
         Result<void> done;
         if (entry.type == host::FileType::Directory)
-            done = push(path(), entry.name);
+            done = m_folders.push(entry.name);
         if (done.is_ok() && m_attributes.knows(entry.inode))
             done = put_place(entry.inode, entry.name);
         m_error = done.error();
@@ -120,8 +96,8 @@ private:
         base::FixedWriter<24> text;
         base::print(text, "{:x} ", number);
         TRY(m_output.put(text.view()));
-        TRY(m_output.put(path()));
-        if (m_path.size() != 0)
+        TRY(m_output.put(m_folders.path()));
+        if (!m_folders.path().empty())
             TRY(m_output.put("/"));
         return m_output.put_line(name);
     }
@@ -129,37 +105,9 @@ private:
     host::Handle m_root;
     VolfsAttributes& m_attributes;
     Output m_output;
-    Vector<char> m_folders, m_path;
+    FolderStack m_folders;
     Errno m_error = Errno::OK;
 };
-
-// What a path in the tree refers to, without following links; the tree's root for an empty one.
-Result<host::Handle> open_folder(host::Handle root, std::string_view path) {
-    host::Handle folder = TRY(host::open_at(root, {}, host::kOpenRead | host::kOpenDirectory, 0));
-    while (!path.empty()) {
-        const std::string_view name = path.substr(0, path.find('/'));
-        path.remove_prefix(base::min(name.size() + 1, path.size()));
-        Result<host::Handle> next = host::open_at(folder, name, host::kOpenRead | host::kOpenDirectory, 0);
-        host::close(folder);
-        folder = TRY(next);
-    }
-    return folder;
-}
-
-Result<host::Handle> PlaceWriter::open_path() {
-    return open_folder(m_root, path());
-}
-
-Result<u64> number_at(host::Handle root, std::string_view path) {
-    const usize slash = path.rfind('/');
-    const bool is_top = slash == std::string_view::npos;
-    const host::Handle folder = TRY(open_folder(root, is_top ? std::string_view() : path.substr(0, slash)));
-    const Result<host::FileInfo> info =
-        path.empty() ? host::file_info(folder)
-                     : host::file_info_at(folder, is_top ? path : path.substr(slash + 1));
-    host::close(folder);
-    return info.is_ok() ? Result<u64>(info.value().inode) : info.error();
-}
 
 // A hexadecimal number at the beginning of a line, and what follows it.
 u64 take_number(std::string_view& line) {
@@ -221,6 +169,12 @@ Result<void> record_places(host::Handle root, VolfsAttributes& attributes) {
     return written;
 }
 
+bool has_places(host::Handle root, u64 tree) {
+    Vector<char> list;
+    std::string_view rest;
+    return read_list(root, tree, list, rest).is_ok();
+}
+
 Result<void> forget_places(host::Handle root) {
     const Result<void> gone = host::unlink_at(root, kPlacesName);
     return gone.error() == Errno::ENOENT ? Result<void>() : gone;
@@ -234,13 +188,23 @@ Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& ta
     while (!rest.empty()) {
         std::string_view line = take_line(rest);
         const u64 number = take_number(line);
-        const Result<u64> here = number_at(root, line.substr(base::min<usize>(1, line.size())));
-        if (here.is_error()) {
+        const std::string_view path = line.substr(base::min<usize>(1, line.size()));
+        const usize slash = path.rfind('/');
+        const bool is_top = slash == std::string_view::npos;
+        const Result<host::Handle> folder = open_folder(root, is_top ? std::string_view() : path.substr(0, slash));
+        if (folder.is_error()) {
             ++adopted.missing;
             continue;
         }
-        TRY(taker.take(number, here.value()));
-        ++adopted.found;
+        const std::string_view name = is_top ? path : path.substr(slash + 1);
+        const Result<host::FileInfo> info =
+            name.empty() ? host::file_info(folder.value()) : host::file_info_at(folder.value(), name);
+        Result<void> taken;
+        if (info.is_ok())
+            taken = taker.take(number, {folder.value(), name, info.value()});
+        host::close(folder.value());
+        TRY(taken);
+        ++(info.is_ok() ? adopted.found : adopted.missing);
     }
     return adopted;
 }

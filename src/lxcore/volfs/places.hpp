@@ -13,16 +13,24 @@ namespace lxcore {
 // all.
 Result<void> record_places(host::Handle root, VolfsAttributes& attributes);
 
+// Whether there is a whole one of that store.
+bool has_places(host::Handle root, u64 tree);
+
 // Removes it.
 Result<void> forget_places(host::Handle root);
 
 struct AdoptedFiles {
     u64 found = 0, missing = 0; // in the list, and in this tree or not
 };
+struct Place {
+    host::Handle folder;
+    std::string_view name; // empty: the folder itself, the tree's root
+    host::FileInfo info;
+};
 class PlaceTaker {
 public:
-    // The file that has the number `now` here is a copy of that which the list calls `before`.
-    virtual Result<void> take(u64 before, u64 now) = 0;
+    // What is at that place is a copy of the file whose number in the list is `before`.
+    virtual Result<void> take(u64 before, const Place& place) = 0;
 
 protected:
     ~PlaceTaker() = default;
