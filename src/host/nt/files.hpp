@@ -11,7 +11,8 @@ namespace host::nt {
 inline constexpr std::string_view kHiddenFolder = "lxss~host";
 
 inline constexpr u32 kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
-inline constexpr ACCESS_MASK kAttributeAccess = SYNCHRONIZE | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES;
+inline constexpr ACCESS_MASK kAttributeAccess =
+    SYNCHRONIZE | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | FILE_READ_EA | FILE_WRITE_EA;
 inline constexpr ACCESS_MASK kReadAccess = kAttributeAccess | FILE_READ_DATA;
 inline constexpr ACCESS_MASK kWriteAccess = kReadAccess | FILE_WRITE_DATA | FILE_APPEND_DATA;
 
@@ -83,12 +84,13 @@ inline constexpr std::string_view kLostStore = "its metadata store, lxss~host\\a
 inline constexpr std::string_view kForeignTree = "it was laid out by another host; export the instance there and import it here";
 inline constexpr std::string_view kDamagedStore = "its metadata store, lxss~host\\attributes.log, is damaged; 'lxss --check NAME "
                                                   "--repair' begins a new one";
-// Whether the tree has nothing in it yet but what is lxss's own.
+// Whether the tree has nothing in it yet but what is lxss's own; whether WSL has laid it out, whose root has an LXATTRB from the start.
 bool is_new_tree();
+bool is_laid_out_by_wsl();
 void open_store();
 void forget_attributes(u64 file);
-u32 permissions_of(u64 file, bool is_directory);
-Result<void> record_permissions(u64 file, bool is_directory, u32 permissions);
+u32 permissions_of(u64 file);
+Result<void> record_permissions(u64 file, u32 permissions);
 Result<void> flush_store();
 
 // Times: 100 ns since 1601.

@@ -1,4 +1,6 @@
 // First steps of the files: the tree's root, what the host can do, the hidden folder, the side store.
+#include "host/nt/ea_calls.hpp"
+#include "host/nt/extended_attributes.hpp"
 #include "host/nt/files.hpp"
 #include "host/nt/journal.hpp"
 #include "host/nt/sockets.hpp"
@@ -8,13 +10,6 @@
 namespace host::nt {
 
 namespace {
-
-// Whether folders can tell upper and lower case apart. Those made below inherit it.
-bool has_case_sensitive_folders(HANDLE folder) {
-    ULONG flags = 1; // FILE_CS_FLAG_CASE_SENSITIVE_DIR
-    IO_STATUS_BLOCK io{};
-    return NtSetInformationFile(folder, &io, &flags, sizeof(flags), kCaseSensitive) >= 0;
-}
 
 // Tried on a file, since the host's version and its file system both have a say.
 bool can_remove_open_files() {
@@ -74,7 +69,7 @@ void try_host() {
     files().has_posix_removal = can_remove_open_files();
     files().handles_follow_renames = true; // for the trial
     files().handles_follow_renames = do_handles_follow_renames(object_of(files().hidden));
-    files().escapes_case = !has_case_sensitive_folders(object_of(files().root));
+    files().escapes_case = ea::set_case_sensitive(object_of(files().root), true) < 0;
 }
 
 } // namespace
@@ -87,27 +82,31 @@ bool is_new_tree() {
     return is_empty_directory(root.get(), kHiddenFolder);
 }
 
+bool is_laid_out_by_wsl() {
+    return extended::get(object_of(files().root), "LXATTRB", nullptr, 0).is_ok();
+}
+
 void prepare_files_for_check(HANDLE root, bool may_write) {
     files().root = adopt_folder(root, "the instance's folder");
     files().guest_tools = files().hidden = kNoHandle;
-    if (!has_hidden_folder())
-        return;
-    take_hidden_folder(FILE_OPEN);
-    if (may_write) {
+    const bool is_ours = has_hidden_folder();
+    files().has_extended_attributes = !is_ours && is_laid_out_by_wsl();
+    if (may_write && (is_ours || files().has_extended_attributes)) {
+        take_hidden_folder(FILE_OPEN_IF);
         try_host();
         return;
     }
+    if (is_ours)
+        take_hidden_folder(FILE_OPEN);
     files().handles_follow_renames = true;
-    ULONG flags = 0;
-    IO_STATUS_BLOCK io{};
-    files().escapes_case =
-        NtQueryInformationFile(object_of(files().root), &io, &flags, sizeof(flags), kCaseSensitive) < 0;
+    bool is_sensitive;
+    files().escapes_case = ea::is_case_sensitive(object_of(files().root), is_sensitive) < 0;
 }
 
 void prepare_files(HANDLE root, HANDLE guest_tools) {
     files().root = adopt_folder(root, "the instance's folder");
     files().guest_tools = adopt_folder(guest_tools, "the folder of guest tools");
-    if (!has_hidden_folder() && !is_new_tree())
+    if (!has_hidden_folder() && !is_new_tree() && !is_laid_out_by_wsl())
         fail("the instance's rootfs cannot be opened here", kForeignTree);
     take_hidden_folder(FILE_OPEN_IF);
     try_host();

@@ -77,6 +77,13 @@ u64 length_of(HANDLE object) {
     return static_cast<u64>(information.EndOfFile.QuadPart);
 }
 
+Result<void> open_log(SideStore& store, u64 length, u32& flags, u64 tree) {
+    Result<void> opened = store.open(length, flags, tree);
+    if (opened.error() == Errno::ESTALE && (flags & kStoreIsUnused))
+        opened = store.open(length, flags);
+    return opened;
+}
+
 u64 tree_of_store(HANDLE log) {
     Identity identity{};
     (void)identify(log, identity);

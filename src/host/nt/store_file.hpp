@@ -23,7 +23,8 @@ private:
 
 inline constexpr std::string_view kStoreName = "attributes.log", kNewStoreName = "attributes.new",
                                   kBrokenStoreName = "attributes.broken";
-inline constexpr u32 kStoreEscapesCase = 1; // flag of the store: how the tree's names are spelled
+// Flags of the store: how the tree's names are spelled; that all else is in extended attributes, and the store stays empty.
+inline constexpr u32 kStoreEscapesCase = 1, kStoreIsUnused = 2;
 
 inline constexpr ACCESS_MASK kStoreReadAccess = kAttributeAccess | FILE_READ_DATA;
 inline constexpr ACCESS_MASK kStoreAccess = kStoreReadAccess | FILE_WRITE_DATA | DELETE;
@@ -34,6 +35,8 @@ NTSTATUS open_hidden(std::string_view name, ULONG disposition, HANDLE* object, A
 NTSTATUS rename_hidden(HANDLE object, std::string_view name);
 u64 length_of(HANDLE object);
 
+// As SideStore::open(), but for an unused one, in which no file's id stands: that belongs to every copy of its tree.
+Result<void> open_log(SideStore& store, u64 length, u32& flags, u64 tree);
 // What the log belongs to: SideStore::tree_of().
 u64 tree_of_store(HANDLE log);
 // The log from now on, in use by all processes. Fails with a message.

@@ -1,5 +1,6 @@
 #include "host/nt/tree_check.hpp"
 
+#include "host/nt/extended_attributes.hpp"
 #include "host/nt/journal.hpp"
 #include "host/nt/store_file.hpp"
 #include "lxcore/volfs/places.hpp"
@@ -38,6 +39,8 @@ private:
             return errno_of(status);
         const u64 length = status < 0 ? 0 : length_of(m_log.get());
         m_flags = files().escapes_case ? kStoreEscapesCase : 0;
+        if (length == 0 && is_laid_out_by_wsl())
+            return {}; // and not started yet
         if (length == 0) {
             m_is_replaced = true;
             m_why = kLostStore;
@@ -47,7 +50,8 @@ private:
         StoreFile file(m_log.get(), true);
         const u64 tree = tree_of_store(m_log.get());
         u32 flags = 0;
-        Result<void> opened = SideStore(file, store_index()).open(length, flags, tree);
+        SideStore store(file, store_index());
+        Result<void> opened = open_log(store, length, flags, tree);
         if (opened.error() == Errno::ESTALE || opened.error() == Errno::EIO) {
             m_is_replaced = true;
             m_why = opened.error() == Errno::ESTALE ? kCopiedTree : kDamagedStore;
@@ -65,6 +69,7 @@ private:
         }
         if (!m_repair) {
             files().escapes_case = (flags & kStoreEscapesCase) != 0;
+            files().has_extended_attributes = (flags & kStoreIsUnused) != 0;
             use_store(m_log, tree);
         }
         return {};
@@ -92,7 +97,10 @@ private:
         forget_index();
         if (const NTSTATUS status = open_hidden(kNewStoreName, FILE_OVERWRITE_IF, m_fresh.receive()); status < 0)
             return errno_of(status);
+        if (!m_is_copied && extended::can_hold(m_fresh.get()))
+            m_flags |= kStoreIsUnused;
         files().escapes_case = (m_flags & kStoreEscapesCase) != 0;
+        files().has_extended_attributes = (m_flags & kStoreIsUnused) != 0;
         const u64 tree = tree_of_store(m_fresh.get());
         StoreFile file(m_fresh.get());
         TRY(SideStore(file, store_index()).open(0, m_flags, tree));
@@ -210,6 +218,8 @@ private:
 } // namespace
 
 Result<void> check_tree(TreeWork work, lxcore::HostReport& report) {
+    if (files().hidden == kNoHandle && files().has_extended_attributes)
+        return check_names(false, report); // WSL's
     if (files().hidden == kNoHandle) {
         report.tell({{}, kForeignTree, true, false, {}});
         return Errno::EINVAL;
