@@ -67,7 +67,7 @@ void open_store() {
     if (opened.is_error())
         fail("the metadata store", "has too many files", static_cast<u32>(opened.error()));
     if ((flags & kStoreIsUnused) && !can_do_without)
-        fail("the tree", "keeps owners and modes in extended attributes, which this volume cannot hold");
+        fail("the instance's rootfs cannot be opened here", kNoAttributes);
     files().has_extended_attributes = (flags & kStoreIsUnused) != 0;
     // WSL's folders tell case apart.
     if (length == 0 && files().has_extended_attributes && files().escapes_case && is_laid_out_by_wsl())

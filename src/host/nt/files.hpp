@@ -81,6 +81,8 @@ inline constexpr std::string_view kCopiedTree = "it is a copy of another's that 
                                                 "--check NAME --repair' finds their owners and modes by their paths";
 inline constexpr std::string_view kLostStore = "its metadata store, lxss~host\\attributes.log, is missing; 'lxss --check NAME "
                                                "--repair' begins a new one";
+inline constexpr std::string_view kNoAttributes =
+    "it keeps owners and modes in extended attributes, which this volume cannot hold; export the instance where it was and import it here";
 inline constexpr std::string_view kForeignTree = "it was laid out by another host; export the instance there and import it here";
 inline constexpr std::string_view kDamagedStore = "its metadata store, lxss~host\\attributes.log, is damaged; 'lxss --check NAME "
                                                   "--repair' begins a new one";

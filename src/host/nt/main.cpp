@@ -95,7 +95,7 @@ void parse_options(const Arguments& arguments) {
         else if (argument == "--host-sockets")
             g_options.host_sockets = true;
         else if (lxcore::take_work(argument, g_options.is_work, g_options.work))
-            continue;
+            g_process.failure_status = lxcore::kCheckFailed;
         else if (argument == "--run") {
             g_options.run = arguments.values + i + 1;
             g_options.run_count = arguments.count - i - 1;

@@ -1,5 +1,6 @@
 #include "host/nt/tree_check.hpp"
 
+#include "host/nt/ea_calls.hpp"
 #include "host/nt/extended_attributes.hpp"
 #include "host/nt/journal.hpp"
 #include "host/nt/store_file.hpp"
@@ -61,6 +62,10 @@ private:
             return m_repair ? Result<void>() : refuse(opened.error());
         }
         TRY(opened);
+        if ((flags & kStoreIsUnused) && !ea::are_supported(m_log.get())) {
+            problem(kNoAttributes, {}, false);
+            return Errno::EOPNOTSUPP;
+        }
         const u64 end = store_index().end.load();
         if (end < length) {
             base::FixedWriter<120> text;
