@@ -12,7 +12,9 @@ bool work_on_tree(const std::string& work, const std::string& folder) {
     const char* other = std::getenv("LXSS_KERNEL");
     ChildProcess kernel;
     std::string error;
-    if (!kernel.start({other && *other ? other : program_file("lxkernel"), work, "--root=" + folder + "/rootfs"}, error))
+    if (!kernel.start(
+            {other && *other ? other : program_file("lxkernel"), work, "--root=" + folder + "/rootfs"},
+            error))
         return false;
     for (;;) {
         if (const std::optional<ExitStatus> status = kernel.take_status())

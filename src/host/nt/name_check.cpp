@@ -1,4 +1,5 @@
-// Names in the tree that are no guest's: a program of the host has made them, or they come from a host that spells names otherwise.
+// Names in the tree that are no guest's: a program of the host has made them, or they come from a host that
+// spells names otherwise.
 #include "host/nt/journal.hpp"
 #include "host/nt/tree_check.hpp"
 #include "host/nt/tree_paths.hpp"
@@ -8,7 +9,8 @@ namespace host::nt {
 
 namespace {
 
-// A way through the tree: folders that are still to be read stand in a stack of paths, each with its length behind it.
+// A way through the tree: folders that are still to be read stand in a stack of paths, each with its length
+// behind it.
 class NameCheck {
 public:
     NameCheck(bool repair, lxcore::HostReport& report) : m_repair(repair), m_report(report) {}
@@ -31,7 +33,8 @@ public:
 private:
     // A name in the folder that is read.
     Result<void> push(const WCHAR* name, usize length) {
-        const usize start = m_folders.size(), separator = m_path.size() != 0 ? 1 : 0, whole = m_path.size() + separator + length;
+        const usize start = m_folders.size(), separator = m_path.size() != 0 ? 1 : 0,
+                    whole = m_path.size() + separator + length;
         if (whole > kLargestPath)
             return Errno::ENAMETOOLONG;
         TRY(m_folders.grow(start + whole + 1));
@@ -52,8 +55,9 @@ private:
             return errno_of(opened);
         for (bool restart = true;; restart = false) {
             IO_STATUS_BLOCK io{};
-            const NTSTATUS status = NtQueryDirectoryFile(folder.get(), nullptr, nullptr, nullptr, &io, m_listing.bytes(),
-                                                         PathBuffer::kBytes, kIdFullDirectory, FALSE, nullptr, restart);
+            const NTSTATUS status =
+                NtQueryDirectoryFile(folder.get(), nullptr, nullptr, nullptr, &io, m_listing.bytes(),
+                                     PathBuffer::kBytes, kIdFullDirectory, FALSE, nullptr, restart);
             if (status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE)
                 return {};
             if (status < 0)
@@ -74,11 +78,13 @@ private:
         if (length <= 2 && units[0] == '.' && (length == 1 || units[1] == '.'))
             return {};
         HostName own(kHiddenFolder, nullptr);
-        if (m_path.size() == 0 && length == own.length() && __builtin_memcmp(units, own.units(), length * sizeof(WCHAR)) == 0)
+        if (m_path.size() == 0 && length == own.length() &&
+            __builtin_memcmp(units, own.units(), length * sizeof(WCHAR)) == 0)
             return {};
         char name[kMaxNameBytes];
         const bool is_folder =
-            (found.FileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) == FILE_ATTRIBUTE_DIRECTORY;
+            (found.FileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) ==
+            FILE_ATTRIBUTE_DIRECTORY;
         if (guest_name(units, length, files().escapes_case, name) > 0)
             return is_folder ? push(units, length) : Result<void>();
         // From a host that tells capital letters apart it is spelled but for those.
@@ -88,11 +94,13 @@ private:
         const std::string_view text(name, static_cast<usize>(bytes < 0 ? 0 : bytes));
         HostName spelled(text, files().escapes_case);
         const bool has_remedy = bytes > 0 && spelled.is_valid();
-        const Result<void> outcome = m_repair && has_remedy ? rename(folder, units, length, spelled) : Result<void>();
+        const Result<void> outcome =
+            m_repair && has_remedy ? rename(folder, units, length, spelled) : Result<void>();
         tell(text, has_remedy, outcome);
         if (!is_folder)
             return {};
-        return m_repair && has_remedy && outcome.is_ok() ? push(spelled.units(), spelled.length()) : push(units, length);
+        return m_repair && has_remedy && outcome.is_ok() ? push(spelled.units(), spelled.length())
+                                                         : push(units, length);
     }
 
     static Result<void> rename(HANDLE folder, const WCHAR* units, usize length, HostName& spelled) {
@@ -100,7 +108,8 @@ private:
             return Errno::ENAMETOOLONG;
         HostName name(units, length);
         Object object;
-        const NTSTATUS status = open_object(folder, name, kAttributeAccess | DELETE, FILE_OPEN, 0, object.receive());
+        const NTSTATUS status =
+            open_object(folder, name, kAttributeAccess | DELETE, FILE_OPEN, 0, object.receive());
         if (status < 0)
             return errno_of(status);
         return rename_object(object.get(), folder, spelled, false);

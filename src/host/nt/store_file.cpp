@@ -6,8 +6,8 @@ Result<usize> StoreFile::read(u64 offset, void* buffer, usize length) {
     IO_STATUS_BLOCK io{};
     LARGE_INTEGER at;
     at.QuadPart = static_cast<i64>(offset);
-    const NTSTATUS status =
-        NtReadFile(m_object, nullptr, nullptr, nullptr, &io, buffer, static_cast<ULONG>(length), &at, nullptr);
+    const NTSTATUS status = NtReadFile(m_object, nullptr, nullptr, nullptr, &io, buffer,
+                                       static_cast<ULONG>(length), &at, nullptr);
     if (status == STATUS_END_OF_FILE)
         return usize{0};
     if (status < 0)
@@ -43,7 +43,8 @@ Result<void> StoreFile::flush() {
 u8* StoreFile::take_buffer() {
     void* memory = nullptr;
     SIZE_T bytes = kSideStoreRecordBytes;
-    if (NtAllocateVirtualMemory(this_process(), &memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) < 0)
+    if (NtAllocateVirtualMemory(this_process(), &memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT,
+                                PAGE_READWRITE) < 0)
         return nullptr;
     return static_cast<u8*>(memory);
 }
@@ -56,10 +57,11 @@ void StoreFile::give_back(u8* buffer) {
 
 NTSTATUS open_hidden(std::string_view name, ULONG disposition, HANDLE* object, ACCESS_MASK access) {
     HostName host_name(name, nullptr);
-    return open_object(object_of(files().hidden), host_name, access, disposition, FILE_NON_DIRECTORY_FILE, object);
+    return open_object(object_of(files().hidden), host_name, access, disposition, FILE_NON_DIRECTORY_FILE,
+                       object);
 }
 
-NTSTATUS rename_hidden(HANDLE object, std::string_view name) {
+NTSTATUS rename_hidden(HANDLE object, std::string_view name, FILE_INFORMATION_CLASS how) {
     RenameRequest request{};
     request.replace = TRUE;
     request.directory = object_of(files().hidden);
@@ -67,7 +69,7 @@ NTSTATUS rename_hidden(HANDLE object, std::string_view name) {
     request.name_bytes = static_cast<ULONG>(host_name.length() * sizeof(WCHAR));
     __builtin_memcpy(request.name, host_name.units(), request.name_bytes);
     IO_STATUS_BLOCK io{};
-    return NtSetInformationFile(object, &io, &request, sizeof(request), FileRenameInformation);
+    return NtSetInformationFile(object, &io, &request, sizeof(request), how);
 }
 
 u64 length_of(HANDLE object) {

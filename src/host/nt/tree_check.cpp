@@ -14,7 +14,8 @@ using lxcore::TreeWork;
 
 class TreeCheck {
 public:
-    TreeCheck(TreeWork work, lxcore::HostReport& report) : m_work(work), m_repair(work != TreeWork::Check), m_report(report) {}
+    TreeCheck(TreeWork work, lxcore::HostReport& report)
+        : m_work(work), m_repair(work != TreeWork::Check), m_report(report) {}
 
     Result<void> run() {
         TRY(look_at_store());
@@ -33,7 +34,8 @@ private:
         m_report.tell({kHiddenFolder, what, true, has_remedy, outcome});
     }
 
-    // Notes in m_is_replaced, m_is_copied what is to be done. Without repair, the log is in use from here on, as it is.
+    // Notes in m_is_replaced, m_is_copied what is to be done. Without repair, the log is in use from here on,
+    // as it is.
     Result<void> look_at_store() {
         const NTSTATUS status = open_hidden(kStoreName, FILE_OPEN, m_log.receive(), kStoreReadAccess);
         if (status < 0 && status != STATUS_OBJECT_NAME_NOT_FOUND)
@@ -100,7 +102,8 @@ private:
     // An empty store, beside the old one until all is done.
     Result<void> begin_store() {
         forget_index();
-        if (const NTSTATUS status = open_hidden(kNewStoreName, FILE_OVERWRITE_IF, m_fresh.receive()); status < 0)
+        if (const NTSTATUS status = open_hidden(kNewStoreName, FILE_OVERWRITE_IF, m_fresh.receive());
+            status < 0)
             return errno_of(status);
         if (!m_is_copied && extended::can_hold(m_fresh.get()))
             m_flags |= kStoreIsUnused;
@@ -128,18 +131,12 @@ private:
             lxcore::describe(text, has_list ? &adopted.value() : nullptr);
         }
         TRY(flush_store());
-        Result<void> replaced = [&]() -> Result<void> {
-            if (m_log.get()) {
-                NtClose(m_log.release());
-                Object old;
-                NTSTATUS status = open_hidden(kStoreName, FILE_OPEN, old.receive());
-                if (status >= 0)
-                    status = rename_hidden(old.get(), kBrokenStoreName);
-                if (status < 0)
-                    return errno_of(status);
-            }
-            return void_result(rename_hidden(m_fresh.get(), kStoreName));
-        }();
+        if (m_log.get()) {
+            (void)rename_hidden(m_log.get(), kBrokenStoreName,
+                                FileLinkInformation); // not all file systems have links
+            NtClose(m_log.release());                 // the host replaces no open file
+        }
+        Result<void> replaced = void_result(rename_hidden(m_fresh.get(), kStoreName));
         problem(m_why, replaced);
         TRY(replaced);
         if (m_is_copied)
@@ -160,7 +157,8 @@ private:
         };
         void* memory = nullptr;
         SIZE_T bytes = SideStoreIndex::bytes(kStoreSlots);
-        if (NtAllocateVirtualMemory(this_process(), &memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) < 0)
+        if (NtAllocateVirtualMemory(this_process(), &memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT,
+                                    PAGE_READWRITE) < 0)
             return Errno::ENOMEM;
         auto& index = *static_cast<SideStoreIndex*>(memory);
         index.capacity = kStoreSlots;
@@ -201,12 +199,13 @@ private:
         check('j', "renames were cut short", finish_all_renames);
         check('d', "files are left that had lost their names while they were open", empty_hidden_folder);
         Object unfinished;
-        if (m_is_replaced || open_hidden(kNewStoreName, FILE_OPEN, unfinished.receive(), kAttributeAccess | DELETE) < 0)
+        if (m_is_replaced ||
+            open_hidden(kNewStoreName, FILE_OPEN, unfinished.receive(), kAttributeAccess | DELETE) < 0)
             return;
         FILE_DISPOSITION_INFORMATION request{TRUE};
         IO_STATUS_BLOCK io{};
-        const NTSTATUS removed = m_repair ? NtSetInformationFile(unfinished.get(), &io, &request, sizeof(request),
-                                                                 FileDispositionInformation)
+        const NTSTATUS removed = m_repair ? NtSetInformationFile(unfinished.get(), &io, &request,
+                                                                 sizeof(request), FileDispositionInformation)
                                           : 0;
         problem("an unfinished metadata store is left", void_result(removed));
     }

@@ -1,4 +1,5 @@
-// A way through a tree: the folders that are still to be read stand in a stack of paths, each with its length behind it.
+// A way through a tree: the folders that are still to be read stand in a stack of paths, each with its length
+// behind it.
 #pragma once
 
 #include "host/host.hpp"
@@ -17,7 +18,8 @@ public:
     // A folder in that which was popped last. ENOMEM.
     Result<void> push(std::string_view name) {
         const std::string_view above = path();
-        const usize start = m_folders.size(), separator = above.empty() ? 0 : 1, length = above.size() + separator + name.size();
+        const usize start = m_folders.size(), separator = above.empty() ? 0 : 1,
+                    length = above.size() + separator + name.size();
         const auto stored = static_cast<u32>(length);
         TRY(m_folders.grow(start + length + sizeof(stored)));
         char* at = m_folders.data() + start;

@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kLogName = "attributes.log"; // in kNtFolderName
 // There, once all names have their own bytes.
 constexpr std::string_view kNamedName = "named";
-// In a folder: names that have their own bytes, but look as if they had not. No name of the NT host's has a ~ before a letter.
+// In a folder: names that have their own bytes, but look as if they had not. No name of the NT host's has a ~
+// before a letter.
 constexpr std::string_view kDoneName = "lxss~raw";
 constexpr u32 kIsUnused = 2;              // flag of the log: all is in extended attributes of NTFS
 constexpr u32 kDefaultPermissions = 0755; // that are not recorded
@@ -54,7 +55,8 @@ Result<void> for_each_name(const Vector<char>& names, Visit&& visit) {
     for (usize at = 0; at < names.size();) {
         u16 length;
         __builtin_memcpy(&length, names.data() + at, sizeof(length));
-        TRY(visit(std::string_view(names.data() + at + 3, length), static_cast<host::FileType>(names[at + 2])));
+        TRY(visit(std::string_view(names.data() + at + 3, length),
+                  static_cast<host::FileType>(names[at + 2])));
         at += 3 + length;
     }
     return {};
@@ -64,8 +66,8 @@ class NtTree {
 public:
     explicit NtTree(host::Handle root) : m_root(root) {}
 
-    // First all names in all folders; those that would be taken for spelled ones when this is done again after a kill wait in a folder
-    // of their own, until there is no more to decode.
+    // First all names in all folders; those that would be taken for spelled ones when this is done again
+    // after a kill wait in a folder of their own, until there is no more to decode.
     Result<void> name_files(host::Handle own) {
         if (host::file_info_at(own, kNamedName).is_ok())
             return walk(&NtTree::bring_out);
@@ -78,8 +80,8 @@ public:
     Result<void> set_default_permissions() { return walk(&NtTree::set_permissions); }
 
 private:
-    // Calls step(folder, name, type) for all names but VolFs' own; a folder's contents come later, under the name that it leaves in
-    // m_now, unless that is empty.
+    // Calls step(folder, name, type) for all names but VolFs' own; a folder's contents come later, under the
+    // name that it leaves in m_now, unless that is empty.
     using Step = Result<void> (NtTree::*)(host::Handle folder, std::string_view name, host::FileType type);
     Result<void> walk(Step step) {
         TRY(m_folders.start());
@@ -90,13 +92,15 @@ private:
             m_has_changed = false;
             Result<void> done = before.is_ok() ? read_names(folder, m_names) : Result<void>(before.error());
             if (done.is_ok())
-                done = for_each_name(m_names, [&](std::string_view name, host::FileType type) -> Result<void> {
-                    if (m_folders.path().empty() && is_reserved_name(name))
-                        return {};
-                    m_now = name;
-                    TRY((this->*step)(folder, name, type));
-                    return type == host::FileType::Directory && !m_now.empty() ? m_folders.push(m_now) : Result<void>();
-                });
+                done =
+                    for_each_name(m_names, [&](std::string_view name, host::FileType type) -> Result<void> {
+                        if (m_folders.path().empty() && is_reserved_name(name))
+                            return {};
+                        m_now = name;
+                        TRY((this->*step)(folder, name, type));
+                        return type == host::FileType::Directory && !m_now.empty() ? m_folders.push(m_now)
+                                                                                   : Result<void>();
+                    });
             if (done.is_ok() && m_has_changed)
                 done = host::set_times(folder, &before.value().accessed, &before.value().modified);
             host::close(folder);
@@ -119,10 +123,12 @@ private:
         const Result<void> made = host::make_directory_at(folder, kDoneName, 0700);
         if (made.is_error() && made.error() != Errno::EEXIST)
             return made.error();
-        const host::Handle done = TRY(host::open_at(folder, kDoneName, host::kOpenRead | host::kOpenDirectory, 0));
+        const host::Handle done =
+            TRY(host::open_at(folder, kDoneName, host::kOpenRead | host::kOpenDirectory, 0));
         const Result<void> moved = host::rename_at(folder, name, done, own, abi::RENAME_NOREPLACE);
         host::close(done);
-        // Where it is now, it is found with the others there; this folder may have been read before they came.
+        // Where it is now, it is found with the others there; this folder may have been read before they
+        // came.
         m_now = kDoneName;
         return moved;
     }
@@ -168,12 +174,14 @@ public:
         if (!is_directory && place.info.type != host::FileType::Regular)
             return {}; // no copy of the NT host's files
         const host::Handle file = TRY(
-            host::open_at(place.folder, place.name, is_directory ? host::kOpenRead | host::kOpenDirectory : u32{host::kOpenRead}, 0));
+            host::open_at(place.folder, place.name,
+                          is_directory ? host::kOpenRead | host::kOpenDirectory : u32{host::kOpenRead}, 0));
         Result<void> done = copy(file, before, place.info.inode);
         const i32 recorded = m_from.permissions(before);
         const u32 least = is_directory ? 0700 : 0600;
         if (done.is_ok())
-            done = host::set_permissions(file, ((recorded < 0 ? kDefaultPermissions : static_cast<u32>(recorded)) & 0777) | least);
+            done = host::set_permissions(
+                file, ((recorded < 0 ? kDefaultPermissions : static_cast<u32>(recorded)) & 0777) | least);
         host::close(file);
         return done;
     }
@@ -186,7 +194,8 @@ private:
         for (usize at = 0; at < length;) {
             const char* name = m_names.data() + at;
             at += std::string_view(name).size() + 1;
-            const usize bytes = TRY(m_from.get(host::kNoHandle, before, name, m_value.data(), m_value.size()));
+            const usize bytes =
+                TRY(m_from.get(host::kNoHandle, before, name, m_value.data(), m_value.size()));
             TRY(m_to.set(file, number, name, m_value.data(), bytes));
         }
         return {};
@@ -223,13 +232,16 @@ std::string_view objection_to_nt_tree(host::Handle root) {
     if (opened.error() == Errno::ENOENT && host::file_info_at(root, kBrokenSideStoreName).is_ok())
         objection = {}; // all is done but to remove the folder
     else if (opened.is_error())
-        objection = "it comes from a Windows host, and its metadata store, lxss~host/attributes.log, is missing or damaged: export the "
+        objection = "it comes from a Windows host, and its metadata store, lxss~host/attributes.log, is "
+                    "missing or damaged: export the "
                     "instance there and import it here";
     else if (store.flags() & kIsUnused)
-        objection = "it comes from a Windows host, and its owners and modes are in attributes of NTFS that the copy does not have: "
+        objection = "it comes from a Windows host, and its owners and modes are in attributes of NTFS that "
+                    "the copy does not have: "
                     "export the instance there and import it here";
     else if (!has_places(root, store.tree()))
-        objection = "it comes from a Windows host, and has no whole list of its files (.lxss-places): it was copied while the instance ran, "
+        objection = "it comes from a Windows host, and has no whole list of its files (.lxss-places): it was "
+                    "copied while the instance ran, "
                     "or after a crash. Start and end the instance there, and copy it again";
     host::close(own.value());
     return objection;
@@ -243,7 +255,8 @@ Result<void> adopt_nt_tree(host::Handle root, AdoptedFiles& adopted) {
             return leave_nt_folder(root, own);
         (void)host::unlink_at(root, kBrokenSideStoreName); // another's
         const HostAbilities abilities = TRY(probe_host(root));
-        if (abilities.ignores_case || abilities.has_windows_names || (!abilities.has_attributes && !abilities.has_lasting_numbers))
+        if (abilities.ignores_case || abilities.has_windows_names ||
+            (!abilities.has_attributes && !abilities.has_lasting_numbers))
             return Errno::EOPNOTSUPP;
         TRY(work->before.open_copied(own, kLogName));
         TRY(work->tree.name_files(own));

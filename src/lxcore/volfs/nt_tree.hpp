@@ -1,5 +1,5 @@
-// A tree that the NT host has laid out, copied to another host: names get their own bytes again, and what the metadata store knows of
-// the files goes to where this host keeps it. docs/decisions/metadata-side-store.md.
+// A tree that the NT host has laid out, copied to another host: names get their own bytes again, and what the
+// metadata store knows of the files goes to where this host keeps it. docs/decisions/metadata-side-store.md.
 #pragma once
 
 #include "lxcore/volfs/places.hpp"

@@ -13,8 +13,8 @@
 #include <utility>
 
 extern "C" {
-NTSTATUS NTAPI NtQueryEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length, BOOLEAN single, PVOID list,
-                             ULONG list_length, PULONG index, BOOLEAN restart);
+NTSTATUS NTAPI NtQueryEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length, BOOLEAN single,
+                             PVOID list, ULONG list_length, PULONG index, BOOLEAN restart);
 NTSTATUS NTAPI NtSetEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length);
 }
 
@@ -50,8 +50,9 @@ public:
         std::vector<std::wstring> folders = {L""}; // relative, each with a separator before it
         for (size_t i = 0; i < folders.size(); ++i) {
             WIN32_FIND_DATAW found;
-            const HANDLE search = ::FindFirstFileExW((from_ + folders[i] + L"\\*").c_str(), FindExInfoBasic, &found,
-                                                     FindExSearchNameMatch, nullptr, FIND_FIRST_EX_LARGE_FETCH);
+            const HANDLE search =
+                ::FindFirstFileExW((from_ + folders[i] + L"\\*").c_str(), FindExInfoBasic, &found,
+                                   FindExSearchNameMatch, nullptr, FIND_FIRST_EX_LARGE_FETCH);
             if (search == INVALID_HANDLE_VALUE)
                 return last_error();
             int failure = 0;
@@ -98,14 +99,18 @@ private:
         ULONG flags = 0;
         if (!from)
             return last_error();
-        if (!::GetFileInformationByHandleEx(handle_of(from.get()), kCaseSensitive, &flags, sizeof flags) || flags == 0)
+        if (!::GetFileInformationByHandleEx(handle_of(from.get()), kCaseSensitive, &flags, sizeof flags) ||
+            flags == 0)
             return 0;
         const UniqueFd to = open(to_ + path, GENERIC_READ | FILE_WRITE_ATTRIBUTES);
-        return to && ::SetFileInformationByHandle(handle_of(to.get()), kCaseSensitive, &flags, sizeof flags) ? 0 : ENOTSUP;
+        return to && ::SetFileInformationByHandle(handle_of(to.get()), kCaseSensitive, &flags, sizeof flags)
+                   ? 0
+                   : ENOTSUP;
     }
 
     int finish_folder(const std::wstring& path) {
-        const UniqueFd from = open(from_ + path, GENERIC_READ), to = open(to_ + path, GENERIC_READ | GENERIC_WRITE);
+        const UniqueFd from = open(from_ + path, GENERIC_READ),
+                       to = open(to_ + path, GENERIC_READ | GENERIC_WRITE);
         return from && to ? copy_information(from, to) : last_error();
     }
 
@@ -115,12 +120,15 @@ private:
         if (!from || !::GetFileInformationByHandle(handle_of(from.get()), &information))
             return last_error();
         if (information.nNumberOfLinks > 1) {
-            const auto [first, is_first] = links_.try_emplace({information.nFileIndexHigh, information.nFileIndexLow}, path);
+            const auto [first, is_first] =
+                links_.try_emplace({information.nFileIndexHigh, information.nFileIndexLow}, path);
             if (!is_first)
-                return ::CreateHardLinkW((to_ + path).c_str(), (to_ + first->second).c_str(), nullptr) ? 0 : last_error();
+                return ::CreateHardLinkW((to_ + path).c_str(), (to_ + first->second).c_str(), nullptr)
+                           ? 0
+                           : last_error();
         }
-        const UniqueFd to = owned(::CreateFileW((to_ + path).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, CREATE_NEW,
-                                                FILE_ATTRIBUTE_NORMAL, nullptr));
+        const UniqueFd to = owned(::CreateFileW((to_ + path).c_str(), GENERIC_READ | GENERIC_WRITE, 0,
+                                                nullptr, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr));
         if (!to)
             return last_error();
         if (const int failure = copy_content(handle_of(from.get()), handle_of(to.get())))
@@ -166,13 +174,14 @@ private:
     int copy_information(const UniqueFd& from, const UniqueFd& to) {
         if (can_have_attributes(handle_of(from.get()))) {
             IO_STATUS_BLOCK io{};
-            const NTSTATUS got = ::NtQueryEaFile(handle_of(from.get()), &io, buffer_.data(), kBufferBytes, FALSE, nullptr, 0,
-                                                 nullptr, TRUE);
+            const NTSTATUS got = ::NtQueryEaFile(handle_of(from.get()), &io, buffer_.data(), kBufferBytes,
+                                                 FALSE, nullptr, 0, nullptr, TRUE);
             const bool has_some = got >= 0 && io.Information != 0;
             if (got < 0 && got != kNoAttributes)
                 return EIO;
             if (has_some && (!can_have_attributes(handle_of(to.get())) ||
-                             ::NtSetEaFile(handle_of(to.get()), &io, buffer_.data(), static_cast<ULONG>(io.Information)) < 0))
+                             ::NtSetEaFile(handle_of(to.get()), &io, buffer_.data(),
+                                           static_cast<ULONG>(io.Information)) < 0))
                 return ENOTSUP;
         }
         FILE_BASIC_INFO basic;
@@ -183,7 +192,8 @@ private:
     }
 
     static UniqueFd open(const std::wstring& path, DWORD access) {
-        return owned(::CreateFileW(path.c_str(), access, kShareAll, nullptr, OPEN_EXISTING, kOpenFlags, nullptr));
+        return owned(
+            ::CreateFileW(path.c_str(), access, kShareAll, nullptr, OPEN_EXISTING, kOpenFlags, nullptr));
     }
 
     // All below the folder, for progress alone.
@@ -194,8 +204,9 @@ private:
             const std::wstring folder = std::move(folders.back());
             folders.pop_back();
             WIN32_FIND_DATAW found;
-            const HANDLE search = ::FindFirstFileExW((folder + L"\\*").c_str(), FindExInfoBasic, &found, FindExSearchNameMatch,
-                                                     nullptr, FIND_FIRST_EX_LARGE_FETCH);
+            const HANDLE search =
+                ::FindFirstFileExW((folder + L"\\*").c_str(), FindExInfoBasic, &found, FindExSearchNameMatch,
+                                   nullptr, FIND_FIRST_EX_LARGE_FETCH);
             if (search == INVALID_HANDLE_VALUE)
                 continue;
             do {
@@ -203,7 +214,8 @@ private:
                 if (name == L"." || name == L"..")
                     continue;
                 ++number;
-                if ((found.dwFileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) == FILE_ATTRIBUTE_DIRECTORY)
+                if ((found.dwFileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) ==
+                    FILE_ATTRIBUTE_DIRECTORY)
                     folders.push_back(folder + L"\\" + name);
             } while (::FindNextFileW(search, &found));
             ::FindClose(search);
@@ -214,13 +226,15 @@ private:
     std::wstring from_, to_;
     const MoveProgress& progress_;
     std::vector<char> buffer_;
-    std::map<std::pair<DWORD, DWORD>, std::wstring> links_; // by file id: the first name of files that have several
+    std::map<std::pair<DWORD, DWORD>, std::wstring>
+        links_; // by file id: the first name of files that have several
     uint64_t done_ = 0, total_ = 0;
 };
 
 } // namespace
 
-int copy_instance_folder(const std::wstring& folder, const std::wstring& target, const MoveProgress& progress) {
+int copy_instance_folder(const std::wstring& folder, const std::wstring& target,
+                         const MoveProgress& progress) {
     return FolderCopy(folder, target, progress).run();
 }
 

@@ -7,8 +7,10 @@
 
 namespace lxss {
 
-// Copies what is in `folder` but its lock into the empty folder `target`, to the disk, with times, attributes, extended attributes,
-// hard links and holes. An errno value; ENOTSUP for what the target cannot hold.
-int copy_instance_folder(const std::wstring& folder, const std::wstring& target, const MoveProgress& progress);
+// Copies what is in `folder` but its lock into the empty folder `target`, to the disk, with times,
+// attributes, extended attributes, hard links and holes. An errno value; ENOTSUP for what the target cannot
+// hold.
+int copy_instance_folder(const std::wstring& folder, const std::wstring& target,
+                         const MoveProgress& progress);
 
 } // namespace lxss
