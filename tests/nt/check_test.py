@@ -144,7 +144,11 @@ class Check(TreeTestCase):
         self.addCleanup(lxss, "--unregister", name)
 
     def test_a_copy(self):
-        self.copy("copy")
+        def cut_short(tree):  # another adoption: the old store is kept already, the new one not in its place yet
+            os.link(tree + "/lxss~host/attributes.log", tree + "/lxss~host/attributes.broken")
+            with open(tree + "/lxss~host/attributes.new", "w") as file:
+                file.write("unfinished")
+        self.copy("copy", cut_short)
         run = lxss("-d", "copy", "-e", "true")
         self.assertEqual((run.code, b"--check NAME --repair" in run.error), (FAILED, True), run.error)
         # copytree() knows no hard links.

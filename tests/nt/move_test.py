@@ -10,8 +10,9 @@ import tempfile
 import time
 import unittest
 
+import console_test
 from instance_tree import TreeTestCase
-from own_manager import FAILED, WORK, Run, lxss, windows
+from own_manager import FAILED, LXSS, WINE, WORK, Run, lxss, windows
 
 
 def wait_until(condition, seconds=60):
@@ -79,6 +80,20 @@ class Move(TreeTestCase):
             self.assertEqual((status.st_size, file.read()), ((8 << 20) + 3, bytes(8 << 20) + b"end"))
             self.assertLess(status.st_blocks * 512, 1 << 20)
         os.unlink(target + "/rootfs/root/sparse")
+        self.assertMoved(self.folder, target)
+
+    def test_progress(self):
+        """On a console only."""
+        lxss("--terminate", "box")
+        os.mkdir(self.at("many"))
+        for number in range(2000):
+            with open(self.at(f"many/{number}"), "w"):
+                pass
+        target = self.other + "/box"
+        console = console_test.Console([WINE, LXSS, "--manage", "box", "--move", windows(target)])
+        console.read_until(r"Moving: +\d+%, +\d+ +files")
+        self.assertEqual(console.exit_code(), 0)
+        shutil.rmtree(target + "/rootfs/root/many")
         self.assertMoved(self.folder, target)
 
     def test_after_a_crash(self):
