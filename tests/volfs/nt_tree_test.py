@@ -1,7 +1,12 @@
 """Trees that the NT host has laid out, copied here by host tools: refused, and made this host's by lxss --check --repair."""
+import contextlib
 import os
 import shutil
+import signal
+import subprocess
+import time
 
+import fault_support
 import nt_layout
 import support
 import volfs_support
@@ -118,6 +123,25 @@ class NtTree(volfs_support.TreeTestCase):
                     pass
             self.assertEqual(self.check("--repair")[0], 1)
             self.assertWhole()
+
+    def test_a_killed_adoption(self):
+        nt_layout.lay_out(self.tree)
+        for number in range(20):
+            process = self.home.start("--check", "test", "--repair", stdout=subprocess.PIPE)
+            support.wait_until(lambda: fault_support.children(process.pid) or process.poll() is not None)
+            time.sleep(number * 0.02)
+            for pid in fault_support.children(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.communicate(timeout=60)
+            if process.returncode in (0, 1):
+                break
+        if os.path.exists(self.at("lxss~host")):
+            self.assertEqual(self.check("--repair")[0], 1)
+        self.check("--repair")  # what is left of the last one
+        # A folder in which names were being changed has a new time.
+        os.utime(self.place + "dir", (1_000_000_000, 1_000_000_000))
+        self.assertWhole()
 
     @staticmethod
     def own(name):
