@@ -287,6 +287,13 @@ Result<void> remove_attribute(Handle file, const char* name);
 Result<Handle> create_with_attribute(Handle directory, std::string_view name, bool is_directory, const char* attribute,
                                      const void* value, usize length);
 
+// A host whose files can hold none of that keeps permissions and attributes of the tree's files in a store of its own in the tree, by
+// inode number: a copy of the tree by other programs has other numbers, and finds what is its own by a list
+// (lxcore/volfs/places.hpp). What the store belongs to (base::SideStore::tree_of), 0 without one; and whether it has something of
+// that file.
+u64 attribute_store();
+bool is_in_attribute_store(u64 inode);
+
 Result<abi::statfs> file_system_info(Handle file);
 
 // ---- drives: the host's own folders, which the host's programs change at any time ---------------------------

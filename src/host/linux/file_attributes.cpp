@@ -125,6 +125,13 @@ Result<usize> list_attributes(Handle file, char* names, usize capacity) {
     return checked_call(abi::SYS_flistxattr, number(file), address(names), capacity);
 }
 
+u64 attribute_store() {
+    return 0; // with the files
+}
+bool is_in_attribute_store(u64) {
+    return false;
+}
+
 Result<void> remove_attribute(Handle file, const char* name) {
     TRY(checked_call(abi::SYS_fremovexattr, number(file), address(name)));
     return {};

@@ -106,6 +106,12 @@ TreeTraits tree_traits() {
 Result<usize> list_attributes(Handle, char*, usize) {
     return Errno::ENOSYS;
 }
+u64 attribute_store() {
+    return 0;
+}
+bool is_in_attribute_store(u64) {
+    return false;
+}
 Result<void> remove_attribute(Handle, const char*) {
     return Errno::ENOSYS;
 }
