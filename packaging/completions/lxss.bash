@@ -13,7 +13,7 @@ _lxss() {
   -s | --set-default | -t | --terminate | --check | --unregister | --export | --manage) words=$(_lxss_instances) ;;
   --shell-type) words="standard login none" ;;
   --format) words="tar tar.gz tar.xz tar.zst tar.bz2" ;;
-  --install) words="$(_lxss_distributions) --name --location --from-file --no-launch" ;;
+  --install) words="$(_lxss_distributions) --name --location --from-file --no-launch --portable" ;;
   -l | --list) words="--all --running --quiet --verbose --online" ;;
   --shutdown) words="--force" ;;
   --trace-file | --from-file | -f | --location | --move | --mount) compopt -o filenames
@@ -23,7 +23,7 @@ _lxss() {
   if [[ -z $words ]]; then
     case $verb in
     --list | -l) words="--all --running --quiet --verbose --online" ;;
-    --install) words="--name --location --from-file --no-launch" ;;
+    --install) words="--name --location --from-file --no-launch --portable" ;;
     --manage) (( COMP_CWORD == 3 )) && words="--move --rename --set-default-user" ;;
     --mount) words="--name --options --distribution" ;;
     --unmount) words="--distribution" ;;
@@ -31,7 +31,8 @@ _lxss() {
     --import | --import-in-place | --export)
       if (( COMP_CWORD > 2 )); then
         compopt -o filenames
-        mapfile -t COMPREPLY < <(compgen -f -- "$current"; [[ $verb == --export ]] && compgen -W "--format" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -f -- "$current"; [[ $verb == --export ]] && compgen -W "--format" -- "$current"
+          [[ $verb == --import ]] && compgen -W "--portable" -- "$current")
       fi
       return ;;
     *)

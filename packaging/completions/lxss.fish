@@ -47,6 +47,7 @@ complete -c lxss -n '__lxss_verb --install' -l name -x -d 'name of the instance'
 complete -c lxss -n '__lxss_verb --install' -l location -r -F -d 'its folder'
 complete -c lxss -n '__lxss_verb --install' -l from-file -r -F -d 'an archive instead'
 complete -c lxss -n '__lxss_verb --install' -l no-launch -d 'do not open it'
+complete -c lxss -n '__lxss_verb --install --import' -l portable -d 'so that it can be copied to Windows'
 complete -c lxss -n '__lxss_verb --import --import-in-place --export' -F
 complete -c lxss -n '__lxss_verb --export' -l format -x -a 'tar tar.gz tar.xz tar.zst tar.bz2'
 complete -c lxss -n '__lxss_verb --manage' -l move -r -F -d 'to another folder'

@@ -57,6 +57,7 @@ struct Arguments {
     bool list_verbose = false, list_quiet = false, list_running = false, list_all = false;
     bool force = false;     // Shutdown
     bool no_launch = false; // Install
+    bool portable = false;  // Import, Install
     bool repair = false;    // Check
 };
 

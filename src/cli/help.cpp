@@ -27,14 +27,16 @@ Verbs:
   --install [NAME]                  make an instance of a distribution of the catalog, and open it
       --name NEW, --location FOLDER     with this name, in this folder
       --from-file FILE                  from an archive, as --import does
-      --no-launch                       do not open it
+      --no-launch; --portable           do not open it; as with --import
   -l, --list [OPTION...]            list the instances
       -v, --verbose; -q, --quiet        with state and folder; names alone
       --running; --all                  only those that run; also those that are being made or removed
       -o, --online                      the distributions of the catalog instead
-  --import NAME FOLDER FILE         make an instance in FOLDER from an archive of a root file system or from a
+  --import NAME FOLDER FILE [--portable]
+                                    make an instance in FOLDER from an archive of a root file system or from a
                                     container image (docker save, OCI layout; plain or compressed by gzip, xz,
-                                    zstd or bzip2; - is standard input; an OCI layout may be a folder)
+                                    zstd or bzip2; - is standard input; an OCI layout may be a folder); portable: so that FOLDER can be
+                                    copied to Windows, where --check --repair makes it an instance
   --import-in-place NAME FOLDER     register a folder that holds an instance
   --export NAME FILE [--format tar|tar.gz|tar.xz|tar.zst|tar.bz2]
                                     write the instance to an archive, compressed as FORMAT or FILE's suffix

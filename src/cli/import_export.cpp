@@ -15,7 +15,7 @@ std::string whole_folder_name(const std::string& folder) {
     return whole;
 }
 
-void import_archive(const std::string& name, const std::string& folder, HostDescriptor archive, bool set_up) {
+void import_archive(const std::string& name, const std::string& folder, HostDescriptor archive, uint32_t flags) {
     // Progress is shown to people only: the archive's size tells the helper to do so.
     std::string size;
     const FileKind kind = kind_of(archive);
@@ -23,13 +23,15 @@ void import_archive(const std::string& name, const std::string& folder, HostDesc
         size = std::to_string(kind.size);
     Request request;
     request.header.message = ClientMessage::Import;
-    request.header.flags = set_up ? kClientSetUp : 0;
+    request.header.flags = flags;
     request.arguments = {name, folder.empty() ? "" : whole_folder_name(folder), size};
     request.descriptors = {archive, standard_stream(1), standard_stream(2)};
     converse(request);
 }
 
-void import_file(const std::string& name, const std::string& folder, const std::string& file) {
+uint32_t import_flags(const Arguments& arguments) { return arguments.portable ? kClientPortable : 0; }
+
+void import_file(const std::string& name, const std::string& folder, const std::string& file, uint32_t flags) {
     std::string error;
     const UniqueFd archive =
         file == "-" ? duplicate(standard_stream(0), error) : open_for_reading(file, error);
@@ -38,18 +40,18 @@ void import_file(const std::string& name, const std::string& folder, const std::
     if (is_terminal(archive.get()))
         throw LauncherError("the archive would be read from the terminal; name a file");
     if (!kind_of(archive.get()).is_folder)
-        return import_archive(name, folder, archive.get(), false);
+        return import_archive(name, folder, archive.get(), flags);
     if (!file_exists(file + "/oci-layout"))
         throw LauncherError(file +
                             " is a folder and no OCI image layout; name an archive, or register a folder "
                             "that holds an instance with --import-in-place");
     HelperProcess pack({helper_program("lxss-pack"), file});
-    import_archive(name, folder, pack.output(), false);
+    import_archive(name, folder, pack.output(), flags);
     pack.finish();
 }
 
 int import_instance(const Arguments& arguments) {
-    import_file(arguments.instance, arguments.folder, arguments.file);
+    import_file(arguments.instance, arguments.folder, arguments.file, import_flags(arguments));
     return 0;
 }
 

@@ -42,20 +42,20 @@ std::string name_from_file(const std::string& file) {
 }
 
 // Makes the instance; returns when it is whole.
-void make_instance(const Distribution& distribution, const std::string& name, const std::string& folder) {
+void make_instance(const Distribution& distribution, const std::string& name, const std::string& folder, uint32_t flags) {
     const std::string& source = distribution.source;
     if (source.starts_with("apt:")) {
         const auto packages = start_debian_packages(source.substr(4));
-        import_archive(name, folder, packages->output(), true);
+        import_archive(name, folder, packages->output(), flags | kClientSetUp);
         return packages->finish();
     }
     if (source.find("://") == std::string::npos)
-        return import_file(name, folder, source);
+        return import_file(name, folder, source, flags);
     // With its checksum in the name, so that a file that is there already is the right one.
     HelperProcess fetch(
         {helper_program("lxss-fetch"), source, distribution.checksum, distribution.cache_file}, false);
     fetch.finish();
-    import_file(name, folder, distribution.cache_file);
+    import_file(name, folder, distribution.cache_file, flags);
     remove_file(distribution.cache_file);
 }
 
@@ -82,7 +82,7 @@ int install_instance(const Arguments& arguments) {
             name = name_from_file(arguments.file);
         if (talks)
             std::fprintf(stderr, "Installing: %s\n", arguments.file.c_str());
-        import_file(name, arguments.folder, arguments.file);
+        import_file(name, arguments.folder, arguments.file, import_flags(arguments));
     } else {
         const std::vector<Distribution> distributions = read_catalog();
         const auto found = std::find_if(distributions.begin(), distributions.end(), [&](const auto& item) {
@@ -99,7 +99,7 @@ int install_instance(const Arguments& arguments) {
             name = found->name;
         if (talks)
             std::fprintf(stderr, "Installing: %s\n", found->friendly_name.c_str());
-        make_instance(*found, name, arguments.folder);
+        make_instance(*found, name, arguments.folder, import_flags(arguments));
     }
     std::printf("Distribution successfully installed. It can be launched via 'lxss -d %s'\n", name.c_str());
     std::fflush(stdout);

@@ -60,6 +60,8 @@ static void parse_install(Reader& reader, Arguments& arguments) {
             arguments.file = not_empty(reader.value(word, "the name of an archive"), "the archive");
         else if (word == "-n" || word == "--no-launch")
             arguments.no_launch = true;
+        else if (word == "--portable")
+            arguments.portable = true;
         else if (!word.starts_with('-') && arguments.instance.empty())
             arguments.instance = checked_name(word);
         else
@@ -161,9 +163,10 @@ bool parse_verb(const std::string& option, Reader& reader, Arguments& arguments)
         arguments.folder = not_empty(reader.value(option, "a folder for the instance"), "the folder");
         arguments.file =
             not_empty(reader.value(option, "the name of an archive, or - for standard input"), "the archive");
-        if (!reader.done() && reader.peek() == "--version") {
-            reader.take();
-            if (reader.value("--version", "1") != "1")
+        while (!reader.done() && (reader.peek() == "--version" || reader.peek() == "--portable")) {
+            if (reader.take() == "--portable")
+                arguments.portable = true;
+            else if (reader.value("--version", "1") != "1")
                 throw UsageError("there is one kind of instance here, which is wsl.exe's version 1");
         }
     } else if (option == "--import-in-place") {

@@ -75,6 +75,7 @@ struct BootOptions {
     std::string_view hostname;
     std::string_view instance_name;
     bool has_host_sockets; // whether UNIX sockets of the host may be mounted (interop)
+    bool wants_portable_tree; // if the root tree is new (lxcore/volfs/storage.hpp)
 };
 // Builds the state of a new instance: arena, task table, file systems, devices. The calling thread becomes a
 // kernel thread. Called once, by the instance host, with the arena mapped and zero.

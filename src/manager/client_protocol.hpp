@@ -57,6 +57,8 @@ constexpr uint32_t kClientRunShell = 1u << 9;
 
 // Of Import: the archive brings packages and a script that installs them, which is run in the new instance.
 constexpr uint32_t kClientSetUp = 1u << 11;
+// Of Import: host tools of any kind can copy the tree (a Linux host's; lxkernel --portable).
+constexpr uint32_t kClientPortable = 1u << 12;
 // Of Shutdown: no SIGTERM first.
 constexpr uint32_t kClientForce = 1u << 10;
 

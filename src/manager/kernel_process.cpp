@@ -33,6 +33,8 @@ bool KernelProcess::start(const KernelOptions& options, UniqueFd lock, std::stri
         start.words.push_back("--host-sockets");
     if (options.no_init)
         start.words.push_back("--no-init");
+    if (options.portable)
+        start.words.push_back("--portable");
     start.environment = {"WSL_DISTRO_NAME=" + options.name,
                          "LXSS_HOSTNAME=" + options.name,
                          "LXSS_RESOLV_CONF=" + host_resolver_configuration(),

@@ -55,7 +55,7 @@ private:
     using ClientPointer = std::shared_ptr<Client>;
 
     enum class Phase { Running, Stopping };
-    enum class Purpose { Serve, Import, Export };
+    enum class Purpose { Serve, Import, ImportPortable, Export };
 
     struct Session {
         ClientPointer client; // null once the client has gone, and for what no client waits for

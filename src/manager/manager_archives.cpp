@@ -40,7 +40,8 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
     } catch (const RegistryError& problem) {
         return fail(client, problem.what());
     }
-    spdlog::info("instance {}: import into {}", entry.name, entry.folder);
+    const bool is_portable = (packet.header.flags & kClientPortable) != 0;
+    spdlog::info("instance {}: import into {}{}", entry.name, entry.folder, is_portable ? ", portable" : "");
     auto undo = [this, client, name = entry.name](const std::string& reason) {
         spdlog::info("instance {}: import undone: {}", name, reason);
         remove_entry(name, false, [this, client, reason](const std::string& problem) {
@@ -48,7 +49,7 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
                  "import failed: " + reason + (problem.empty() ? "; nothing was kept" : "\n" + problem));
         });
     };
-    InstancePointer instance = start_instance(entry, Purpose::Import, false, error);
+    InstancePointer instance = start_instance(entry, is_portable ? Purpose::ImportPortable : Purpose::Import, false, error);
     if (!instance)
         return undo(error);
     client->gone = [this, instance] { stop_instance(instance, 0s); };

@@ -104,6 +104,7 @@ bool Manager::try_start(const InstancePointer& instance, std::string& error) {
     options.folder = instance->folder;
     options.engine_options = instance->translates ? options_.engine_options : "";
     options.no_init = instance->purpose != Purpose::Serve;
+    options.portable = instance->purpose == Purpose::ImportPortable;
     for (const auto& [name, folder] : configuration_.drives)
         options.drives += name + "=" + folder + "\n";
     if (instance->purpose == Purpose::Serve && configuration_.of_instance(instance->name).interop)

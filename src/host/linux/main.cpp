@@ -25,6 +25,7 @@ struct Options {
     bool is_work = false; // on a tree at rest
     lxcore::TreeWork work = lxcore::TreeWork::Check;
     bool host_sockets = false;
+    bool is_portable = false;
     char** environment = nullptr;
 };
 
@@ -45,7 +46,7 @@ i32 parse_number(std::string_view text) {
 
 constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR --control-fd=N [--log-fd=N] [--name=NAME] [--hostname=NAME] [--no-init]\n"
-    "                [--drive=LETTER=DIR]... [--host-sockets] [--engine-options=OPTION,...]\n"
+    "                [--portable] [--drive=LETTER=DIR]... [--host-sockets] [--engine-options=OPTION,...]\n"
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n"
     "       lxkernel --check [--repair] --root=DIR\n"
     "Checks the files of an instance that is not running. Exit status: 0 nothing found, 1 all repaired, 4 problems left,\n"
@@ -86,6 +87,8 @@ void parse_options(i32 count, char** arguments) {
             g_state.failure_status = lxcore::kCheckFailed;
         else if (argument == "--host-sockets")
             g_options.host_sockets = true;
+        else if (argument == "--portable")
+            g_options.is_portable = true;
         else if (argument == "--help" || argument == "-h") {
             complain(kUsage);
             (void)host_call(abi::SYS_exit_group, 0);
@@ -149,7 +152,7 @@ void print_line(std::string_view line) {
     prepare_thread(*g_first_block);
     use_control_socket(g_options.control);
     const lxcore::BootOptions options{g_state.arena_bytes, g_options.hostname, g_options.name,
-                                      g_options.host_sockets};
+                                      g_options.host_sockets, g_options.is_portable};
     const auto booted = lxcore::boot(options, *g_first_block);
     if (booted.is_error())
         fail("start of the kernel", abi::errno_text(booted.error()));

@@ -1,5 +1,7 @@
 #include "host/nt/file_names.hpp"
 
+#include "base/nt_names.hpp"
+
 extern "C" {
 NTSYSAPI WCHAR NTAPI RtlUpcaseUnicodeChar(WCHAR character);
 NTSYSAPI WCHAR NTAPI RtlDowncaseUnicodeChar(WCHAR character);
@@ -8,34 +10,6 @@ NTSYSAPI WCHAR NTAPI RtlDowncaseUnicodeChar(WCHAR character);
 namespace host::nt {
 
 namespace {
-
-constexpr u32 kEscape = 0xf000; // + byte
-
-bool is_letter_or_digit(u8 byte) {
-    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-}
-
-// The code point at the start of `bytes` and its length; 0 for what is not valid UTF-8 (Unicode, table 3-7).
-usize decode(const u8* bytes, usize left, u32& code) {
-    const u8 first = bytes[0];
-    if (first < 0x80) {
-        code = first;
-        return 1;
-    }
-    const usize length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || length > left)
-        return 0;
-    code = first & (0x7fu >> length);
-    for (usize i = 1; i < length; ++i) {
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (bytes[i] & 0x3fu);
-    }
-    const bool is_overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-    if (is_overlong || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-        return 0;
-    return length;
-}
 
 // The host compares names by their capital letters. Of all that have the same one, the small letter stands
 // for itself.
@@ -48,27 +22,6 @@ bool stands_for_itself(u32 code) {
     return RtlDowncaseUnicodeChar(RtlUpcaseUnicodeChar(unit)) == unit;
 }
 
-bool is_reserved(u8 byte, const u8* rest, usize left) {
-    switch (byte) {
-    case '"':
-    case '*':
-    case ':':
-    case '<':
-    case '>':
-    case '?':
-    case '\\':
-    case '|':
-        return true;
-    case '.':
-    case ' ':
-        return left == 0;
-    case '~':
-        return left != 0 && is_letter_or_digit(*rest);
-    default:
-        return byte < 32;
-    }
-}
-
 } // namespace
 
 void HostName::put(u32 unit) {
@@ -76,27 +29,16 @@ void HostName::put(u32 unit) {
 }
 
 void HostName::put_text(std::string_view name, bool escapes_case) {
-    const auto* bytes = reinterpret_cast<const u8*>(name.data());
-    for (usize at = 0; at < name.size();) {
-        u32 code = 0;
-        const usize length = decode(bytes + at, name.size() - at, code);
-        const bool is_plain = length != 0 && !(code >= kEscape && code <= kEscape + 0xff) &&
-                              (!escapes_case || stands_for_itself(code)) &&
-                              !(length == 1 && is_reserved(bytes[at], bytes + at + 1, name.size() - at - 1));
-        if (!is_plain) {
-            for (usize i = 0; i < (length == 0 ? 1 : length); ++i)
-                put(kEscape + bytes[at + i]);
-            at += length == 0 ? 1 : length;
-            continue;
-        }
-        if (code > 0xffff) {
-            put(0xd800 + ((code - 0x10000) >> 10));
-            put(0xdc00 + ((code - 0x10000) & 0x3ff));
-        } else {
-            put(code);
-        }
-        at += length;
-    }
+    base::spell_nt_name(
+        name, [escapes_case](u32 code) { return !escapes_case || stands_for_itself(code); },
+        [this](u32 code) {
+            if (code > 0xffff) {
+                put(0xd800 + ((code - 0x10000) >> 10));
+                put(0xdc00 + ((code - 0x10000) & 0x3ff));
+            } else {
+                put(code);
+            }
+        });
 }
 
 void HostName::finish() {
@@ -117,7 +59,7 @@ isize plain_units(std::string_view text, WCHAR* out, usize capacity) {
     usize used = 0;
     for (usize at = 0; at < text.size();) {
         u32 code = 0;
-        const usize length = decode(bytes + at, text.size() - at, code);
+        const usize length = base::decode_utf8(bytes + at, text.size() - at, code);
         at += length == 0 ? 1 : length;
         if (used + (code > 0xffff ? 2 : 1) > capacity)
             return -1;
@@ -152,26 +94,6 @@ HostName::HostName(const WCHAR* units, usize length) {
 
 namespace {
 
-// Puts a code point in UTF-8, by put(byte).
-template <typename Put>
-void encode(u32 code, Put&& put) {
-    if (code < 0x80) {
-        put(code);
-    } else if (code < 0x800) {
-        put(0xc0 | code >> 6);
-        put(0x80 | (code & 0x3f));
-    } else if (code < 0x10000) {
-        put(0xe0 | code >> 12);
-        put(0x80 | (code >> 6 & 0x3f));
-        put(0x80 | (code & 0x3f));
-    } else {
-        put(0xf0 | code >> 18);
-        put(0x80 | (code >> 12 & 0x3f));
-        put(0x80 | (code >> 6 & 0x3f));
-        put(0x80 | (code & 0x3f));
-    }
-}
-
 // In UTF-8; with `unescapes`, escapes become the bytes that they stand for. -1 when it is too long.
 isize to_bytes(const WCHAR* units, usize length, bool unescapes, char* out) {
     isize used = 0;
@@ -183,14 +105,14 @@ isize to_bytes(const WCHAR* units, usize length, bool unescapes, char* out) {
     };
     for (usize at = 0; at < length && used >= 0; ++at) {
         u32 code = units[at];
-        if (unescapes && code >= kEscape && code <= kEscape + 0xff) {
-            put(code - kEscape);
+        if (unescapes && base::is_nt_escape(code)) {
+            put(code - base::kNtEscape);
             continue;
         }
         if (code >= 0xd800 && code < 0xdc00 && at + 1 < length && units[at + 1] >= 0xdc00 &&
             units[at + 1] < 0xe000)
             code = 0x10000 + ((code - 0xd800) << 10) + (units[++at] - 0xdc00u);
-        encode(code, put);
+        base::encode_utf8(code, put);
     }
     return used;
 }

@@ -1,12 +1,7 @@
 // Names of the guest's files as the host spells them, and back.
 //
-// A Linux name is up to 255 bytes but / and NUL; the host takes UTF-16, reserves some characters and may take names that differ
-// by case alone for the same. What it cannot hold becomes U+F000 + byte, as in WSL; every name has one spelling and every
-// spelling one name, and none is longer in UTF-16 units than in bytes:
-//  - control characters, " * : < > ? \ |, a final dot or space, and ~ before a letter or digit (short names of the host);
-//  - bytes that are not part of valid UTF-8, and those of U+F000..U+F0FF themselves;
-//  - where the host ignores case (FilesState::escapes_case): every letter that is not the small one of its pair.
-// Names of lxss's own in the tree have a ~ before a letter, which no guest's name has.
+// A Linux name is up to 255 bytes; the host takes UTF-16 and spells them by base/nt_names.hpp, with capitals escaped where it ignores case
+// (FilesState::escapes_case). Names of lxss's own in the tree have a ~ before a letter, which no guest's name has.
 #pragma once
 
 #include "host/nt/internal.hpp"

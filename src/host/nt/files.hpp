@@ -84,7 +84,8 @@ inline constexpr std::string_view kLostStore = "its metadata store, lxss~host\\a
                                                "--repair' begins a new one";
 inline constexpr std::string_view kNoAttributes =
     "it keeps owners and modes in extended attributes, which this volume cannot hold; export the instance where it was and import it here";
-inline constexpr std::string_view kForeignTree = "it was laid out by another host; export the instance there and import it here";
+inline constexpr std::string_view kForeignTree = "it was laid out by another host; export the instance there and import it "
+                                                 "here, or import it there with --portable, and copy that";
 inline constexpr std::string_view kDamagedStore = "its metadata store, lxss~host\\attributes.log, is damaged; 'lxss --check NAME "
                                                   "--repair' begins a new one";
 // Whether the tree has nothing in it yet but what is lxss's own; whether WSL has laid it out, whose root has an LXATTRB from the start.

@@ -86,14 +86,18 @@ bool is_laid_out_by_wsl() {
     return extended::get(object_of(files().root), "LXATTRB", nullptr, 0).is_ok();
 }
 
+void begin_tree() {
+    take_hidden_folder(FILE_OPEN_IF);
+    try_host();
+}
+
 void prepare_files_for_check(HANDLE root, bool may_write) {
     files().root = adopt_folder(root, "the instance's folder");
     files().guest_tools = files().hidden = kNoHandle;
     const bool is_ours = has_hidden_folder();
     files().has_extended_attributes = !is_ours && is_laid_out_by_wsl();
     if (may_write && (is_ours || files().has_extended_attributes)) {
-        take_hidden_folder(FILE_OPEN_IF);
-        try_host();
+        begin_tree();
         return;
     }
     if (is_ours)
@@ -103,13 +107,14 @@ void prepare_files_for_check(HANDLE root, bool may_write) {
     files().escapes_case = ea::is_case_sensitive(object_of(files().root), is_sensitive) < 0;
 }
 
-void prepare_files(HANDLE root, HANDLE guest_tools) {
+void prepare_files(HANDLE root, HANDLE guest_tools, TreeObjection objection) {
     files().root = adopt_folder(root, "the instance's folder");
     files().guest_tools = adopt_folder(guest_tools, "the folder of guest tools");
+    if (const std::string_view reason = objection ? objection(files().root) : std::string_view(); !reason.empty())
+        fail("the instance's rootfs cannot be opened here", reason);
     if (!has_hidden_folder() && !is_new_tree() && !is_laid_out_by_wsl())
         fail("the instance's rootfs cannot be opened here", kForeignTree);
-    take_hidden_folder(FILE_OPEN_IF);
-    try_host();
+    begin_tree();
     open_store();
     finish_all_renames();
     empty_hidden_folder();

@@ -80,11 +80,14 @@ void for_each_handle(Visit&& visit) {
 // ---- what start-up calls ---------------------------------------------------------------------------------------
 
 // In the instance host, once the host section is mapped and the first thread has its slot: `root` and `guest_tools` are folders,
-// opened for listing. Fails with a message when the tree cannot be used.
-void prepare_files(HANDLE root, HANDLE guest_tools);
+// opened for listing. Fails with a message when the tree cannot be used; objection(root) says why not what is not the host's to know.
+using TreeObjection = std::string_view (*)(Handle root);
+void prepare_files(HANDLE root, HANDLE guest_tools, TreeObjection objection = nullptr);
 // In its place for `lxkernel --check`: nothing but handles, so that nothing is written unless `may_write`, and FilesState::hidden
 // kNoHandle when the tree was not laid out by this host. tree_check.hpp does the rest.
 void prepare_files_for_check(HANDLE root, bool may_write);
+// Then, for a tree of another host that becomes this one's: the hidden folder, and what the host can do.
+void begin_tree();
 // In the instance host, when a pico process has died: finishes the renames that it left half done.
 void finish_renames_of(u32 process_index);
 // Likewise: gives back the records of watches that it had only just taken.

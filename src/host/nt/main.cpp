@@ -12,6 +12,7 @@
 #include "lxcore/boot.hpp"
 #include "lxcore/memory/arena.hpp"
 #include "lxcore/task/life.hpp"
+#include "lxcore/volfs/portable_tree.hpp"
 
 namespace host::nt {
 
@@ -94,6 +95,8 @@ void parse_options(const Arguments& arguments) {
             g_options.no_init = true;
         else if (argument == "--host-sockets")
             g_options.host_sockets = true;
+        else if (argument == "--portable")
+            fail(argument, "trees of this host need not be: on Linux, 'lxss --check NAME --repair' takes a copy as it is");
         else if (lxcore::take_work(argument, g_options.is_work, g_options.work))
             g_process.failure_status = lxcore::kCheckFailed;
         else if (argument == "--run") {
@@ -207,7 +210,7 @@ void start_run() {
 
 void run_instance(void* argument) {
     auto& block = *static_cast<ThreadBlock*>(argument);
-    const lxcore::BootOptions options{shared().arena_bytes, g_options.hostname, g_options.name, g_options.host_sockets};
+    const lxcore::BootOptions options{shared().arena_bytes, g_options.hostname, g_options.name, g_options.host_sockets, false};
     check(lxcore::boot(options, block), "start of the kernel");
     start_pool();
     const auto reaper = lxcore::create_kernel_thread(reaper_thread);
@@ -262,7 +265,8 @@ void lx_main(const host::nt::Arguments& arguments) {
         prepare_files_for_check(open_folder(g_options.root), g_options.work != lxcore::TreeWork::Check);
         run_in_block(*block, run_work);
     }
-    prepare_files(open_folder(g_options.root), open_folder(g_options.tools));
+    prepare_files(open_folder(g_options.root), open_folder(g_options.tools),
+                  [](Handle root) { return lxcore::is_portable_tree(root) ? lxcore::kPortableTree : std::string_view(); });
     run_in_block(*block, run_instance);
     ExitProcess(1);
 }

@@ -4,7 +4,7 @@
 #include "host/nt/extended_attributes.hpp"
 #include "host/nt/journal.hpp"
 #include "host/nt/store_file.hpp"
-#include "lxcore/volfs/places.hpp"
+#include "lxcore/volfs/portable_tree.hpp"
 
 namespace host::nt {
 
@@ -15,10 +15,10 @@ using lxcore::TreeWork;
 class TreeCheck {
 public:
     TreeCheck(TreeWork work, lxcore::HostReport& report)
-        : m_work(work), m_repair(work != TreeWork::Check), m_report(report) {}
+        : m_work(work), m_repair(work != TreeWork::Check), m_is_portable(lxcore::is_portable_tree(files().root)), m_report(report) {}
 
     Result<void> run() {
-        TRY(look_at_store());
+        TRY(m_is_portable ? look_at_portable() : look_at_store());
         if (m_is_replaced && (m_work == TreeWork::List || (m_work == TreeWork::Adopt && !m_is_copied)))
             return refuse(Errno::EIO);
         if (m_repair)
@@ -31,7 +31,7 @@ public:
 
 private:
     void problem(std::string_view what, const Result<void>& outcome = {}, bool has_remedy = true) {
-        m_report.tell({kHiddenFolder, what, true, has_remedy, outcome});
+        m_report.tell({m_is_portable ? lxcore::kStorageRecordName : kHiddenFolder, what, true, has_remedy, outcome});
     }
 
     // Notes in m_is_replaced, m_is_copied what is to be done. Without repair, the log is in use from here on,
@@ -82,6 +82,23 @@ private:
         return {};
     }
 
+    // A tree that comes from a Linux host gets a store, whatever an adoption that was cut short has begun.
+    Result<void> look_at_portable() {
+        m_why = lxcore::kPortableTree;
+        m_is_replaced = true;
+        const std::string_view objection = lxcore::objection_to_portable_tree(files().root);
+        if (!objection.empty()) {
+            problem(objection, {}, false);
+            return Errno::EINVAL;
+        }
+        if (m_work != TreeWork::Repair)
+            return refuse(Errno::EINVAL);
+        if (files().hidden == kNoHandle)
+            begin_tree();
+        m_flags = files().escapes_case ? kStoreEscapesCase : 0;
+        return {};
+    }
+
     Result<void> refuse(Errno error) {
         problem(m_why);
         return error;
@@ -123,7 +140,10 @@ private:
     Result<void> replace_store() {
         base::FixedWriter<240> text;
         bool has_list = false;
-        if (m_is_copied) {
+        if (m_is_portable) {
+            const lxcore::AdoptedFiles adopted = TRY(lxcore::adopt_portable_files(files().root));
+            lxcore::describe(text, &adopted);
+        } else if (m_is_copied) {
             const Result<lxcore::AdoptedFiles> adopted = adopt_files();
             has_list = adopted.is_ok();
             if (!has_list && (adopted.error() != Errno::ENOENT || m_work == TreeWork::Adopt))
@@ -137,9 +157,11 @@ private:
             NtClose(m_log.release());                 // the host replaces no open file
         }
         Result<void> replaced = void_result(rename_hidden(m_fresh.get(), kStoreName));
+        if (m_is_portable && replaced.is_ok())
+            replaced = lxcore::finish_portable_tree(files().root);
         problem(m_why, replaced);
         TRY(replaced);
-        if (m_is_copied)
+        if (!text.view().empty())
             m_report.tell({{}, text.view(), false, false, {}});
         return lxcore::forget_places(files().root);
     }
@@ -212,6 +234,7 @@ private:
 
     TreeWork m_work;
     bool m_repair;
+    bool m_is_portable;
     lxcore::HostReport& m_report;
     Object m_log, m_fresh;
     u32 m_flags = 0;
@@ -222,6 +245,8 @@ private:
 } // namespace
 
 Result<void> check_tree(TreeWork work, lxcore::HostReport& report) {
+    if (lxcore::is_portable_tree(files().root))
+        return TreeCheck(work, report).run();
     if (files().hidden == kNoHandle && files().has_extended_attributes)
         return check_names(false, report); // WSL's
     if (files().hidden == kNoHandle) {

@@ -145,7 +145,7 @@ Result<void> boot(const BootOptions& options, host::ThreadBlock& first_thread) {
     TRY(initialize_ttys());
     TRY(initialize_sessions());
     const u64 budget = base::min<u64>(kRootHandleBudget, host::handle_limit() / 4);
-    RefPtr<SuperBlock> root = TRY(create_volfs(host::root_folder(), static_cast<u32>(budget), false));
+    RefPtr<SuperBlock> root = TRY(create_volfs(host::root_folder(), static_cast<u32>(budget), false, options.wants_portable_tree));
     kernel().root_file_system = RefPtr<SuperBlock>(root).leak();
     TRY(mount_root(std::move(root), "lxss"));
     TRY(initialize_guest_tools());

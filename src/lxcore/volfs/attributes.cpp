@@ -192,4 +192,17 @@ Result<void> VolfsAttributes::flush() {
     return m_index ? m_file.flush() : Result<void>();
 }
 
+Result<void> AttributeCopier::copy(VolfsAttributes& from, u64 number, VolfsAttributes& to, host::Handle file, u64 to_number) {
+    if (!m_names || !m_value)
+        return Errno::ENOMEM;
+    const usize length = TRY(from.list(host::kNoHandle, number, m_names.data(), m_names.size()));
+    for (usize at = 0; at < length;) {
+        const char* name = m_names.data() + at;
+        at += std::string_view(name).size() + 1;
+        const usize bytes = TRY(from.get(host::kNoHandle, number, name, m_value.data(), m_value.size()));
+        TRY(to.set(file, to_number, name, m_value.data(), bytes));
+    }
+    return {};
+}
+
 } // namespace lxcore

@@ -83,4 +83,14 @@ private:
     Mutex m_lock;                            // of changes; a leaf
 };
 
+// Copies all that is known of a file, wherever it is kept.
+class AttributeCopier {
+public:
+    // What `from`, a side store, knows of `number` becomes what `to` knows of the host file `to_number`, open as `file`.
+    Result<void> copy(VolfsAttributes& from, u64 number, VolfsAttributes& to, host::Handle file, u64 to_number);
+
+private:
+    PageBuffer m_names{16}, m_value{16};
+};
+
 } // namespace lxcore

@@ -342,7 +342,7 @@ Result<void> Checker::walk() {
 
 Result<bool> Checker::check_name(Frame& frame, std::string_view name) {
     const NameRule rule = m_storage.names;
-    if (is_host_name(rule, name)) {
+    if (is_encoded_name(rule, name)) {
         char decoded[kMaxHostName + 1];
         if (decode_host_name(rule, name, decoded) > 255)
             problem_without_remedy("the name is longer than a Linux program can give");

@@ -85,7 +85,7 @@ Result<host::Handle> Checker::open_entry(host::Handle folder, std::string_view n
 }
 
 Result<void> Checker::store(host::Handle file, u64 number, const VolfsMetadata& metadata) {
-    if (!wants_lxattrb(metadata))
+    if (!wants_lxattrb(m_storage, metadata))
         return m_attributes.remove(file, number, kLxattrbName);
     const abi::lxattrb stored = encode_lxattrb(metadata);
     return m_attributes.set(file, number, kLxattrbName, &stored, sizeof(stored));

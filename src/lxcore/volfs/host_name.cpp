@@ -1,5 +1,7 @@
 #include "lxcore/volfs/host_name.hpp"
 
+#include "base/nt_names.hpp"
+
 namespace lxcore {
 
 using base::Errno;
@@ -26,44 +28,43 @@ constexpr bool is_special_entry(std::string_view name) {
     return name == "." || name == "..";
 }
 
-// U+F000 to U+F0FF.
-bool is_nt_escape(std::string_view name, usize at) {
-    return at + 2 < name.size() && static_cast<u8>(name[at]) == 0xef && static_cast<u8>(name[at + 1]) >= 0x80 &&
-           static_cast<u8>(name[at + 1]) <= 0x83 && (static_cast<u8>(name[at + 2]) & 0xc0) == 0x80;
-}
-
 } // namespace
-
-usize decode_nt_name(std::string_view spelled, char* out) {
-    usize length = 0;
-    for (usize at = 0; at < spelled.size(); ++at) {
-        if (!is_nt_escape(spelled, at)) {
-            out[length++] = spelled[at];
-            continue;
-        }
-        out[length++] = static_cast<char>((spelled[at + 1] & 3) << 6 | (spelled[at + 2] & 0x3f));
-        at += 2;
-    }
-    return length;
-}
-
-bool has_nt_escapes(std::string_view name) {
-    for (usize at = 0; at < name.size(); ++at)
-        if (is_nt_escape(name, at))
-            return true;
-    return false;
-}
 
 bool is_host_name(NameRule rule, std::string_view name) {
     if (rule == NameRule::Raw || is_special_entry(name))
         return true;
+    if (rule == NameRule::Nt)
+        return base::is_nt_name(name);
     for (usize at = 0; at < name.size(); ++at)
         if (must_escape(name, at))
             return false;
     return true;
 }
 
+bool is_encoded_name(NameRule rule, std::string_view host_name) {
+    if (rule != NameRule::Nt || is_special_entry(host_name))
+        return is_host_name(rule, host_name);
+    char name[kMaxHostName];
+    if (host_name.size() > sizeof(name))
+        return false;
+    usize at = 0;
+    bool is_same = true;
+    base::spell_nt_name({name, base::decode_nt_name(host_name, name)}, [](u32) { return true; },
+                        [&](u32 code) {
+                            base::encode_utf8(code, [&](u32 byte) {
+                                is_same = is_same && at < host_name.size() && static_cast<u8>(host_name[at]) == byte;
+                                ++at;
+                            });
+                        });
+    return is_same && at == host_name.size();
+}
+
 Result<usize> encode_host_name(NameRule rule, std::string_view name, char* out, usize capacity) {
+    if (rule == NameRule::Nt) {
+        if (name.size() * 3 > capacity)
+            return Errno::ENAMETOOLONG;
+        return base::spell_nt_name(name, out);
+    }
     usize length = 0;
     for (usize at = 0; at < name.size(); ++at) {
         const bool escape = rule == NameRule::Windows && must_escape(name, at) && !is_special_entry(name);
@@ -83,6 +84,8 @@ Result<usize> encode_host_name(NameRule rule, std::string_view name, char* out, 
 }
 
 usize decode_host_name(NameRule rule, std::string_view host_name, char* out) {
+    if (rule == NameRule::Nt)
+        return base::decode_nt_name(host_name, out);
     usize length = 0;
     for (usize at = 0; at < host_name.size(); ++at) {
         if (rule == NameRule::Windows && static_cast<u8>(host_name[at]) == 0xef &&

@@ -12,6 +12,7 @@ namespace lxcore {
 enum class NameRule : u8 {
     Raw,     // every byte but '/' and NUL
     Windows, // not " * : < > ? \ | nor U+0001 to U+001F, and neither '.' nor a space at the end
+    Nt,      // as the NT host spells them (base/nt_names.hpp): portable trees
 };
 
 // A name of 255 bytes with every character in three bytes.
@@ -24,10 +25,7 @@ base::Result<usize> encode_host_name(NameRule rule, std::string_view name, char*
 // The Linux name into `out` (at least as long); its length.
 usize decode_host_name(NameRule rule, std::string_view host_name, char* out);
 
-// A name as the NT host spells it (host/nt/file_names.hpp), in UTF-8: U+F000 to U+F0FF each stand for a byte. Into `out` (at least as
-// long); its length.
-usize decode_nt_name(std::string_view spelled, char* out);
-// Whether the name has such a character: decoding it (again) would change it.
-bool has_nt_escapes(std::string_view name);
+// Whether a name on the host is one that encode_host_name() gives.
+bool is_encoded_name(NameRule rule, std::string_view host_name);
 
 } // namespace lxcore

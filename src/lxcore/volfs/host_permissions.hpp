@@ -1,14 +1,15 @@
-// What of a file's metadata its host file holds by itself, on this host: format.hpp's rules where host files
-// have permission bits; where not, LXATTRB has all of it, and every file has one.
+// What of a file's metadata its host file holds by itself: format.hpp's rules where host files have permission bits, which copies of
+// a portable tree lose; where not, LXATTRB has all of it, and every file has one.
 #pragma once
 
 #include "host/host.hpp"
 #include "lxcore/volfs/format.hpp"
+#include "lxcore/volfs/storage.hpp"
 
 namespace lxcore {
 
-inline bool wants_lxattrb(const VolfsMetadata& metadata) {
-    return !host::tree_traits().has_permissions || needs_lxattrb(metadata);
+inline bool wants_lxattrb(const VolfsStorage& storage, const VolfsMetadata& metadata) {
+    return storage.is_portable || !host::tree_traits().has_permissions || needs_lxattrb(metadata);
 }
 
 // The host file's permission bits for a Linux mode.

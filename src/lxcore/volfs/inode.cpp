@@ -92,7 +92,7 @@ struct VolfsCreation {
         host::FileInfo info = TRY(host::file_info(handle));
         VolfsAttributes& attributes = volfs().attributes();
         TRY(attributes.forget(info.inode)); // whatever had that number before
-        if (wants_lxattrb(metadata)) {
+        if (wants_lxattrb(volfs().storage(), metadata)) {
             const abi::lxattrb stored = encode_lxattrb(metadata, info);
             TRY(attributes.set(handle, info.inode, kLxattrbName, &stored, sizeof(stored)));
             if (!attributes.is_beside_files())
@@ -244,7 +244,7 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
     VolfsCreation creation{*this, TRY(host_name.view()), metadata, {}};
     names_changing(creation.name);
     RefPtr<VolfsInode> inode;
-    if (!wants_lxattrb(metadata)) {
+    if (!wants_lxattrb(m_volfs->storage(), metadata)) {
         inode = TRY(creation.in_place(folder.handle()));
     } else {
         if (is_special(new_mode))
@@ -272,9 +272,9 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view linux_name, std:
     HandlePin folder = TRY(pin(false));
     names_changing(name);
     RefPtr<VolfsInode> inode;
-    // A host without symbolic links, and one whose links cannot tell an owner: a file with the target as its data.
+    // A host without symbolic links, and one whose links cannot tell an owner: a file with the target as its data. So in portable trees.
     bool is_native = false;
-    if (new_uid == 0 && new_gid == 0) {
+    if (new_uid == 0 && new_gid == 0 && !m_volfs->storage().is_portable) {
         Result<void> native = host::make_symlink_at(folder.handle(), name, target);
         if (native.is_error() && native.error() != Errno::EOPNOTSUPP)
             return native.error();

@@ -96,7 +96,7 @@ Result<void> VolfsInode::store_metadata(const VolfsMetadata& metadata) {
     VolfsAttributes& attributes = m_volfs->attributes();
     const u32 least = least_host_permissions(mode);
     const u32 wanted = host_permissions(metadata.mode);
-    const bool needs = wants_lxattrb(metadata);
+    const bool needs = wants_lxattrb(m_volfs->storage(), metadata);
     // Without LXATTRB the host's permissions are the file's mode, so that they change first when it goes and last when
     // it comes. (A host file that its owner may not write takes no attribute, and is opened up before.)
     if (!needs || (m_host_permissions & least) != least) {

@@ -1,6 +1,7 @@
 #include "lxcore/volfs/nt_tree.hpp"
 
 #include "abi/fcntl.hpp"
+#include "base/nt_names.hpp"
 #include "lxcore/volfs/folder_stack.hpp"
 #include "lxcore/volfs/format.hpp"
 
@@ -110,13 +111,13 @@ private:
     }
 
     Result<void> decode(host::Handle folder, std::string_view name, host::FileType) {
-        if (m_is_in_done || name == kDoneName || !has_nt_escapes(name))
+        if (m_is_in_done || name == kDoneName || !base::has_nt_escapes(name))
             return {};
-        const std::string_view own{m_decoded, decode_nt_name(name, m_decoded)};
+        const std::string_view own{m_decoded, base::decode_nt_name(name, m_decoded)};
         if (own == kDoneName)
             return Errno::EEXIST; // nobody calls a file so
         m_has_changed = true;
-        if (!has_nt_escapes(own)) {
+        if (!base::has_nt_escapes(own)) {
             m_now = own;
             return host::rename_at(folder, name, folder, own, abi::RENAME_NOREPLACE);
         }
@@ -176,7 +177,7 @@ public:
         const host::Handle file = TRY(
             host::open_at(place.folder, place.name,
                           is_directory ? host::kOpenRead | host::kOpenDirectory : u32{host::kOpenRead}, 0));
-        Result<void> done = copy(file, before, place.info.inode);
+        Result<void> done = m_copier.copy(m_from, before, m_to, file, place.info.inode);
         const i32 recorded = m_from.permissions(before);
         const u32 least = is_directory ? 0700 : 0600;
         if (done.is_ok())
@@ -187,21 +188,8 @@ public:
     }
 
 private:
-    Result<void> copy(host::Handle file, u64 before, u64 number) {
-        if (!m_names || !m_value)
-            return Errno::ENOMEM;
-        const usize length = TRY(m_from.list(host::kNoHandle, before, m_names.data(), m_names.size()));
-        for (usize at = 0; at < length;) {
-            const char* name = m_names.data() + at;
-            at += std::string_view(name).size() + 1;
-            const usize bytes =
-                TRY(m_from.get(host::kNoHandle, before, name, m_value.data(), m_value.size()));
-            TRY(m_to.set(file, number, name, m_value.data(), bytes));
-        }
-        return {};
-    }
     VolfsAttributes &m_from, &m_to;
-    PageBuffer m_names{16}, m_value{16};
+    AttributeCopier m_copier;
 };
 
 struct Work : ArenaObject {

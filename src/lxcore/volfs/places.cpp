@@ -2,6 +2,7 @@
 
 #include "abi/limits.hpp"
 #include "base/format.hpp"
+#include "base/nt_names.hpp"
 #include "lxcore/volfs/folder_stack.hpp"
 #include "lxcore/volfs/format.hpp"
 
@@ -180,7 +181,7 @@ Result<void> forget_places(host::Handle root) {
     return gone.error() == Errno::ENOENT ? Result<void>() : gone;
 }
 
-Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& taker) {
+Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& taker, PathSpelling spelling) {
     Vector<char> list;
     std::string_view rest;
     TRY(read_list(root, tree, list, rest));
@@ -188,7 +189,11 @@ Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& ta
     while (!rest.empty()) {
         std::string_view line = take_line(rest);
         const u64 number = take_number(line);
-        const std::string_view path = line.substr(base::min<usize>(1, line.size()));
+        std::string_view path = line.substr(base::min<usize>(1, line.size()));
+        if (spelling == PathSpelling::Nt) {
+            char* text = list.data() + (path.data() - list.data());
+            path = {text, base::decode_nt_name(path, text)};
+        }
         const usize slash = path.rfind('/');
         const bool is_top = slash == std::string_view::npos;
         const Result<host::Handle> folder = open_folder(root, is_top ? std::string_view() : path.substr(0, slash));

@@ -35,9 +35,11 @@ public:
 protected:
     ~PlaceTaker() = default;
 };
+// Of the paths in a list: as this host has them, or, on the NT host, as it spells them itself.
+enum class PathSpelling : u8 { Host, Nt };
 // Finds the files of a copied tree by their paths. `tree`: what the store that came with the copy belonged to. ENOENT: there is no
 // list of it, or none that is whole.
-Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& taker);
+Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& taker, PathSpelling spelling = PathSpelling::Host);
 // What has come of it, for the user; null: there was no list.
 void describe(base::Writer& out, const AdoptedFiles* adopted);
 

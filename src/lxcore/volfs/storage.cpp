@@ -113,6 +113,8 @@ bool take_setting(std::string_view line, VolfsStorage& storage) {
         storage.names = NameRule::Raw;
     else if (line == "names windows")
         storage.names = NameRule::Windows;
+    else if (line == "layout portable")
+        storage = portable_storage();
     else if (line == "specials marked")
         storage.are_specials_marked = true;
     else if (line == "specials unmarked")
@@ -135,6 +137,9 @@ std::string_view objection(const VolfsStorage& storage, const HostAbilities& hos
     if (storage.metadata == VolfsStorage::Metadata::Attributes && !host.has_attributes)
         return "its Linux owners and modes are kept in extended attributes (user.*), which the folder's file system "
                "cannot hold; export the instance where it was and import it here";
+    if (storage.is_portable && !host.has_lasting_numbers)
+        return "the folder's file system gives files other numbers each time it is mounted, and a portable tree's owners and modes are "
+               "known by them";
     if (storage.metadata == VolfsStorage::Metadata::SideStore && !host.has_lasting_numbers)
         return "the folder's file system can hold no extended attributes (user.*) and gives files other numbers each time it is "
                "mounted, so that there is no place for Linux owners and modes";
@@ -166,7 +171,9 @@ bool parse_storage(std::string_view text, VolfsStorage& storage, std::string_vie
         if (is_first && text.empty())
             break;
     }
-    return true;
+    // A portable tree has one way for both.
+    bad_line = "layout portable";
+    return !storage.is_portable || (storage.metadata == VolfsStorage::Metadata::SideStore && storage.names == NameRule::Nt);
 }
 
 Result<HostAbilities> probe_host(host::Handle root) {
@@ -175,10 +182,13 @@ Result<HostAbilities> probe_host(host::Handle root) {
 
 Result<void> record_storage(host::Handle root, const VolfsStorage& storage) {
     base::FixedWriter<256> text;
-    base::print(text, "{}\nmetadata {}\nnames {}\ncase sensitive\nspecials {}\n", kFirstLine,
-                storage.metadata == VolfsStorage::Metadata::SideStore ? "side-store" : "attributes",
-                storage.names == NameRule::Windows ? "windows" : "raw",
-                storage.are_specials_marked ? "marked" : "unmarked");
+    base::print(text, "{}\n", kFirstLine);
+    if (storage.is_portable)
+        text.put("layout portable");
+    else
+        base::print(text, "metadata {}\nnames {}", storage.metadata == VolfsStorage::Metadata::SideStore ? "side-store" : "attributes",
+                    storage.names == NameRule::Windows ? "windows" : "raw");
+    base::print(text, "\ncase sensitive\nspecials {}\n", storage.are_specials_marked ? "marked" : "unmarked");
     const host::Handle file = TRY(
         host::open_at(root, kNewRecordName,
                       host::kOpenRead | host::kOpenWrite | host::kOpenCreate | host::kOpenTruncate, 0644));
@@ -255,7 +265,7 @@ Result<void> remove_entries(host::Handle folder) {
     }
 }
 
-Result<VolfsStorage> open_storage(host::Handle root, bool read_only) {
+Result<VolfsStorage> open_storage(host::Handle root, bool read_only, bool wants_portable) {
     if (is_kept_by_nt_host(root)) {
         base::FixedWriter<400> line;
         base::print(line, "the instance's rootfs cannot be opened here: {}", kKeptByNtHost);
@@ -281,7 +291,7 @@ Result<VolfsStorage> open_storage(host::Handle root, bool read_only) {
     if (recorded.is_ok()) {
         storage = recorded.value();
     } else {
-        storage = TRY(guess_storage(root, abilities.value()));
+        storage = wants_portable && TRY(is_empty(root)) ? portable_storage() : TRY(guess_storage(root, abilities.value()));
     }
     const std::string_view reason = objection(storage, abilities.value());
     if (!reason.empty()) {

@@ -18,7 +18,14 @@ struct VolfsStorage {
     // Whether every directory with files whose type the host does not know says so (kSpecialsName). A tree
     // that VolFs did not make has no such marks: there, each file is looked at.
     bool are_specials_marked = true;
+    // Kept so that host tools of any kind can copy it: `metadata` is the side store, which has an LXATTRB of every file, `names` are
+    // the NT host's, and links are files. docs/decisions/metadata-side-store.md, "From Linux to the NT host".
+    bool is_portable = false;
 };
+// A portable tree with nothing said of its files yet.
+constexpr VolfsStorage portable_storage() {
+    return {VolfsStorage::Metadata::SideStore, NameRule::Nt, true, true};
+}
 
 // Whether names and attributes are in the form of the NT host, which only that host undoes: it keeps a folder of its own in the
 // tree, and hides it, so that whoever sees it is another host.
@@ -27,13 +34,17 @@ inline constexpr std::string_view kKeptByNtHost =
     "its names and attributes are in the form of the Windows host that it was copied from; 'lxss --check NAME --repair' makes it one "
     "of this host's";
 
+// What the NT host says of a portable tree that has been copied to it.
+inline constexpr std::string_view kPortableTree =
+    "it is a portable tree that was copied from a Linux host; 'lxss --check NAME --repair' makes it one of this host's";
+
 // The record: a text file of this name in the tree's root, which guests do not see.
 inline constexpr std::string_view kStorageRecordName = ".lxss-storage";
 
 // The storage of the tree at `root`: as recorded, or, without a record, what the host can do, which is then
 // recorded unless `read_only`. When the tree cannot be opened on this host, EINVAL and a line in the log that
-// says why.
-base::Result<VolfsStorage> open_storage(host::Handle root, bool read_only);
+// says why. With `wants_portable`, a tree in which nothing is yet becomes a portable one.
+base::Result<VolfsStorage> open_storage(host::Handle root, bool read_only, bool wants_portable = false);
 
 // What a tree without a record is taken for on a host that can do that.
 struct HostAbilities;

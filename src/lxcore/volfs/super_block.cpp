@@ -12,9 +12,9 @@ inline constexpr u64 kMostListingBytes = 16 << 20;
 
 } // namespace
 
-Result<RefPtr<SuperBlock>> create_volfs(host::Handle root, u32 handle_budget, bool read_only) {
+Result<RefPtr<SuperBlock>> create_volfs(host::Handle root, u32 handle_budget, bool read_only, bool wants_portable) {
     RefPtr<VolfsSuperBlock> volfs = TRY(make_ref<VolfsSuperBlock>(root, handle_budget, read_only));
-    TRY(volfs->initialize());
+    TRY(volfs->initialize(wants_portable));
     return RefPtr<SuperBlock>(std::move(volfs));
 }
 
@@ -33,9 +33,9 @@ VolfsSuperBlock::~VolfsSuperBlock() {
         host::close(m_staging.load());
 }
 
-Result<void> VolfsSuperBlock::initialize() {
+Result<void> VolfsSuperBlock::initialize(bool wants_portable) {
     TRY(m_inodes.initialize());
-    m_storage = TRY(open_storage(m_root, m_is_read_only));
+    m_storage = TRY(open_storage(m_root, m_is_read_only, wants_portable));
     const Result<void> attributes = m_attributes.open(m_root, m_storage, m_is_read_only);
     if (attributes.is_error()) {
         base::FixedWriter<300> line;
@@ -48,7 +48,7 @@ Result<void> VolfsSuperBlock::initialize() {
     if (m_is_read_only)
         return {};
     const VolfsMetadata metadata{inode->mode, inode->uid, inode->gid, 0};
-    if (!inode->m_has_lxattrb && wants_lxattrb(metadata))
+    if (!inode->m_has_lxattrb && wants_lxattrb(m_storage, metadata))
         TRY(inode->store_metadata(metadata)); // as the root of WSL's trees
     TRY(forget_places(m_root)); // what happens from now on is not in it
     // What an earlier kernel left half made has never been visible; it goes now, once renames are completed.
@@ -139,7 +139,7 @@ Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::st
             inode->uid = made->uid;
             inode->gid = made->gid;
             inode->device = made->device;
-            inode->m_has_lxattrb = wants_lxattrb(*made);
+            inode->m_has_lxattrb = wants_lxattrb(m_storage, *made);
             inode->m_xattrs = VolfsInode::Xattrs::None;
         } else if (handle != host::kNoHandle) {
             Result<void> loaded = inode->load_attributes(handle);

@@ -164,7 +164,7 @@ class VolfsSuperBlock final : public SuperBlock {
 public:
     VolfsSuperBlock(host::Handle root, u32 handle_budget, bool read_only);
     ~VolfsSuperBlock() override;
-    Result<void> initialize();
+    Result<void> initialize(bool wants_portable);
 
     Result<abi::statfs> statistics() override;
     Result<void> sync() override;
