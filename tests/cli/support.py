@@ -61,8 +61,8 @@ class Home:
     def instance_folder(self, name):
         return os.path.join(self.folder, "instances", name)
 
-    def import_instance(self, name, archive=None):
-        return self.run("--import", name, self.instance_folder(name), archive or root_archive)
+    def import_instance(self, name, archive=None, options=()):
+        return self.run("--import", name, self.instance_folder(name), archive or root_archive, *options)
 
     def log(self):
         try:
@@ -122,11 +122,12 @@ class InstanceTestCase(unittest.TestCase):
     """One instance, "test", for all tests of the class."""
 
     variables = {}
+    import_options = ()
 
     @classmethod
     def setUpClass(cls):
         cls.home = Home(**cls.variables)
-        result = cls.home.import_instance("test")
+        result = cls.home.import_instance("test", options=cls.import_options)
         if result.returncode != 0:
             raise RuntimeError(f"import failed: {result.stderr.decode()}")
 

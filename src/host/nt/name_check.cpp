@@ -49,14 +49,29 @@ private:
 
     Result<void> read() {
         Object folder;
-        const NTSTATUS opened =
-            open_in_tree(m_path.data(), m_path.size(), kReadAccess, FILE_DIRECTORY_FILE, folder.receive());
+        const NTSTATUS opened = open_in_tree(m_path.data(), m_path.size(), kReadAccess | (m_repair ? FILE_WRITE_ATTRIBUTES : 0),
+                                             FILE_DIRECTORY_FILE, folder.receive());
         if (opened < 0)
             return errno_of(opened);
+        m_has_renamed = false;
+        FILE_BASIC_INFORMATION before{};
+        IO_STATUS_BLOCK io{};
+        NtQueryInformationFile(folder.get(), &io, &before, sizeof(before), FileBasicInformation);
+        const Result<void> done = read_names(folder.get());
+        if (m_has_renamed) { // its times are the guest's
+            FILE_BASIC_INFORMATION times{};
+            times.LastAccessTime = before.LastAccessTime;
+            times.LastWriteTime = before.LastWriteTime;
+            NtSetInformationFile(folder.get(), &io, &times, sizeof(times), FileBasicInformation);
+        }
+        return done;
+    }
+
+    Result<void> read_names(HANDLE folder) {
         for (bool restart = true;; restart = false) {
             IO_STATUS_BLOCK io{};
             const NTSTATUS status =
-                NtQueryDirectoryFile(folder.get(), nullptr, nullptr, nullptr, &io, m_listing.bytes(),
+                NtQueryDirectoryFile(folder, nullptr, nullptr, nullptr, &io, m_listing.bytes(),
                                      PathBuffer::kBytes, kIdFullDirectory, FALSE, nullptr, restart);
             if (status == STATUS_NO_MORE_FILES || status == STATUS_NO_SUCH_FILE)
                 return {};
@@ -64,7 +79,7 @@ private:
                 return errno_of(status);
             for (const u8* at = m_listing.bytes();;) {
                 const auto& found = *reinterpret_cast<const FILE_ID_FULL_DIR_INFORMATION*>(at);
-                TRY(take(folder.get(), found));
+                TRY(take(folder, found));
                 if (found.NextEntryOffset == 0)
                     break;
                 at += found.NextEntryOffset;
@@ -96,6 +111,7 @@ private:
         const bool has_remedy = bytes > 0 && spelled.is_valid();
         const Result<void> outcome =
             m_repair && has_remedy ? rename(folder, units, length, spelled) : Result<void>();
+        m_has_renamed |= m_repair && has_remedy;
         tell(text, has_remedy, outcome);
         if (!is_folder)
             return {};
@@ -143,6 +159,7 @@ private:
     }
 
     bool m_repair;
+    bool m_has_renamed = false; // in the folder that is read
     lxcore::HostReport& m_report;
     lxcore::Vector<WCHAR> m_folders, m_path;
     PathBuffer m_listing;

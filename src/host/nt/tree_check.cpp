@@ -86,6 +86,7 @@ private:
     Result<void> look_at_portable() {
         m_why = lxcore::kPortableTree;
         m_is_replaced = true;
+        forget_index(); // which knows nothing of any file
         const std::string_view objection = lxcore::objection_to_portable_tree(files().root);
         if (!objection.empty()) {
             problem(objection, {}, false);
