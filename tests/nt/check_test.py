@@ -11,7 +11,7 @@ import time
 import unittest
 
 from instance_tree import TreeTestCase, escaped
-from own_manager import FAILED, WORK, Run, kernel_in, lxss, windows
+from own_manager import FAILED, WORK, Run, lxss, windows
 
 CLEAN, REPAIRED, LEFT, NOT_MADE = 0, 1, 4, 8
 
@@ -219,6 +219,19 @@ class Check(TreeTestCase):
         run = lxss("--check", "nothing")
         self.assertEqual((run.code, b"there is no instance named 'nothing'" in run.error), (NOT_MADE, True), run.error)
 
+    def kernel_in(self, folder):
+        """The process that has files in the folder open: lxkernel.exe, at work there."""
+        for number in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{number}/cmdline", "rb") as file:
+                    if b"--check" not in file.read():
+                        continue
+                for descriptor in os.listdir(f"/proc/{number}/fd"):
+                    with contextlib.suppress(OSError):
+                        if os.readlink(f"/proc/{number}/fd/{descriptor}").startswith(folder):
+                            return int(number)
+        return None
+
     def test_start_during_a_check(self):
         """The lock is the check's, even when lxss.exe is killed."""
         os.mkdir(self.at("many"))
@@ -230,7 +243,7 @@ class Check(TreeTestCase):
         kernel = None
         deadline = time.monotonic() + 30
         while kernel is None and time.monotonic() < deadline:
-            kernel = kernel_in(self.at("many"))
+            kernel = self.kernel_in(self.at("many"))
         self.assertIsNotNone(kernel, "no lxkernel.exe --check was seen")
         os.kill(kernel, signal.SIGSTOP)
         launcher.process.kill()

@@ -1,7 +1,6 @@
 """What the tests share that tests/nt/own-manager runs: its arguments, and lxss.exe. arguments: WORK WINE LXSS-EXE ROOT-ARCHIVE [FILE]...
 [-- CASE...]
 """
-import contextlib
 import os
 import subprocess
 import sys
@@ -53,17 +52,3 @@ class Run:
 
 def lxss(*words, **options):
     return Run(*words, **options).finish()
-
-
-def kernel_in(folder):
-    """The process that has files in the folder open: lxkernel.exe, at work there."""
-    for number in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{number}/cmdline", "rb") as file:
-                if b"--check" not in file.read():
-                    continue
-            for descriptor in os.listdir(f"/proc/{number}/fd"):
-                with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{number}/fd/{descriptor}").startswith(folder):
-                        return int(number)
-    return None
