@@ -1,5 +1,5 @@
 // One block's translation while it is made. What it consists of: translator.cpp (copies, exits), operands.cpp, stack.cpp, control.cpp,
-// kernel_calls.cpp, source_check.cpp.
+// comparisons.cpp, switch_jumps.cpp, kernel_calls.cpp, source_check.cpp.
 #pragma once
 
 #include "engine/translate/decoder.hpp"
@@ -23,8 +23,13 @@ public:
     void run();
     // translate_entry()
     void run_entry(u64 direct, bool is_return);
+    // translate_missing_case()
+    void run_missing_case(u32 number, bool is_kept, u64 kernel);
+    // Opcodes after 0F whose ModRM registers are all vectors, in every encoding.
+    static bool is_vector_only(u8 opcode);
 
 private:
+    void begin();
     u32 here() const { return static_cast<u32>(m_emit.at() - m_code); }
     u64 rip() const { return m_source.address + m_at; }
     u64 next_rip() const { return m_source.address + m_next; }
@@ -47,8 +52,6 @@ private:
         return in.segment == 0x65 || (in.segment == 0x64 && m_rewrite_fs);
     }
     bool names_stack_pointer(const Instruction& in) const;
-    // Opcodes after 0F whose ModRM registers are all vectors, in every encoding.
-    static bool is_vector_only(u8 opcode);
     void plain(const Instruction& in);
     void load_rip_address(const Instruction& in);
 
@@ -126,6 +129,15 @@ private:
     void find_entry();
     void index_of(u8 number);
     void jump_to_entry();
+
+    // ---- jumps through jump tables ----
+    // A jump with such an operand, or a load that is followed by one: translates it, and what follows, if it is a switch. It ends the block.
+    bool switch_jump(const Instruction& in);
+    struct SwitchCode;
+    bool match_switch(const Instruction& in, SwitchCode& code) const;
+    bool follows(u32 at, Instruction& in) const;
+    void emit_switch(const SwitchCode& code, u64 slots);
+
     void software_interrupt(u8 number);
     // An exception with rip at the instruction, or behind it.
     void raise(u32 trap, u32 error);
