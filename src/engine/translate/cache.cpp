@@ -3,6 +3,7 @@
 #include "base/assert.hpp"
 #include "engine/translate/cache_state.hpp"
 #include "engine/translate/glue.hpp"
+#include "engine/translate/processor.hpp"
 #include "engine/translate/registers.hpp"
 
 namespace engine::translate {
@@ -55,7 +56,8 @@ Glue glue(const ZoneMemory& memory, bool is_step) {
             thunk(memory, kOtherTarget),
             thunk(memory, kOtherReturn),
             reinterpret_cast<u64>(g_memory->jumps),
-            reinterpret_cast<u64>(g_memory->returns)};
+            reinterpret_cast<u64>(g_memory->returns),
+            reinterpret_cast<u64>(&g_memory->return_mask)};
 }
 
 constexpr u32 wanted_by(Entering how) {
@@ -83,16 +85,6 @@ void link_new(u32 block, const Translation& made, bool has_inside) {
         if (entry)
             link_number(g_cache.blocks[block].first_exit + i, entry);
     }
-}
-
-bool has_bmi2() {
-    constexpr u32 kBit = 1u << 8;
-    u32 eax, ebx, ecx, edx;
-    asm("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(0));
-    if (eax < 7)
-        return false;
-    asm("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(7), "c"(0));
-    return ebx & kBit;
 }
 
 // Translates what begins at `guest` into `zone`, which has room for it. Lock held. Leaves no block if the translation has met with a switch
@@ -130,7 +122,8 @@ Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
 
 void set_options(const Options& options) {
     g_options = options;
-    g_mode = {options.rewrite_fs, options.stack_bias, !options.old_processor && has_bmi2()};
+    const Processor processor = options.old_processor ? Processor{} : this_processor();
+    g_mode = {options.rewrite_fs, options.stack_bias, processor.has_bmi2, processor.has_fast_extract};
     lx_translate_stack_bias = options.stack_bias;
 }
 

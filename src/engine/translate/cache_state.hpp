@@ -105,9 +105,10 @@ struct ZoneMemory {
 
 // What the host gives below 2 GiB.
 struct LowMemory {
-    u64 jumps[kHeads], returns[kHeads]; // the lookup tables
+    u64 jumps[kHeads], returns[kMaxReturnHeads]; // the lookup tables
     u64 switches[kMaxSwitchSlots];
-    ZoneMemory zone;
+    u64 return_mask; // the bits of an address that are its index in the table of returns
+    alignas(base::kMappingUnit) ZoneMemory zone;
 };
 
 struct Zone {
@@ -143,7 +144,7 @@ struct Cache {
     u64 switch_targets[kMaxSwitchSlots]; // guest addresses
     u32 switch_buckets[kSwitchBuckets];
     Switch wanted_switch; // that a translation has met with; count 0: none
-    u32 jump_targets[kHeads], return_targets[kHeads]; // and the first that each table leads to
+    u32 jump_targets[kHeads], return_targets[kMaxReturnHeads]; // and the first that each table leads to
     Zone zones[kMaxZones];
     // Work space of translations, under the lock.
     Translation translation;

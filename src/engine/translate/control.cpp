@@ -195,7 +195,10 @@ void Translator::ret(const Instruction& in) {
     }
     // A host return, for which the processor expects the landing behind the host call.
     point(Point::BranchedRcx, m_at, bit_of(kRcx), 8);
-    index_of(kRcx);
+    if (m_mode.has_extract)
+        m_emit.extract_bits(kRcx, kRcx, m_glue.return_mask);
+    else
+        index_of(kRcx);
     point(Point::Returned, m_at, bit_of(kRcx), 8);
     static constexpr u8 kPushEntry[] = {0xff, 0x34, 0xcd}; // push returns(,%rcx,8)
     m_emit.bytes(kPushEntry, sizeof(kPushEntry));

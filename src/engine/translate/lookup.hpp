@@ -1,5 +1,6 @@
 // Where indirect branches and returns find translations: two tables of addresses by the low 16 bits of the guest address, in memory
-// below 2 GiB, so that they need no base register.
+// below 2 GiB, so that they need no base register. That of returns takes 18 bits where the processor has an instruction for that (pext): a
+// return whose low bits another one shares is foretold wrong, unless it is the first of the two.
 //
 // An entry is the address of code that compares the target with its own: an entry of a block, or the landing behind a call; or of the
 // code for a miss. When the target is another, the code jumps on to that of the next with the same low bits. So an entry of a table changes
@@ -16,10 +17,11 @@
 // (Who writes to another thread's return address while that thread returns may send it to a mixture of the old and the new address.)
 #pragma once
 
-#include "base/types.hpp"
+#include "engine/translate/translator.hpp"
 
 namespace engine::translate {
 
-inline constexpr u32 kHeads = 65536;
+inline constexpr u32 kHeads = 1 << 16, kMaxReturnHeads = 1 << 18;
+inline u32 return_heads(const Mode& mode) { return mode.has_extract ? kMaxReturnHeads : kHeads; }
 
 } // namespace engine::translate

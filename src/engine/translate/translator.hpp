@@ -60,6 +60,7 @@ struct Glue {
     u64 other_target; // an indirect branch to LX_SLOT_TARGET is not to this block; rcx is in its slot
     u64 other_return; // a return to the guest's address on the stack is not to this one; rcx is in its slot
     u64 jumps, returns; // the lookup tables, see lookup.hpp; below 2 GiB
+    u64 return_mask; // a word there, which has the bits set by which an address is found in the table of returns
 };
 
 // What all translations of a process have in common.
@@ -67,6 +68,7 @@ struct Mode {
     bool rewrite_fs = false; // fs: operands use LX_SLOT_GUEST_FS
     u32 stack_bias = 0;      // guest rsp - host rsp
     bool has_shifts = false; // the processor has BMI2's shifts, which leave the flags alone
+    bool has_extract = false; // and its pext, which is not as slow as a dozen others
 };
 
 // Where the translation of an instruction begins, with the guest's registers.
