@@ -112,8 +112,8 @@ private:
     void goto_entry(bool is_call);
     // Indirect branches to `guest`, the address of the source's byte `at`, come in here, or returns to it: see lookup.hpp.
     void compare_target(u64 guest, u32 at, bool is_return);
-    // Its ways to compare: what is below 2 GiB; with BMI2's shifts; without.
-    void compare_low(u64 guest, u32 at, bool is_return);
+    // Its ways to compare: the whole address, below 2 GiB, or all that pext takes of it; with BMI2's shifts; without.
+    void compare_loaded(u64 guest, u32 at, bool is_return);
     void compare_shifted(u64 guest, bool is_return);
     void compare_parts(u64 guest, bool is_return);
     void skip_if_zero(u32 bytes);

@@ -57,7 +57,7 @@ Glue glue(const ZoneMemory& memory, bool is_step) {
             thunk(memory, kOtherReturn),
             reinterpret_cast<u64>(g_memory->jumps),
             reinterpret_cast<u64>(g_memory->returns),
-            reinterpret_cast<u64>(&g_memory->return_mask)};
+            reinterpret_cast<u64>(g_memory->return_masks)};
 }
 
 constexpr u32 wanted_by(Entering how) {

@@ -107,7 +107,7 @@ struct ZoneMemory {
 struct LowMemory {
     u64 jumps[kHeads], returns[kMaxReturnHeads]; // the lookup tables
     u64 switches[kMaxSwitchSlots];
-    u64 return_mask; // the bits of an address that are its index in the table of returns
+    u64 return_masks[2]; // Glue::return_masks
     alignas(base::kMappingUnit) ZoneMemory zone;
 };
 

@@ -1,5 +1,6 @@
 // What an entry for indirect branches or returns begins with: the comparison of their target with its address (lookup.hpp).
 #include "engine/translate/block_translator.hpp"
+#include "engine/translate/lookup.hpp"
 #include "engine/translate/slots.hpp"
 
 namespace engine::translate {
@@ -9,15 +10,15 @@ namespace {
 // Whether the displacement of a `lea` reaches from there to 0.
 bool is_low(u64 guest) { return guest < 0x8000'0000; }
 
-constexpr u32 kJumpBytes = 5, kSubtractBytes = 7, kStepBackBytes = 5;
+constexpr u32 kJumpBytes = 5, kSubtractBytes = 7, kStepBackBytes = 5, kExtractBytes = 10;
 
 } // namespace
 
 u32 other_target_offset(u64 guest, bool is_return, const Mode& mode) {
     constexpr u32 kSkip = 2, kOpcode = 1; // jrcxz, jmp
-    if (is_low(guest)) {
+    if (is_low(guest) || (is_return && mode.has_extract)) {
         const u32 load_bytes = !is_return ? 9 : mode.stack_bias == 0 ? 1 : mode.stack_bias < 128 ? 5 : 8;
-        return load_bytes + kSubtractBytes + kSkip + (is_return && !mode.stack_bias ? kStepBackBytes : 0) + kOpcode;
+        return load_bytes + (is_low(guest) ? 0 : kExtractBytes) + kSubtractBytes + kSkip + (is_return && !mode.stack_bias ? kStepBackBytes : 0) + kOpcode;
     }
     if (mode.has_shifts) // mov, shrx
         return 5 + (!is_return ? 11 : mode.stack_bias ? 10 : 6) + kSubtractBytes + kSkip + kOpcode;
@@ -39,13 +40,14 @@ void Translator::align_comparison(u64 guest, bool is_return, bool has_call) {
 void Translator::compare_target(u64 guest, u32 at, bool is_return) {
     const i32 drop = is_return ? 8 : 0;
     point(is_return ? Point::Returned : Point::BranchedSlot, at, bit_of(kRcx), drop);
-    if (is_low(guest))
-        compare_low(guest, at, is_return);
+    const bool is_loaded = is_low(guest) || (is_return && m_mode.has_extract);
+    if (is_loaded)
+        compare_loaded(guest, at, is_return);
     else if (m_mode.has_shifts)
         compare_shifted(guest, is_return);
     else
         compare_parts(guest, is_return);
-    if (is_return && !(is_low(guest) && !m_bias)) {
+    if (is_return && !(is_loaded && !m_bias)) {
         point(Point::Sequence, at, bit_of(kRcx), drop);
         m_emit.adjust_stack(drop);
     }
@@ -61,7 +63,7 @@ void Translator::skip_if_zero(u32 bytes) {
     m_emit.byte(static_cast<u8>(bytes));
 }
 
-void Translator::compare_low(u64 guest, u32 at, bool is_return) {
+void Translator::compare_loaded(u64 guest, u32 at, bool is_return) {
     const bool pops = is_return && !m_bias;
     if (!is_return) {
         m_emit.load_slot(kRcx, LX_SLOT_TARGET);
@@ -71,7 +73,9 @@ void Translator::compare_low(u64 guest, u32 at, bool is_return) {
         m_emit.byte(0x59); // pop %rcx
         point(Point::Returned, at, bit_of(kRcx));
     }
-    m_emit.subtract_address(kRcx, static_cast<i32>(guest), true);
+    if (!is_low(guest))
+        m_emit.extract_bits(kRcx, kRcx, m_glue.return_masks + 8);
+    m_emit.subtract_address(kRcx, static_cast<i32>(is_low(guest) ? guest : return_rest(guest)), true);
     skip_if_zero(kJumpBytes + (pops ? kStepBackBytes : 0));
     if (pops) {
         m_emit.adjust_stack(-8);

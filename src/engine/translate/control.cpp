@@ -196,7 +196,7 @@ void Translator::ret(const Instruction& in) {
     // A host return, for which the processor expects the landing behind the host call.
     point(Point::BranchedRcx, m_at, bit_of(kRcx), 8);
     if (m_mode.has_extract)
-        m_emit.extract_bits(kRcx, kRcx, m_glue.return_mask);
+        m_emit.extract_bits(kRcx, kRcx, m_glue.return_masks);
     else
         index_of(kRcx);
     point(Point::Returned, m_at, bit_of(kRcx), 8);

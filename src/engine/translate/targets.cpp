@@ -11,7 +11,7 @@ struct Table {
     u32* targets;
     bool is_for_returns;
 
-    u32 index_of(u64 guest) const { return static_cast<u32>(guest % (is_for_returns ? return_heads(g_mode) : kHeads)); }
+    u32 index_of(u64 guest) const { return is_for_returns ? return_index(guest, g_mode) : static_cast<u32>(guest % kHeads); }
 };
 
 Table table(bool is_for_returns) {

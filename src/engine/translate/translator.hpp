@@ -60,7 +60,7 @@ struct Glue {
     u64 other_target; // an indirect branch to LX_SLOT_TARGET is not to this block; rcx is in its slot
     u64 other_return; // a return to the guest's address on the stack is not to this one; rcx is in its slot
     u64 jumps, returns; // the lookup tables, see lookup.hpp; below 2 GiB
-    u64 return_mask; // a word there, which has the bits set by which an address is found in the table of returns
+    u64 return_masks; // two words there: kReturnMask, and its complement
 };
 
 // What all translations of a process have in common.

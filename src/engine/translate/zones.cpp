@@ -115,7 +115,8 @@ void use_code_memory(u64 address) {
         head = no_entry(false);
     for (u64& head : g_memory->returns)
         head = no_entry(true);
-    g_memory->return_mask = kMaxReturnHeads - 1;
+    g_memory->return_masks[0] = kReturnMask;
+    g_memory->return_masks[1] = ~kReturnMask;
     g_cache.block_count = g_cache.entry_count = g_cache.switch_count = 1;
 }
 } // namespace engine

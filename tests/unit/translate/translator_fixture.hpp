@@ -51,7 +51,7 @@ inline u8* map_at(u64 hint, usize length, int protection) {
 class TranslatorTest : public testing::Test {
 protected:
     static constexpr u64 kGuest = 0x5000'0000'0000, kNear = kGuest + 0x1000'0000, kFar = 0x5a00'0000'0000;
-    static constexpr usize kTableWords = kHeads + kMaxReturnHeads + 512; // the last is the mask
+    static constexpr usize kTableWords = kHeads + kMaxReturnHeads + 512; // the last two are masks
     static constexpr usize kDataBytes = 4096, kStackBytes = 8192;
 
     static void SetUpTestSuite() {
@@ -104,12 +104,13 @@ protected:
         const u64 out = reinterpret_cast<u64>(zone);
         const u64 jumps = reinterpret_cast<u64>(s_jumps), returns = reinterpret_cast<u64>(s_returns);
         const Glue glue{out, out, out, out, put_other_target(zone), put_other_return(zone, setting.mode.stack_bias), jumps, returns,
-                        reinterpret_cast<u64>(s_jumps + kTableWords - 1)};
+                        reinterpret_cast<u64>(s_jumps + kTableWords - 2)};
         std::fill_n(s_jumps, kHeads, glue.other_target);
         std::fill_n(s_returns, kMaxReturnHeads, glue.other_return);
-        s_jumps[kTableWords - 1] = kMaxReturnHeads - 1;
-        s_jumps[kTableWords - 2] = reinterpret_cast<u64>(zone) + 96;
-        s_jumps[kTableWords - 3] = out;
+        s_jumps[kTableWords - 2] = kReturnMask;
+        s_jumps[kTableWords - 1] = ~kReturnMask;
+        s_jumps[kTableWords - 3] = reinterpret_cast<u64>(zone) + 96;
+        s_jumps[kTableWords - 4] = out;
         Outcome outcome = begin(start);
         // From exit to exit, as the engine goes when nothing is linked.
         for (u64 at = kGuest; at != kGuest + m_length;) {
@@ -152,9 +153,9 @@ protected:
     static SwitchPlace find_switch(const Switch& key) {
         s_switch = key;
         u64* const slots = s_jumps + kHeads + kMaxReturnHeads;
-        u8* const missing = reinterpret_cast<u8*>(s_jumps[kTableWords - 2]);
+        u8* const missing = reinterpret_cast<u8*>(s_jumps[kTableWords - 3]);
         Translation made;
-        translate_missing_case(kSwitch, key.is_kept, s_jumps[kTableWords - 3], missing, {}, made);
+        translate_missing_case(kSwitch, key.is_kept, s_jumps[kTableWords - 4], missing, {}, made);
         std::fill_n(slots, 256, reinterpret_cast<u64>(missing));
         return {kSwitch, key.count <= 256 ? reinterpret_cast<u64>(slots) : 0};
     }

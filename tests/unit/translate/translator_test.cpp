@@ -168,7 +168,7 @@ TEST_F(TranslatorTest, CallsComeBack) {
     }
 }
 
-// Entries of both tables: to their target, and on to the next entry for any other with the same low 16 bits; registers and flags stay.
+// Entries of both tables: to their target, and on to the next entry for any other with the same index; registers and flags stay.
 TEST_F(TranslatorTest, EntriesCompareTheWholeTarget) {
     std::mt19937 random(7);
     u8* const zone = s_near;
@@ -176,14 +176,20 @@ TEST_F(TranslatorTest, EntriesCompareTheWholeTarget) {
     memcpy(zone, kJump, sizeof(kJump));
     const u64 leave = reinterpret_cast<u64>(test_leave), out = reinterpret_cast<u64>(zone);
     memcpy(zone + 6, &leave, 8);
+    s_jumps[0] = kReturnMask;
+    s_jumps[1] = ~kReturnMask;
+    const u64 masks = reinterpret_cast<u64>(s_jumps);
     for (const Setting& setting : kSettings) {
         const u32 bias = setting.mode.stack_bias;
         const u64 jumped = put_other_target(zone), returned = put_other_return(zone, bias);
         for (const u64 guest : {u64{0x12'3456}, u64{0x7fff'fff0}, u64{0x8000'0010}, u64{0x5555'5555'1230}, u64{0x7fff'ffff'fff8}}) {
-            for (const u64 difference : {u64{0}, u64{1} << 16, u64{1} << 31, u64{1} << 32, u64{1} << 46, u64{1} << 47, u64{1} << 63}) {
+            for (const u64 difference : {u64{0}, u64{1}, u64{4}, u64{1} << 16, u64{1} << 21, u64{1} << 31, u64{1} << 32, u64{1} << 46, u64{1} << 47, u64{1} << 63}) {
                 for (const bool is_return : {false, true}) {
+                    // What the table has compared.
+                    if (difference & (is_return && setting.mode.has_extract ? kReturnMask : kHeads - 1))
+                        continue;
                     u8* const code = zone + 256 + random() % 64;
-                    translate_entry(guest, out, is_return, {out, out, out, out, jumped, returned, 0, 0, 0}, code, setting.mode, m_translation);
+                    translate_entry(guest, out, is_return, {out, out, out, out, jumped, returned, 0, 0, masks}, code, setting.mode, m_translation);
                     const u64 branch = reinterpret_cast<u64>(code) + m_translation.entry + other_target_offset(guest, is_return, setting.mode);
                     EXPECT_EQ(branch / 64, (branch + 3) / 64);
                     i32 to_next;
