@@ -133,6 +133,10 @@ private:
     // ---- jumps through jump tables ----
     // A jump with such an operand, or a load that is followed by one: translates it, and what follows, if it is a switch. It ends the block.
     bool switch_jump(const Instruction& in);
+    // A jump through one word, such as the global offset table has: the same for a table of one entry.
+    bool word_jump(const Instruction& in);
+    // Asks for the switch; false when the jump has to be translated as any other.
+    bool find_switch(const Switch& key, SwitchPlace& place);
     struct SwitchCode;
     bool match_switch(const Instruction& in, SwitchCode& code) const;
     bool follows(u32 at, Instruction& in) const;

@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "engine/translate/cache_state.hpp"
+#include "engine/translate/decoder.hpp"
 #include "engine/translate/glue.hpp"
 #include "engine/translate/processor.hpp"
 #include "engine/translate/registers.hpp"
@@ -250,7 +251,8 @@ void make_target(u64 guest, bool is_return) {
 
 TakenCase taken_case(u32 number, host::Frame& frame) {
     const Switch& key = g_cache.switches[number].key;
-    return {switch_target(number, register_of(frame, key.index)), g_cache.generation, key.is_kept};
+    const u64 index = key.index == kNoRegister ? 0 : register_of(frame, key.index);
+    return {switch_target(number, index), g_cache.generation, key.is_kept};
 }
 
 void link_case(u32 number, const TakenCase& taken) {

@@ -77,8 +77,9 @@ struct ExitRecord {
 struct SwitchRecord {
     Switch key;
     u32 first_slot;
-    u32 missing_case; // block; 0: jumps through it are translated as other indirect ones
-    u32 first_block;  // that ends with such a jump
+    bool is_constant; // if not, jumps through it are translated as other indirect ones
+    u32 missing_case; // block
+    u32 first_block;  // with such a jump
     u32 next_in_bucket;
     bool is_live;
 };
@@ -139,6 +140,7 @@ struct Cache {
     u32 buckets[kBuckets]; // by bucket_of() their guest addresses: the first entry
     KnownAddresses known; // those of all entries
     u32 switch_count, switch_slot_count; // number 0 is none
+    u64 tables_start, tables_end; // all of them lie there
     bool has_dropped_case;
     SwitchRecord switches[kMaxSwitches];
     u64 switch_targets[kMaxSwitchSlots]; // guest addresses

@@ -209,7 +209,7 @@ void Translator::ret(const Instruction& in) {
 }
 
 void Translator::indirect(const Instruction& in, bool is_call) {
-    if (!is_call && in.has_memory && in.index != kNoRegister && m_source.find_switch && switch_jump(in))
+    if (!is_call && in.has_memory && m_source.find_switch && (in.base == kRip ? word_jump(in) : in.index != kNoRegister && switch_jump(in)))
         return;
     sequence();
     m_emit.store_slot(kRcx, LX_SLOT_REGISTER(kRcx));

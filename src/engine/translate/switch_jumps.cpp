@@ -1,6 +1,7 @@
 // Jumps through the jump tables that compilers make of `switch` and of computed gotos. Where the block itself shows that the index is
 // within a table that does not change, its entries are all the targets there can be, and the translation jumps by a table of its own:
-// nothing is to be looked up and compared.
+// nothing is to be looked up and compared. The same goes for a jump through one word that does not change: the global offset table's, once
+// it can only be read.
 #include "engine/translate/block_translator.hpp"
 #include "engine/translate/known_values.hpp"
 #include "engine/translate/slots.hpp"
@@ -74,14 +75,34 @@ bool Translator::switch_jump(const Instruction& in) {
     if (most >= kMaxSwitchEntries)
         return false;
     const u64 base = code.entry_bytes == 4 ? table - static_cast<u64>(i64{code.displacement}) : 0;
-    const SwitchPlace place = m_source.find_switch({table, base, static_cast<u32>(most) + 1, code.entry_bytes, is_kept ? u8{kRcx} : code.index, is_kept});
-    if (!place.number)
+    SwitchPlace place;
+    if (!find_switch({table, base, static_cast<u32>(most) + 1, code.entry_bytes, is_kept ? u8{kRcx} : code.index, is_kept}, place))
         return false;
-    m_out.switch_number = place.number;
     // Nobody may come in between the instructions that bound the index and the jump.
     while (m_out.instruction_count && m_out.instructions[m_out.instruction_count - 1].guest > known.holds_from())
         --m_out.instruction_count;
     emit_switch(code, place.slots);
+    m_ended = true;
+    return true;
+}
+
+bool Translator::find_switch(const Switch& key, SwitchPlace& place) {
+    if (m_out.switch_number) // a block belongs to one
+        return false;
+    place = m_source.find_switch(key);
+    m_out.switch_number = place.number;
+    return place.is_constant;
+}
+
+bool Translator::word_jump(const Instruction& in) {
+    SwitchPlace place;
+    if (m_source.is_step || m_source.may_change || in.segment || in.address_32 || in.operand_16 ||
+        !find_switch({rip_target(in), 0, 1, 8, kNoRegister, false}, place))
+        return false;
+    sequence();
+    static constexpr u8 kJump[] = {0xff, 0x24, 0x25}; // jmp *slot
+    m_emit.bytes(kJump, sizeof(kJump));
+    m_emit.word(static_cast<u32>(place.slots));
     m_ended = true;
     return true;
 }

@@ -1,5 +1,5 @@
-// Jumps through jump tables (switch_jumps.cpp): for each table that does not change, the guest addresses of its entries, and slots that
-// lead to their translations.
+// Jumps through jump tables and constant words (switch_jumps.cpp): for each table that does not change, the guest addresses of its entries,
+// and slots that lead to their translations.
 //
 // A slot leads to code that asks the engine until a jump has been taken through it. It leads there again when any of the blocks that slots
 // lead to is dropped. The jumps are part of blocks that are dropped when the table's memory changes, or who may write it.
@@ -35,7 +35,7 @@ SwitchPlace find_switch(const Switch& key) {
     for (u32 number = g_cache.switch_buckets[bucket_of(key)]; number; number = g_cache.switches[number].next_in_bucket) {
         const SwitchRecord& record = g_cache.switches[number];
         if (record.key == key)
-            return record.missing_case ? SwitchPlace{number, reinterpret_cast<u64>(&g_memory->switches[record.first_slot])} : SwitchPlace{};
+            return {number, record.is_constant, reinterpret_cast<u64>(&g_memory->switches[record.first_slot])};
     }
     if (g_cache.switch_count < kMaxSwitches)
         g_cache.wanted_switch = key;
@@ -51,7 +51,10 @@ void add_switch(const Switch& key, bool is_constant, u64 kernel) {
                   host::copy_guarded(entries, reinterpret_cast<const void*>(key.table), table_bytes(key)) == 0;
     const u32 number = g_cache.switch_count++;
     SwitchRecord& record = g_cache.switches[number];
-    record = {key, g_cache.switch_slot_count, 0, 0, std::exchange(g_cache.switch_buckets[bucket_of(key)], number), true};
+    const bool is_first = number == 1;
+    g_cache.tables_start = is_first ? key.table : base::min(g_cache.tables_start, key.table);
+    g_cache.tables_end = base::max(is_first ? 0 : g_cache.tables_end, key.table + table_bytes(key));
+    record = {key, is_constant ? g_cache.switch_slot_count : 0, is_constant, 0, 0, std::exchange(g_cache.switch_buckets[bucket_of(key)], number), true};
     if (!is_constant)
         return;
     u8* const code = next_code(zone);
@@ -91,6 +94,8 @@ void link_switch(u32 number, u64 target, u32 entry_number) {
 }
 
 void drop_switches(u64 address, u64 length) {
+    if (g_cache.switch_count == 1 || address >= g_cache.tables_end || address + length <= g_cache.tables_start)
+        return;
     for (u32 number = 1; number < g_cache.switch_count; ++number) {
         const SwitchRecord& record = g_cache.switches[number];
         if (record.is_live && record.key.table < address + length && address < record.key.table + table_bytes(record.key))

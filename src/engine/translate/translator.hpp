@@ -113,7 +113,7 @@ struct Switch {
     u64 base;  // to which entries of 4 bytes are added; those of 8 are addresses
     u32 count;
     u8 entry_bytes;
-    u8 index;     // the register that holds the index when the jump is taken; zero-extended
+    u8 index;     // the register that holds the index when the jump is taken; zero-extended. kNoRegister: the only entry is meant
     bool is_kept; // it is rcx, and the guest's rcx is in its slot
     bool operator==(const Switch&) const = default;
 };
@@ -121,8 +121,9 @@ inline constexpr u32 kMaxSwitchEntries = 512;
 
 // What the cache has for one.
 struct SwitchPlace {
-    u32 number; // 0: the jump is to be translated as any indirect one
-    u64 slots;  // below 2 GiB: for each entry the address at which its target's translation goes on
+    u32 number; // to which the block belongs then: it is dropped when the table's memory changes, or who may write it. 0: none
+    bool is_constant; // if not, the jump is to be translated as any other indirect one
+    u64 slots; // below 2 GiB: for each entry the address at which its target's translation goes on
 };
 
 struct Source {
@@ -150,7 +151,7 @@ struct Translation {
     u32 direct; // offset of the direct entry
     u32 entry;  // of the entry for indirect branches; 0: there is none
     u32 exit_count, point_count, landing_count, instruction_count;
-    u32 switch_number; // of the SwitchPlace that the block ends with; 0: none
+    u32 switch_number; // SwitchPlace::number
     Exit exits[kMaxExits];
     Landing landings[kMaxLandings];
     InstructionPlace instructions[kMaxInstructions]; // at which the block can be entered

@@ -85,6 +85,18 @@ TEST_F(SwitchTest, WholeEntriesThatReplaceTheIndex) {
     check_all(text());
 }
 
+TEST_F(SwitchTest, WordsNearRip) {
+    append({0xff, 0x25}); // jmp *word(%rip), over the next instruction
+    append_word(kTable - (m_length + 4));
+    append({0x49, 0xff, 0xc0}); // inc %r8
+    const u64 next = kGuest + m_length;
+    append({0x49, 0x83, 0xc1, 0x05}); // add $5, %r9
+    memcpy(s_guest + kTable, &next, 8);
+    std::mt19937 random(12);
+    check(start_state(random), text());
+    EXPECT_GT(m_switches_taken, 0u);
+}
+
 // The same instructions where the index is not known to be small, or the table's address not to be constant: they are jumps as any other.
 TEST_F(SwitchTest, UnboundedIndicesAreNoSwitch) {
     append({0x83, 0xe0, 0x03, 0x83, 0xc0, 0x00}); // and $3, %eax; add $0, %eax: bounded no more, for all that is known

@@ -125,7 +125,7 @@ protected:
             if (exit == kSwitch) {
                 u64& rcx = outcome.state.registers[1];
                 const Switch& key = s_switch;
-                const u64 index = outcome.state.registers[key.index];
+                const u64 index = key.index == kNoRegister ? 0 : outcome.state.registers[key.index];
                 EXPECT_LT(index, key.count) << setting.name;
                 if (key.is_kept)
                     memcpy(&rcx, s_block + LX_SLOT_REGISTER(1), 8);
@@ -157,7 +157,7 @@ protected:
         Translation made;
         translate_missing_case(kSwitch, key.is_kept, s_jumps[kTableWords - 4], missing, {}, made);
         std::fill_n(slots, 256, reinterpret_cast<u64>(missing));
-        return {kSwitch, key.count <= 256 ? reinterpret_cast<u64>(slots) : 0};
+        return {kSwitch, key.count <= 256, reinterpret_cast<u64>(slots)};
     }
     static u64 case_at(u64 index) {
         if (s_switch.entry_bytes == 8) {
