@@ -57,14 +57,19 @@ if(NOT WIN32)
   add_library(engine_direct STATIC ${LXSS_ENGINE_SOURCES})
   target_link_libraries(engine_direct PUBLIC lxss_freestanding)
 
+  # An image of the Linux host, at base::kKernelBase, out of the guest's way; every pico process is cloned from it. Text and constants
+  # are one segment that has a large page (2 MiB) for itself: host/linux/start.cpp, use_large_page().
+  function(lxss_linux_image target)
+    target_link_options(${target} PRIVATE -nostdlib -static -no-pie -Wl,--no-relax -Wl,-Ttext-segment=0x620000000000
+      -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,-z,max-page-size=0x200000 -Wl,--build-id -Wl,--gc-sections)
+  endfunction()
+
   # One kernel for each engine, from the same objects otherwise.
-  # Linked at base::kKernelBase, out of the guest's way; every pico process is cloned from this image.
   function(add_kernel name engine)
     add_executable(${name})
     target_link_libraries(${name} PRIVATE host_linux lxss_freestanding
       -Wl,--start-group lxcore lxbase ${engine} -Wl,--end-group)
-    target_link_options(${name} PRIVATE -nostdlib -static -no-pie -Wl,--no-relax -Wl,-Ttext-segment=0x620000000000
-      -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id -Wl,--gc-sections)
+    lxss_linux_image(${name})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin LINKER_LANGUAGE CXX)
   endfunction()
   add_kernel(lxkernel engine_direct)

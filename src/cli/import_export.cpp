@@ -3,6 +3,7 @@
 #include "cli/os/helper_process.hpp"
 #include "cli/os/streams.hpp"
 #include "cli/verbs.hpp"
+#include "manager/paths.hpp"
 
 namespace lxss {
 
@@ -42,9 +43,9 @@ void import_file(const std::string& name, const std::string& folder, const std::
         throw LauncherError(file +
                             " is a folder and no OCI image layout; name an archive, or register a folder "
                             "that holds an instance with --import-in-place");
-    HelperProcess tar({"tar", "--create", "--file=-", "--directory=" + file, "--", "."});
-    import_archive(name, folder, tar.output(), false);
-    tar.finish();
+    HelperProcess pack({helper_program("lxss-pack"), file});
+    import_archive(name, folder, pack.output(), false);
+    pack.finish();
 }
 
 int import_instance(const Arguments& arguments) {

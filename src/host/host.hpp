@@ -219,6 +219,17 @@ enum OpenMode : u32 {
 Handle root_folder();
 Handle guest_tools_folder();
 
+// What the host does with the instance's tree that nobody can find out by trying.
+struct TreeTraits {
+    // Files have permission bits. Where not, `permissions` of the functions below count for nothing, and all files tell
+    // kFixedPermissions.
+    bool has_permissions;
+    // The host itself spells names that its file system does not hold in another way, and tells them as they were given.
+    bool spells_names;
+};
+inline constexpr u32 kFixedPermissions = 0755;
+TreeTraits tree_traits();
+
 // ELOOP for a symbolic link. `permissions` for kOpenCreate; the host's umask does not apply.
 Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 permissions);
 // A second handle of an open file with another mode (kOpenRead, kOpenWrite), whether or not it still has a name.

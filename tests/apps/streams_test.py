@@ -50,6 +50,16 @@ class Streams(unittest.TestCase):
             sent, received, _ = self.pump(process, 20)
         self.assertEqual(sent, received)
 
+    def test_without_waiting(self):
+        """O_NONBLOCK that a program sets itself, on a pipe that is empty and on one that nobody reads; natively first."""
+        for words in (["dd", "iflag=nonblock", "bs=1", "count=1"],
+                      ["dd", "oflag=nonblock", "if=/dev/zero", "bs=64k", "count=100"]):
+            for start in (lambda *words, **streams: subprocess.Popen(words, **streams), guest.start):
+                with self.subTest(words=words, native=start is not guest.start), \
+                        start("env", "LC_ALL=C", *words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                    self.assertEqual(process.wait(guest.TIME_LIMIT), 1)
+                    self.assertIn(b"Resource temporarily unavailable", process.stderr.read())
+
     def test_every_byte_value_goes_through(self):
         data = bytes(range(256)) * 3
         self.assertEqual(guest.run("cat", input=data).stdout, data)

@@ -19,9 +19,12 @@ class Terminal(unittest.TestCase):
         self.terminal.write(line.encode() + b"\r")
         return self.terminal.expect(PROMPT, 30).replace(b"\r", b"").partition(b"\n")[2].decode()
 
-    def begin(self, command, prepare=":"):
-        """Types a foreground command that goes on, and waits until it runs."""
-        self.terminal.write(f"({prepare}; echo begun; {command}\r".encode())
+    def begin(self, script, rest="", prepare=":"):
+        """Types a foreground job, a shell of its own that runs `script`, and waits until it does.
+
+        A subshell of bash would not do: a Ctrl-C on its way to exec is caught and forgotten, natively too.
+        """
+        self.terminal.write(f"sh -c '{prepare}; echo begun; {script}'{rest}\r".encode())
         self.terminal.expect(b"\nbegun")
 
     def resume(self, shown):
@@ -34,7 +37,7 @@ class Terminal(unittest.TestCase):
         self.terminal.write(key)
 
     def test_job_control(self):
-        self.begin("exec sleep 300)")
+        self.begin("exec sleep 300")
         self.key(b"\x1a")
         self.terminal.expect(b"[1]+  Stopped")
         self.terminal.expect(PROMPT)
@@ -56,18 +59,18 @@ class Terminal(unittest.TestCase):
         self.type("kill -9 %1; wait %1")
 
     def test_interrupt_and_quit(self):
-        self.begin("exec sleep 300)")
+        self.begin("exec sleep 300")
         self.key(b"\x03")
         self.terminal.expect(PROMPT)
         self.assertEqual(self.type("echo $?"), "130\n")
         self.type("ulimit -c 0")
-        self.begin("exec sleep 300)")
+        self.begin("exec sleep 300")
         self.key(b"\x1c")
         self.terminal.expect(PROMPT)
         self.assertEqual(self.type("echo $?"), "131\n")
 
     def test_a_pipeline_is_one_job(self):
-        self.begin("exec sleep 300) | cat | cat")
+        self.begin("exec sleep 300", " | cat | cat")
         self.key(b"\x1a")
         self.terminal.expect(b"Stopped")
         self.terminal.expect(PROMPT)
@@ -77,7 +80,7 @@ class Terminal(unittest.TestCase):
         self.assertEqual(self.type("jobs"), "")
 
     def test_end_of_input(self):
-        self.begin("exec cat)")
+        self.begin("exec cat")
         self.terminal.write(b"typed\r")
         self.terminal.expect(b"typed\r\ntyped\r\n")
         self.key(b"\x04")
@@ -94,7 +97,7 @@ class Terminal(unittest.TestCase):
 
     def test_size_and_its_change(self):
         self.assertEqual(self.type("stty size"), "24 80\n")
-        self.begin("while :; do sleep 0.1; done)", "trap 'echo changed; stty size; exit' WINCH")
+        self.begin("while :; do sleep 0.1; done", prepare='trap "echo changed; stty size; exit" WINCH')
         self.terminal.resize(30, 100)
         self.terminal.expect(b"changed\r\n30 100")
         self.terminal.expect(PROMPT)

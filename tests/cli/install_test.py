@@ -4,6 +4,7 @@ import http.server
 import io
 import json
 import os
+import ssl
 import tarfile
 import threading
 
@@ -81,11 +82,15 @@ def docker_image(*layers):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves one file, with ranges, and breaks off where it is told to."""
+    """Serves one file, with ranges, and breaks off where it is told to; with a certificate and its key, by TLS."""
 
-    def __init__(self, content):
+    def __init__(self, content, certificate=None):
         self.content, self.break_after, self.ranges = content, None, []
         super().__init__(("127.0.0.1", 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 

@@ -1,6 +1,7 @@
 // Mounts a drive and does what its arguments say in it, a step each, printing what comes of each: the result, or the error's name.
 //
 //   drive_steps SOURCE OPTIONS STEP...
+//   drive_steps "" FOLDER STEP...         in a folder of the instance's own tree
 //
 // A step is a line of words: "mkdir d", "write f text", "unlink a". Files that "open" has opened stay so until "close".
 #include <dirent.h>
@@ -13,6 +14,8 @@
 #include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static const char* error_name(int error) {
@@ -22,7 +25,8 @@ static const char* error_name(int error) {
     } kNames[] = {{ENOENT, "ENOENT"},   {EEXIST, "EEXIST"},   {ENOTDIR, "ENOTDIR"}, {EISDIR, "EISDIR"},
                   {EACCES, "EACCES"},   {EPERM, "EPERM"},     {EINVAL, "EINVAL"},   {ENOTEMPTY, "ENOTEMPTY"},
                   {EROFS, "EROFS"},     {ENODEV, "ENODEV"},   {EXDEV, "EXDEV"},     {EOPNOTSUPP, "EOPNOTSUPP"},
-                  {ENAMETOOLONG, "ENAMETOOLONG"}, {EBUSY, "EBUSY"}, {ESTALE, "ESTALE"}, {EIO, "EIO"}};
+                  {ENAMETOOLONG, "ENAMETOOLONG"}, {EBUSY, "EBUSY"}, {ESTALE, "ESTALE"}, {EIO, "EIO"},
+                  {ENODATA, "ENODATA"}, {ENOSPC, "ENOSPC"}, {E2BIG, "E2BIG"},   {ERANGE, "ERANGE"}};
     for (size_t i = 0; i < sizeof kNames / sizeof *kNames; ++i)
         if (kNames[i].error == error)
             return kNames[i].name;
@@ -64,14 +68,76 @@ static void print_file(const char* name) {
     close(fd);
 }
 
+static const char* type_name(mode_t mode) {
+    switch (mode & S_IFMT) {
+    case S_IFDIR: return "directory";
+    case S_IFREG: return "file";
+    case S_IFLNK: return "link";
+    case S_IFIFO: return "fifo";
+    case S_IFSOCK: return "socket";
+    default: return "device";
+    }
+}
+
 static void print_attributes(const char* name) {
     struct stat info;
     if (lstat(name, &info) < 0)
         puts(error_name(errno));
+    else if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode))
+        printf("%s %o %u:%u %c %u:%u\n", type_name(info.st_mode), info.st_mode & 07777, info.st_uid, info.st_gid,
+               S_ISCHR(info.st_mode) ? 'c' : 'b', major(info.st_rdev), minor(info.st_rdev));
     else
-        printf("%s %o %u:%u %lld %u\n", S_ISDIR(info.st_mode) ? "directory" : S_ISREG(info.st_mode) ? "file" : "other",
+        printf("%s %o %u:%u %lld %u\n", type_name(info.st_mode),
                info.st_mode & 07777, info.st_uid, info.st_gid, S_ISDIR(info.st_mode) ? 0 : (long long)info.st_size,
                S_ISDIR(info.st_mode) ? 0 : (unsigned)info.st_nlink);
+}
+
+static void print_target(const char* name) {
+    char target[4096];
+    const ssize_t length = readlink(name, target, sizeof target);
+    if (length < 0)
+        puts(error_name(errno));
+    else
+        printf("%.*s\n", (int)length, target);
+}
+
+static void print_xattrs(const char* name) {
+    char names[4096], value[65536];
+    const ssize_t length = llistxattr(name, names, sizeof names);
+    if (length < 0)
+        puts(error_name(errno));
+    for (ssize_t at = 0; at < length; at += (ssize_t)strlen(names + at) + 1) {
+        const ssize_t bytes = lgetxattr(name, names + at, value, sizeof value);
+        if (bytes < 0)
+            printf("%s%s %s", at ? " " : "", names + at, error_name(errno));
+        else if (bytes > 64)
+            printf("%s%s=%zd bytes", at ? " " : "", names + at, bytes);
+        else
+            printf("%s%s=%.*s", at ? " " : "", names + at, (int)bytes, value);
+    }
+    if (length >= 0)
+        puts("");
+}
+
+// "name=value", or "name*count" for so many bytes.
+static int set_xattr(const char* name, char* what) {
+    char* separator = strpbrk(what, "=*");
+    if (!separator)
+        return lremovexattr(name, what);
+    static char many[65536];
+    const size_t count = *separator == '*' ? (size_t)atol(separator + 1) : strlen(separator + 1);
+    const char* value = *separator == '*' ? memset(many, 'x', count) : separator + 1;
+    *separator = 0;
+    return lsetxattr(name, what, value, count, 0);
+}
+
+// "c 1 3", "b 8 0", "p", "s".
+static int make_node(const char* name, const char* what) {
+    unsigned high = 0, low = 0;
+    char kind = 0;
+    sscanf(what, "%c %u %u", &kind, &high, &low);
+    const mode_t type = kind == 'c' ? S_IFCHR : kind == 'b' ? S_IFBLK : kind == 'p' ? S_IFIFO : S_IFSOCK;
+    return mknod(name, type | 0666, makedev(high, low));
 }
 
 static int write_text(const char* name, const char* text, int flags) {
@@ -113,6 +179,10 @@ static void step(char* line) {
         return print_file(a);
     if (strcmp(what, "stat") == 0)
         return print_attributes(a);
+    if (strcmp(what, "target") == 0)
+        return print_target(a);
+    if (strcmp(what, "xattrs") == 0)
+        return print_xattrs(a);
     if (strcmp(what, "event") == 0)
         return print_event(watch);
     if (strcmp(what, "wait") == 0) { // for the test
@@ -132,6 +202,14 @@ static void step(char* line) {
         result = link(a, b);
     else if (strcmp(what, "chmod") == 0)
         result = chmod(a, (mode_t)strtol(b, NULL, 8));
+    else if (strcmp(what, "chown") == 0)
+        result = lchown(a, (uid_t)atoi(b), (gid_t)atoi(strchr(b, ':') + 1));
+    else if (strcmp(what, "symlink") == 0)
+        result = symlink(b, a);
+    else if (strcmp(what, "mknod") == 0)
+        result = make_node(a, b);
+    else if (strcmp(what, "xattr") == 0)
+        result = set_xattr(a, words[2]);
     else if (strcmp(what, "write") == 0)
         result = write_text(a, b, O_TRUNC);
     else if (strcmp(what, "append") == 0)
@@ -168,14 +246,20 @@ static void step(char* line) {
 int main(int argc, char** argv) {
     if (argc < 3)
         return 2;
+    umask(022);
+    const int is_in_tree = argv[1][0] == 0;
+    if (is_in_tree && chdir(argv[2]) < 0) {
+        puts(error_name(errno));
+        return 1;
+    }
     mkdir("/mnt", 0755);
     if (mkdir("/mnt/drive", 0755) < 0 && errno != EEXIST)
         return 3;
-    if (mount(argv[1], "/mnt/drive", "drvfs", strcmp(argv[2], "ro") == 0 ? MS_RDONLY : 0, strcmp(argv[2], "ro") == 0 ? "" : argv[2]) < 0) {
+    if (!is_in_tree && mount(argv[1], "/mnt/drive", "drvfs", strcmp(argv[2], "ro") == 0 ? MS_RDONLY : 0, strcmp(argv[2], "ro") == 0 ? "" : argv[2]) < 0) {
         printf("mount %s\n", error_name(errno));
         return 1;
     }
-    if (chdir("/mnt/drive") < 0)
+    if (!is_in_tree && chdir("/mnt/drive") < 0)
         return 4;
     for (int i = 3; i < argc; ++i) {
         char* line = strdup(argv[i]);
@@ -183,5 +267,5 @@ int main(int argc, char** argv) {
         free(line);
         fflush(stdout);
     }
-    return chdir("/") < 0 || umount2("/mnt/drive", MNT_DETACH) < 0 ? 5 : 0;
+    return !is_in_tree && (chdir("/") < 0 || umount2("/mnt/drive", MNT_DETACH) < 0) ? 5 : 0;
 }

@@ -2,10 +2,12 @@
 import importlib.util
 import json
 import os
+import ssl
+import subprocess
 import sys
 import unittest
 
-from own_manager import FAILED, ROOT_ARCHIVE, WORK, lxss, windows
+from own_manager import FAILED, LXSS, ROOT_ARCHIVE, WINE, WORK, lxss, windows
 
 # The server that breaks off, and images, are those of the same test of the Linux host.
 cli = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../cli")
@@ -106,6 +108,39 @@ class Install(unittest.TestCase):
         self.assertFailure(lxss("--install", "Strange"), b"http, https and file")
         self.assertEqual(self.names(), ["File"])
 
+    def openssl(self, *words):
+        subprocess.run(["openssl", *words], check=True, cwd=WORK, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+
+    def trust(self, what):
+        program = os.path.join(os.path.dirname(LXSS), "../tests/nt/trust_certificate.exe")
+        subprocess.run([WINE, program, what, windows(WORK + "/authority.der")], check=True, timeout=60, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def test_secure_addresses(self):
+        self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "authority.key", "-out", "authority.pem", "-days", "2",
+                     "-subj", "/CN=lxss test authority", "-addext", "keyUsage=keyCertSign")
+        self.openssl("x509", "-in", "authority.pem", "-outform", "der", "-out", "authority.der")
+        self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+        with open(WORK + "/names", "w", encoding="ascii") as file:
+            file.write("subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n")
+        self.openssl("x509", "-req", "-in", "server.csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial",
+                     "-days", "2", "-extfile", "names", "-out", "server.pem")
+        with open(ROOT_ARCHIVE, "rb") as file:
+            server = install.Server(file.read(), (WORK + "/server.pem", WORK + "/server.key"))
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.catalog(*({"name": name, "source": f"https://{host}:{server.server_port}/root.tar", "sha256": install.digest(server.content)}
+                       for name, host in (("Good", "localhost"), ("Other", "127.0.0.1"))))
+        self.assertFailure(lxss("--install", "Good"), b"certificate")
+        self.trust("add")
+        self.addCleanup(self.trust, "remove")
+        self.assertFailure(lxss("--install", "Other"), b"certificate") # it is not of that name
+        self.assertEqual(server.ranges, [])
+        self.assertSuccess(lxss("--install", "Good"))
+        self.assertSuccess(lxss("-d", "Good", "-e", "true"))
+        self.assertEqual(self.names(), ["Good"])
+
     def test_container_images(self):
         layers = (install.layer(("etc", None), ("etc/a", b"one"), ("etc/b", b"one")),
                   install.layer(("etc/a", b"two"), ("etc/.wh.b", b"")))
@@ -116,6 +151,11 @@ class Install(unittest.TestCase):
             with open(self.file("etc/a"), "rb") as file:
                 self.assertEqual(file.read(), b"two")
             lxss("--unregister", "box")
+        folder = install.oci_image(*layers).write_folder(WORK + "/im\u00e4ge")
+        self.assertSuccess(lxss("--import", "box", windows(WORK + "/box"), windows(folder)))
+        self.assertEqual(sorted(os.listdir(self.file("etc"))), ["a"])
+        lxss("--unregister", "box")
+        self.assertFailure(lxss("--import", "box", windows(WORK + "/box"), windows(WORK)), b"no OCI image layout")
         changed = install.oci_image(install.layer(("etc", None)))
         name = next(name for name, data in changed.files.items() if data.startswith(b"etc"))
         changed.files[name] = install.layer(("etc", None), ("etc/evil", b"x"))

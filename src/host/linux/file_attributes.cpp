@@ -115,6 +115,8 @@ Result<void> set_attribute(Handle file, const char* name, const void* value, usi
     return {};
 }
 
+TreeTraits tree_traits() { return {true, false}; }
+
 Result<usize> list_attributes(Handle file, char* names, usize capacity) {
     return checked_call(abi::SYS_flistxattr, number(file), address(names), capacity);
 }

@@ -34,6 +34,8 @@ lx_clone:
         popq    %rbx
         ret
 1:      xorl    %ebp, %ebp
+        # Reading first: for a read fault in the arena the host maps the pages around too, for a write that page alone.
+        movq    -8(%rsp), %rdi
         movq    %rbx, %rdi
         call    *%r12
         ud2

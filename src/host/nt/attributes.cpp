@@ -1,14 +1,15 @@
-// Attributes of the NT host's files. Size, times and links are the host file's; permission bits and extended attributes are
-// in the side store (docs/decisions/metadata-side-store.md).
+// Attributes of the NT host's files. Size, times and links are the host file's. Extended attributes are NTFS's own, and permission
+// bits there are none; or both are in the side store (docs/decisions/metadata-side-store.md). Which of the two, the store's header says.
 #include "abi/stat.hpp"
 #include "host/nt/drive_files.hpp"
+#include "host/nt/ea_calls.hpp"
+#include "host/nt/extended_attributes.hpp"
 
 namespace host::nt {
 
 namespace {
 
 constexpr i64 kEpoch = 11'644'473'600; // seconds from 1601 to 1970
-constexpr u32 kDefaultFile = 0755, kDefaultDirectory = 0755; // what is not recorded
 
 // The side store's log, through the handle that all processes know.
 class StoreFile final : public SideStoreFile {
@@ -70,7 +71,8 @@ struct Store {
     SideStore store;
 };
 
-constexpr u32 kStoreEscapesCase = 1; // flag of the store: how the tree's names are spelled
+// Flags of the store: how the tree's names are spelled; that all else is in extended attributes, and the store stays empty.
+constexpr u32 kStoreEscapesCase = 1, kStoreIsUnused = 2;
 
 NTSTATUS open_hidden(std::string_view name, ULONG disposition, HANDLE* object) {
     HostName host_name(name, nullptr);
@@ -125,12 +127,23 @@ void open_store() {
     store_index().capacity = kStoreSlots;
     StoreFile file(log.get());
     SideStore store(file, store_index());
-    u32 flags = files().escapes_case ? kStoreEscapesCase : 0;
     const u64 length = length_of(log.get());
+    const bool is_new = length == 0, can_do_without = extended::can_hold(log.get());
+    u32 flags = (files().escapes_case ? kStoreEscapesCase : 0) | (can_do_without ? kStoreIsUnused : 0);
     const Result<void> opened = store.open(length, flags);
     if (opened.is_error())
         fail("the metadata store", opened.error() == Errno::ENOSPC ? "has too many files" : "is damaged",
              static_cast<u32>(opened.error()));
+    if ((flags & kStoreIsUnused) && !can_do_without)
+        fail("the tree", "keeps owners and modes in extended attributes, which this volume cannot hold");
+    files().has_extended_attributes = (flags & kStoreIsUnused) != 0;
+    // WSL's root has one from the start; WSL's folders tell case apart.
+    if (is_new && files().has_extended_attributes && files().escapes_case &&
+        extended::get(object_of(files().root), "LXATTRB", nullptr, 0).is_ok())
+        fail("the tree", "is WSL's, whose names tell upper and lower case apart, which this volume cannot");
+    if (is_new)
+        host::log(files().has_extended_attributes ? "the tree's metadata are kept in extended attributes"
+                                                  : "the tree's metadata are kept in a side store");
     if (store_index().end.load() < length)
         host::log("metadata store: an unfinished record at its end was dropped");
     // The store says how the names of its tree are spelled; a host that cannot do it so must not touch the tree.
@@ -147,29 +160,32 @@ void open_store() {
 }
 
 void forget_attributes(u64 file) {
+    if (files().has_extended_attributes)
+        return; // they went with the file
     Store store;
     SharedGuard guard(files().store_lock);
     (void)store.store.forget(file); // what stays is corrected when the id is used again
 }
 
-u32 permissions_of(u64 file, bool is_directory) {
+u32 permissions_of(u64 file) {
+    if (files().has_extended_attributes)
+        return kFixedPermissions;
     Store store;
     const i32 recorded = store.store.permissions(file);
-    if (recorded >= 0)
-        return static_cast<u32>(recorded);
-    return is_directory ? kDefaultDirectory : kDefaultFile;
+    return recorded >= 0 ? static_cast<u32>(recorded) : kFixedPermissions; // what is not recorded
 }
 
-Result<void> record_permissions(u64 file, bool is_directory, u32 permissions) {
-    if (permissions_of(file, is_directory) == permissions)
+Result<void> record_permissions(u64 file, u32 permissions) {
+    if (files().has_extended_attributes || permissions_of(file) == permissions)
         return {};
     Store store;
     SharedGuard guard(files().store_lock);
-    return store.store.set_permissions(
-        file, permissions == (is_directory ? kDefaultDirectory : kDefaultFile) ? -1 : static_cast<i32>(permissions));
+    return store.store.set_permissions(file, permissions == kFixedPermissions ? -1 : static_cast<i32>(permissions));
 }
 
 Result<void> flush_store() {
+    if (files().has_extended_attributes)
+        return {};
     Store store;
     return store.store.flush();
 }
@@ -212,7 +228,7 @@ Result<FileInfo> info_of(HANDLE object, u64 device) {
     info.type = is_directory ? FileType::Directory : FileType::Regular;
     if (all.BasicInformation.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)
         info.type = FileType::Symlink;
-    info.permissions = permissions_of(info.inode, is_directory);
+    info.permissions = permissions_of(info.inode);
     const u32 aside = aside_links(info.inode);
     info.links = all.StandardInformation.NumberOfLinks > aside ? all.StandardInformation.NumberOfLinks - aside : 0;
     info.size = is_directory ? 4096 : static_cast<u64>(all.StandardInformation.EndOfFile.QuadPart);
@@ -234,7 +250,8 @@ Result<void> set_times_of(HANDLE object, const abi::timespec* accessed, const ab
     return void_result(NtSetInformationFile(object, &io, &basic, sizeof(basic), FileBasicInformation));
 }
 
-// What the side store holds of a file has changed, of which the host knows nothing. Writing the time of access anew, as it is, moves the
+// What the side store holds of a file has changed, of which the host knows nothing; of extended attributes NTFS notes it when
+// the handle is closed. Writing the time of access anew, as it is, moves the
 // time of change where that cannot be set (Wine).
 void move_change_time(Handle file) {
     HANDLE object = object_of(file);
@@ -278,6 +295,8 @@ namespace host {
 
 using namespace nt;
 
+TreeTraits tree_traits() { return {!files().has_extended_attributes, true}; }
+
 Result<FileInfo> file_info(Handle file) {
     HANDLE object = object_of(file);
     const HandleEntry* entry = entry_of(file);
@@ -311,7 +330,7 @@ Result<void> set_permissions(Handle file, u32 permissions) {
     const HandleEntry* entry = TRY(attribute_entry(file));
     if (entry->is_on_drive)
         return drive::set_permissions(file, permissions);
-    TRY(record_permissions(entry->file, entry->kind == HandleKind::Directory, permissions & 07777));
+    TRY(record_permissions(entry->file, permissions & 07777));
     move_change_time(file);
     return {};
 }
@@ -338,6 +357,8 @@ Result<usize> get_attribute(Handle file, const char* name, void* value, usize ca
     const HandleEntry* entry = TRY(attribute_entry(file));
     if (entry->is_on_drive)
         return drive::get_attribute(object_of(file), name, value, capacity);
+    if (files().has_extended_attributes)
+        return extended::get(object_of(file), TRY(extended::host_name(name)), value, capacity);
     Store store;
     char small[64];
     if (capacity <= sizeof(small)) {
@@ -365,6 +386,11 @@ Result<void> set_attribute(Handle file, const char* name, const void* value, usi
     const HandleEntry* entry = TRY(attribute_entry(file));
     if (entry->is_on_drive)
         return drive::set_attribute(object_of(file), name, value, length, flags);
+    if (files().has_extended_attributes) {
+        TRY(extended::set(object_of(file), TRY(extended::host_name(name)), value, length, flags));
+        move_change_time(file);
+        return {};
+    }
     if (length > kSideStoreRecordBytes)
         return Errno::ENOSPC;
     Store store;
@@ -388,6 +414,8 @@ Result<usize> list_attributes(Handle file, char* names, usize capacity) {
     const HandleEntry* entry = TRY(attribute_entry(file));
     if (entry->is_on_drive)
         return drive::list_attributes(object_of(file), names, capacity);
+    if (files().has_extended_attributes)
+        return extended::list(object_of(file), names, capacity);
     Store store;
     if (!store.store.has_attributes(entry->file))
         return usize{0};
@@ -398,7 +426,9 @@ Result<void> remove_attribute(Handle file, const char* name) {
     const HandleEntry* entry = TRY(attribute_entry(file));
     if (entry->is_on_drive)
         return drive::remove_attribute(object_of(file), name);
-    {
+    if (files().has_extended_attributes) {
+        TRY(extended::remove(object_of(file), TRY(extended::host_name(name))));
+    } else {
         Store store;
         SharedGuard guard(files().store_lock);
         TRY(store.store.remove(entry->file, name));

@@ -86,7 +86,7 @@ Result<void> make_directory_at(Handle directory, std::string_view name, u32 perm
     Identity identity{};
     if (identify(object.get(), identity) >= 0) {
         forget_attributes(identity.file);
-        Result<void> recorded = record_permissions(identity.file, true, permissions);
+        Result<void> recorded = record_permissions(identity.file, permissions);
         if (recorded.is_error()) {
             (void)remove_directory_at(directory, name);
             return recorded.error();

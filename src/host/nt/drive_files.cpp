@@ -166,12 +166,14 @@ Errno error_of(NTSTATUS status) {
 
 NTSTATUS open_object(HANDLE directory, HostName& name, ACCESS_MASK access, ULONG disposition, ULONG options,
                      Object& object, bool* was_created) {
-    constexpr ACCESS_MASK kExtra = FILE_WRITE_ATTRIBUTES | FILE_READ_EA | FILE_WRITE_EA;
-    const NTSTATUS status = nt::open_object(directory, name, access | kExtra, disposition, options,
-                                            object.receive(), was_created);
-    if (status != STATUS_ACCESS_DENIED && status != STATUS_MEDIA_WRITE_PROTECTED)
-        return status;
-    return nt::open_object(directory, name, access, disposition, options, object.receive(), was_created);
+    constexpr ACCESS_MASK kExtras[] = {FILE_WRITE_ATTRIBUTES | FILE_READ_EA | FILE_WRITE_EA, FILE_READ_EA, 0};
+    NTSTATUS status = STATUS_ACCESS_DENIED;
+    for (const ACCESS_MASK extra : kExtras) {
+        status = nt::open_object(directory, name, access | extra, disposition, options, object.receive(), was_created);
+        if (status != STATUS_ACCESS_DENIED && status != STATUS_MEDIA_WRITE_PROTECTED)
+            break;
+    }
+    return status;
 }
 
 Result<Handle> open_at(Handle directory, std::string_view name, u32 mode) {

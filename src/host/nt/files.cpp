@@ -6,6 +6,7 @@
 
 #include "abi/fcntl.hpp"
 #include "host/nt/drive_files.hpp"
+#include "host/nt/ea_calls.hpp"
 
 namespace host::nt {
 
@@ -14,9 +15,8 @@ NTSTATUS open_object(HANDLE directory, HostName& name, ACCESS_MASK access, ULONG
     NamedFile file(directory, name);
     IO_STATUS_BLOCK io{};
     const NTSTATUS status =
-        NtCreateFile(object, access | SYNCHRONIZE, &file.attributes, &io, nullptr, FILE_ATTRIBUTE_NORMAL, kShareAll,
-                     disposition, options | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT,
-                     nullptr, 0);
+        ea::create_file(object, access, &file.attributes, &io, disposition,
+                        options | FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT);
     if (status < 0)
         *object = nullptr;
     else if (was_created)
@@ -176,7 +176,7 @@ Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 pe
         // Whatever is recorded under its id was another file's.
         const u64 file = entry_of(opened)->file;
         forget_attributes(file);
-        const Result<void> recorded = record_permissions(file, false, permissions);
+        const Result<void> recorded = record_permissions(file, permissions);
         if (recorded.is_error()) {
             close(opened);
             (void)unlink_at(directory, name);

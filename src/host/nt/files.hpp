@@ -11,7 +11,8 @@ namespace host::nt {
 inline constexpr std::string_view kHiddenFolder = "lxss~host";
 
 inline constexpr u32 kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
-inline constexpr ACCESS_MASK kAttributeAccess = SYNCHRONIZE | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES;
+inline constexpr ACCESS_MASK kAttributeAccess =
+    SYNCHRONIZE | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | FILE_READ_EA | FILE_WRITE_EA;
 inline constexpr ACCESS_MASK kReadAccess = kAttributeAccess | FILE_READ_DATA;
 inline constexpr ACCESS_MASK kWriteAccess = kReadAccess | FILE_WRITE_DATA | FILE_APPEND_DATA;
 
@@ -76,8 +77,8 @@ void finish_all_renames(); // journal.cpp
 
 void open_store();
 void forget_attributes(u64 file);
-u32 permissions_of(u64 file, bool is_directory);
-Result<void> record_permissions(u64 file, bool is_directory, u32 permissions);
+u32 permissions_of(u64 file);
+Result<void> record_permissions(u64 file, u32 permissions);
 Result<void> flush_store();
 
 // Times: 100 ns since 1601.

@@ -1,4 +1,5 @@
 // First steps of the files: the tree's root, what the host can do, the hidden folder, the side store.
+#include "host/nt/ea_calls.hpp"
 #include "host/nt/files.hpp"
 #include "host/nt/journal.hpp"
 #include "host/nt/sockets.hpp"
@@ -8,13 +9,6 @@
 namespace host::nt {
 
 namespace {
-
-// Whether folders can tell upper and lower case apart. Those made below inherit it.
-bool has_case_sensitive_folders(HANDLE folder) {
-    ULONG flags = 1; // FILE_CS_FLAG_CASE_SENSITIVE_DIR
-    IO_STATUS_BLOCK io{};
-    return NtSetInformationFile(folder, &io, &flags, sizeof(flags), kCaseSensitive) >= 0;
-}
 
 // Tried on a file, since the host's version and its file system both have a say.
 bool can_remove_open_files() {
@@ -68,7 +62,7 @@ void prepare_files(HANDLE root, HANDLE guest_tools) {
     files().has_posix_removal = can_remove_open_files();
     files().handles_follow_renames = true; // for the trial
     files().handles_follow_renames = do_handles_follow_renames(object_of(files().hidden));
-    files().escapes_case = !has_case_sensitive_folders(object_of(files().root));
+    files().escapes_case = ea::set_case_sensitive(object_of(files().root), true) < 0;
     open_store();
     finish_all_renames();
     empty_hidden_folder();

@@ -42,6 +42,7 @@ inline constexpr u32 kMaxDriveWatches = 256;
 struct FilesState {
     Handle root, guest_tools, hidden; // hidden: the folder kHiddenFolder in the root
     Handle store;                     // the side store's log
+    bool has_extended_attributes;     // the tree's metadata are extended attributes of its files, and not in the side store
     bool escapes_case;                // names of the tree escape upper case, because the host does not tell it apart
     bool has_posix_removal;           // the host removes and replaces open files by itself
     bool handles_follow_renames;      // tree_paths.hpp

@@ -97,6 +97,9 @@ Result<usize> get_attribute(Handle, const char*, void*, usize) {
 Result<void> set_attribute(Handle, const char*, const void*, usize, i32) {
     return Errno::ENOSYS;
 }
+TreeTraits tree_traits() {
+    return {true, false};
+}
 Result<usize> list_attributes(Handle, char*, usize) {
     return Errno::ENOSYS;
 }

@@ -415,6 +415,9 @@ Result<i32> clone_task(CloneRequest request) {
 } // namespace
 
 void note_host_process(Task& task) {
+    // A new pico process comes here before anywhere else where processes and their parts lie. It reads first: for a read
+    // fault a host may map the pages around as well (Linux: 64 KiB), for a write that page alone.
+    (void)*static_cast<volatile i32*>(&task.process->host_process);
     task.process->host_process = task.host_process;
     std::atomic_signal_fence(std::memory_order_seq_cst);
     task.is_starting = false;

@@ -85,7 +85,7 @@ Result<host::Handle> Checker::open_entry(host::Handle folder, std::string_view n
 }
 
 Result<void> Checker::store(host::Handle file, u64 number, const VolfsMetadata& metadata) {
-    if (!needs_lxattrb(metadata))
+    if (!wants_lxattrb(metadata))
         return m_attributes.remove(file, number, kLxattrbName);
     const abi::lxattrb stored = encode_lxattrb(metadata);
     return m_attributes.set(file, number, kLxattrbName, &stored, sizeof(stored));
@@ -275,7 +275,7 @@ Result<void> Checker::convert_special(host::Handle folder, std::string_view name
         Result<void> done = [&]() -> Result<void> {
             const host::Handle file =
                 TRY(host::open_at(staging, "special", host::kOpenRead | host::kOpenWrite | host::kOpenCreate,
-                                  host_permissions_for(metadata.mode)));
+                                  host_permissions(metadata.mode)));
             Result<host::FileInfo> made = host::file_info(file);
             Result<void> stored = made.is_error() ? made.error() : store(file, made.value().inode, metadata);
             host::close(file);

@@ -6,7 +6,7 @@
 #include "lxcore/memory/arena.hpp"
 #include "lxcore/volfs/attributes.hpp"
 #include "lxcore/volfs/check.hpp"
-#include "lxcore/volfs/format.hpp"
+#include "lxcore/volfs/host_permissions.hpp"
 #include "lxcore/volfs/places.hpp"
 #include "lxcore/volfs/whiteout.hpp"
 

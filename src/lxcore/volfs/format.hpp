@@ -61,5 +61,17 @@ constexpr abi::lxattrb encode_lxattrb(const VolfsMetadata& metadata) {
     stored.rdev = abi::lxattrb_makedev(abi::major(metadata.device), abi::minor(metadata.device));
     return stored;
 }
+// With what an inode or a host file has as `accessed`, `modified`, `changed`.
+template <typename Times>
+constexpr abi::lxattrb encode_lxattrb(const VolfsMetadata& metadata, const Times& times) {
+    abi::lxattrb stored = encode_lxattrb(metadata);
+    stored.atime = static_cast<u64>(times.accessed.tv_sec);
+    stored.atime_ns = static_cast<u32>(times.accessed.tv_nsec);
+    stored.mtime = static_cast<u64>(times.modified.tv_sec);
+    stored.mtime_ns = static_cast<u32>(times.modified.tv_nsec);
+    stored.ctime = static_cast<u64>(times.changed.tv_sec);
+    stored.ctime_ns = static_cast<u32>(times.changed.tv_nsec);
+    return stored;
+}
 
 } // namespace lxcore

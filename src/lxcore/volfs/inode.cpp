@@ -71,7 +71,7 @@ struct VolfsCreation {
 
     // Makes it in `folder` and gives its handle.
     Result<host::Handle> make(host::Handle folder, std::string_view where) const {
-        const u32 permissions = host_permissions_for(metadata.mode);
+        const u32 permissions = host_permissions(metadata.mode);
         if (is_directory()) {
             TRY(host::make_directory_at(folder, where, permissions));
             return volfs().open_host(folder, where, host::kOpenRead | host::kOpenDirectory, 0);
@@ -91,13 +91,13 @@ struct VolfsCreation {
         host::FileInfo info = TRY(host::file_info(handle));
         VolfsAttributes& attributes = volfs().attributes();
         TRY(attributes.forget(info.inode)); // whatever had that number before
-        if (needs_lxattrb(metadata)) {
-            const abi::lxattrb stored = encode_lxattrb(metadata);
+        if (wants_lxattrb(metadata)) {
+            const abi::lxattrb stored = encode_lxattrb(metadata, info);
             TRY(attributes.set(handle, info.inode, kLxattrbName, &stored, sizeof(stored)));
             if (!attributes.is_beside_files())
                 info = TRY(host::file_info(handle)); // it has moved the times
         }
-        const u32 permissions = host_permissions_for(metadata.mode);
+        const u32 permissions = host_permissions(metadata.mode);
         if (info.permissions != permissions) { // a umask, a default ACL or a set-group-id folder of the host
             TRY(host::set_permissions(handle, permissions));
             info.permissions = permissions;
@@ -107,7 +107,7 @@ struct VolfsCreation {
 
     // A directory is opened when something is done in it, which often enough is never.
     Result<RefPtr<VolfsInode>> directory_in_place(host::Handle folder) {
-        const u32 permissions = host_permissions_for(metadata.mode);
+        const u32 permissions = host_permissions(metadata.mode);
         TRY(host::make_directory_at(folder, name, permissions));
         Result<host::FileInfo> info = host::file_info_at(folder, name);
         if (info.is_ok() && info.value().permissions == permissions) {
@@ -219,7 +219,7 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
     VolfsCreation creation{*this, TRY(host_name.view()), metadata, {}};
     names_changing(creation.name);
     RefPtr<VolfsInode> inode;
-    if (!needs_lxattrb(metadata)) {
+    if (!wants_lxattrb(metadata)) {
         inode = TRY(creation.in_place(folder.handle()));
     } else {
         if (is_special(new_mode))
@@ -275,7 +275,7 @@ Result<RefPtr<Inode>> VolfsInode::create_anonymous(u32 new_mode, u32 new_uid, u3
     HandlePin folder = TRY(pin(false));
     Result<host::Handle> unnamed =
         m_volfs->open_host(folder.handle(), {}, host::kOpenRead | host::kOpenWrite | host::kOpenAnonymous,
-                           host_permissions_for(metadata.mode));
+                           host_permissions(metadata.mode));
     if (unnamed.is_ok()) {
         RefPtr<VolfsInode> inode = TRY(creation.adopt_unnamed(unnamed.value()));
         return RefPtr<Inode>(std::move(inode));

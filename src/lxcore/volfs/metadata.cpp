@@ -6,21 +6,6 @@
 
 namespace lxcore {
 
-namespace {
-
-abi::lxattrb encode_with_times(const VolfsMetadata& metadata, const Inode& times) {
-    abi::lxattrb stored = encode_lxattrb(metadata);
-    stored.atime = static_cast<u64>(times.accessed.tv_sec);
-    stored.atime_ns = static_cast<u32>(times.accessed.tv_nsec);
-    stored.mtime = static_cast<u64>(times.modified.tv_sec);
-    stored.mtime_ns = static_cast<u32>(times.modified.tv_nsec);
-    stored.ctime = static_cast<u64>(times.changed.tv_sec);
-    stored.ctime_ns = static_cast<u32>(times.changed.tv_nsec);
-    return stored;
-}
-
-} // namespace
-
 void VolfsInode::take_host_info(const host::FileInfo& info) {
     u32 type = abi::S_IFREG;
     switch (info.type) {
@@ -110,8 +95,8 @@ Result<void> VolfsInode::store_metadata(const VolfsMetadata& metadata) {
     HandlePin pinned = TRY(pin(false));
     VolfsAttributes& attributes = m_volfs->attributes();
     const u32 least = least_host_permissions(mode);
-    const u32 wanted = host_permissions_for(metadata.mode);
-    const bool needs = needs_lxattrb(metadata);
+    const u32 wanted = host_permissions(metadata.mode);
+    const bool needs = wants_lxattrb(metadata);
     // Without LXATTRB the host's permissions are the file's mode, so that they change first when it goes and last when
     // it comes. (A host file that its owner may not write takes no attribute, and is opened up before.)
     if (!needs || (m_host_permissions & least) != least) {
@@ -119,7 +104,7 @@ Result<void> VolfsInode::store_metadata(const VolfsMetadata& metadata) {
         m_host_permissions = wanted;
     }
     if (needs) {
-        const abi::lxattrb stored = encode_with_times(metadata, *this);
+        const abi::lxattrb stored = encode_lxattrb(metadata, *this);
         TRY(attributes.set(pinned.handle(), number, kLxattrbName, &stored, sizeof(stored)));
         m_has_lxattrb = true;
         // (Only attributes of the host's move its ctime.)

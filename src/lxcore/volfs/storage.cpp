@@ -2,6 +2,7 @@
 
 #include "base/format.hpp"
 #include "lxcore/boot.hpp"
+#include "lxcore/memory/arena.hpp"
 #include "lxcore/volfs/format.hpp"
 
 namespace lxcore {
@@ -213,36 +214,45 @@ Result<VolfsStorage> guess_storage(host::Handle root, const HostAbilities& host)
     storage.metadata = host.has_attributes ? VolfsStorage::Metadata::Attributes : VolfsStorage::Metadata::SideStore;
     storage.are_specials_marked = TRY(is_empty(root));
     const bool is_foreign = !storage.are_specials_marked && is_laid_out_by_wsl(root);
-    storage.names = host.has_windows_names || is_foreign ? NameRule::Windows : NameRule::Raw;
+    storage.names = host.has_windows_names || (is_foreign && !host::tree_traits().spells_names) ? NameRule::Windows : NameRule::Raw;
     return storage;
 }
 
 Result<void> remove_entries(host::Handle folder) {
-    // One entry a round: removing while reading would confuse some hosts.
-    struct Found {
-        char name[256];
-        usize length = 0;
+    // Many names, and then the files: removing while reading would confuse some hosts, and some begin anew with each reading.
+    PageBuffer buffer(16);
+    if (!buffer)
+        return Errno::ENOMEM;
+    struct Names {
+        char* text;
+        usize capacity, length; // each with a NUL
     };
     for (;;) {
-        Found found;
+        Names names{buffer.data(), buffer.size(), 0};
         host::rewind_directory(folder);
         TRY(host::read_directory(
             folder,
             [](void* context, const host::DirectoryEntry& entry) {
                 if (entry.name == "." || entry.name == "..")
                     return true;
-                auto& out = *static_cast<Found*>(context);
-                out.length = base::min<usize>(entry.name.size(), sizeof(out.name));
-                __builtin_memcpy(out.name, entry.name.data(), out.length);
-                return false;
+                auto& out = *static_cast<Names*>(context);
+                if (entry.name.size() + 1 > out.capacity - out.length)
+                    return false;
+                __builtin_memcpy(out.text + out.length, entry.name.data(), entry.name.size());
+                out.length += entry.name.size() + 1;
+                out.text[out.length - 1] = 0;
+                return true;
             },
-            &found));
-        if (found.length == 0)
+            &names));
+        if (names.length == 0)
             return {};
-        const std::string_view name(found.name, found.length);
-        Result<void> removed = host::unlink_at(folder, name);
-        if (removed.is_error())
-            TRY(host::remove_directory_at(folder, name));
+        for (usize at = 0; at < names.length;) {
+            const std::string_view name(names.text + at);
+            at += name.size() + 1;
+            Result<void> removed = host::unlink_at(folder, name);
+            if (removed.is_error())
+                TRY(host::remove_directory_at(folder, name));
+        }
     }
 }
 

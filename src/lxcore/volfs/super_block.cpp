@@ -47,6 +47,9 @@ Result<void> VolfsSuperBlock::initialize() {
     root = TRY(make_root_dentry(*this, RefPtr<Inode>(inode)));
     if (m_is_read_only)
         return {};
+    const VolfsMetadata metadata{inode->mode, inode->uid, inode->gid, 0};
+    if (!inode->m_has_lxattrb && wants_lxattrb(metadata))
+        TRY(inode->store_metadata(metadata)); // as the root of WSL's trees
     TRY(forget_places(m_root)); // what happens from now on is not in it
     // What an earlier kernel left half made has never been visible; it goes now, once renames are completed.
     Result<host::Handle> left = host::open_at(m_root, kStagingName, host::kOpenRead | host::kOpenDirectory, 0);
@@ -136,7 +139,7 @@ Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::st
             inode->uid = made->uid;
             inode->gid = made->gid;
             inode->device = made->device;
-            inode->m_has_lxattrb = needs_lxattrb(*made);
+            inode->m_has_lxattrb = wants_lxattrb(*made);
             inode->m_xattrs = VolfsInode::Xattrs::None;
         } else if (handle != host::kNoHandle) {
             Result<void> loaded = inode->load_attributes(handle);

@@ -10,7 +10,7 @@
 #include "lxcore/fs/host_inode_table.hpp"
 #include "lxcore/fs/maybe_lock.hpp"
 #include "lxcore/volfs/attributes.hpp"
-#include "lxcore/volfs/format.hpp"
+#include "lxcore/volfs/host_permissions.hpp"
 #include "lxcore/volfs/name_filter.hpp"
 #include "lxcore/volfs/storage.hpp"
 #include "lxcore/volfs/volfs.hpp"
