@@ -1,4 +1,5 @@
-// What an entry for indirect branches or returns begins with: the comparison of their target with its address (lookup.hpp).
+// What an entry for indirect branches or returns begins with: the comparison of their target with its address
+// (lookup.hpp).
 #include "engine/translate/block_translator.hpp"
 #include "engine/translate/lookup.hpp"
 #include "engine/translate/slots.hpp"
@@ -8,7 +9,9 @@ namespace engine::translate {
 namespace {
 
 // Whether the displacement of a `lea` reaches from there to 0.
-bool is_low(u64 guest) { return guest < 0x8000'0000; }
+bool is_low(u64 guest) {
+    return guest < 0x8000'0000;
+}
 
 constexpr u32 kJumpBytes = 5, kSubtractBytes = 7, kStepBackBytes = 5, kExtractBytes = 10;
 
@@ -18,7 +21,8 @@ u32 other_target_offset(u64 guest, bool is_return, const Mode& mode) {
     constexpr u32 kSkip = 2, kOpcode = 1; // jrcxz, jmp
     if (is_low(guest) || (is_return && mode.has_extract)) {
         const u32 load_bytes = !is_return ? 9 : mode.stack_bias == 0 ? 1 : mode.stack_bias < 128 ? 5 : 8;
-        return load_bytes + (is_low(guest) ? 0 : kExtractBytes) + kSubtractBytes + kSkip + (is_return && !mode.stack_bias ? kStepBackBytes : 0) + kOpcode;
+        return load_bytes + (is_low(guest) ? 0 : kExtractBytes) + kSubtractBytes + kSkip +
+               (is_return && !mode.stack_bias ? kStepBackBytes : 0) + kOpcode;
     }
     if (mode.has_shifts) // mov, shrx
         return 5 + (!is_return ? 11 : mode.stack_bias ? 10 : 6) + kSubtractBytes + kSkip + kOpcode;
@@ -27,7 +31,8 @@ u32 other_target_offset(u64 guest, bool is_return, const Mode& mode) {
 
 u32 kept_register_offset(u64 guest, const Mode& mode) {
     constexpr u32 kDisplacementBytes = 4, kUpperHalfBytes = 13;
-    return other_target_offset(guest, false, mode) + kDisplacementBytes + (is_low(guest) || mode.has_shifts ? 0 : kUpperHalfBytes);
+    return other_target_offset(guest, false, mode) + kDisplacementBytes +
+           (is_low(guest) || mode.has_shifts ? 0 : kUpperHalfBytes);
 }
 
 void Translator::align_comparison(u64 guest, bool is_return, bool has_call) {
@@ -56,7 +61,9 @@ void Translator::compare_target(u64 guest, u32 at, bool is_return) {
     point(Point::Sequence, at);
 }
 
-void Translator::jump_elsewhere(bool is_return) { m_emit.jump_to(is_return ? m_glue.other_return : m_glue.other_target); }
+void Translator::jump_elsewhere(bool is_return) {
+    m_emit.jump_to(is_return ? m_glue.other_return : m_glue.other_target);
+}
 
 void Translator::skip_if_zero(u32 bytes) {
     m_emit.byte(0xe3); // jrcxz

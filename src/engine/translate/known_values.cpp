@@ -8,8 +8,12 @@ namespace {
 
 constexpr u64 kLow32 = 0xffff'ffff;
 
-u32 width_of(const Instruction& in) { return in.rex & 8 ? 64 : in.operand_16 ? 16 : 32; }
-u8 low_register(const Instruction& in) { return static_cast<u8>((in.opcode & 7) | (in.rex & 1 ? 8 : 0)); }
+u32 width_of(const Instruction& in) {
+    return in.rex & 8 ? 64 : in.operand_16 ? 16 : 32;
+}
+u8 low_register(const Instruction& in) {
+    return static_cast<u8>((in.opcode & 7) | (in.rex & 1 ? 8 : 0));
+}
 
 i64 immediate(const Instruction& in, const u8* bytes) {
     if (in.immediate_bytes == 1)
@@ -32,7 +36,8 @@ KnownValues::KnownValues(u64 address, const u8* bytes, u32 end) {
         }
         after(in, bytes + at, address + at + in.length);
         at += in.length;
-        const bool is_call = in.encoding == Encoding::Legacy && in.map == 0 && (in.opcode == 0xe8 || (in.opcode == 0xff && in.group() == 2));
+        const bool is_call = in.encoding == Encoding::Legacy && in.map == 0 &&
+                             (in.opcode == 0xe8 || (in.opcode == 0xff && in.group() == 2));
         if (is_call)
             m_holds_from = at;
     }
@@ -52,7 +57,9 @@ void KnownValues::write(u8 number, u32 width) {
         m_compared = kNone;
 }
 
-void KnownValues::write_byte(u8 number, u8 rex) { write(!rex && number >= 4 ? static_cast<u8>(number - 4) : number, 8); }
+void KnownValues::write_byte(u8 number, u8 rex) {
+    write(!rex && number >= 4 ? static_cast<u8>(number - 4) : number, 8);
+}
 
 void KnownValues::write_operand(const Instruction& in, u32 width) {
     if (in.has_memory)
@@ -179,19 +186,41 @@ void KnownValues::after_one_byte(const Instruction& in, const u8* bytes, u64 nex
         return;
     }
     switch (code) {
-    case 0x50: case 0x51: case 0x52: case 0x53: case 0x54: case 0x55: case 0x56: case 0x57: case 0x68: case 0x6a: return; // push
-    case 0x63: write(in.reg, width); return;
-    case 0x69: case 0x6b: // imul
+    case 0x50:
+    case 0x51:
+    case 0x52:
+    case 0x53:
+    case 0x54:
+    case 0x55:
+    case 0x56:
+    case 0x57:
+    case 0x68:
+    case 0x6a:
+        return; // push
+    case 0x63:
+        write(in.reg, width);
+        return;
+    case 0x69:
+    case 0x6b: // imul
         m_compared = kNone;
         write(in.reg, width);
         return;
-    case 0x84: case 0x85: case 0xa8: case 0xa9: m_compared = kNone; return; // test
-    case 0x88: write_operand(in, 8); return;
+    case 0x84:
+    case 0x85:
+    case 0xa8:
+    case 0xa9:
+        m_compared = kNone;
+        return; // test
+    case 0x88:
+        write_operand(in, 8);
+        return;
     case 0x89:
         if (!in.has_memory)
             move(in.rm, in.reg, width);
         return;
-    case 0x8a: write_byte(in.reg, in.rex); return;
+    case 0x8a:
+        write_byte(in.reg, in.rex);
+        return;
     case 0x8b:
         if (in.has_memory)
             write(in.reg, width);
@@ -205,13 +234,21 @@ void KnownValues::after_one_byte(const Instruction& in, const u8* bytes, u64 nex
             m_values[in.reg].is_constant = true;
         }
         return;
-    case 0x98: write(kRax, width); return;
-    case 0x99: write(kRdx, width); return;
-    case 0xc0: case 0xd0: case 0xd2: // shifts
+    case 0x98:
+        write(kRax, width);
+        return;
+    case 0x99:
+        write(kRdx, width);
+        return;
+    case 0xc0:
+    case 0xd0:
+    case 0xd2: // shifts
         m_compared = kNone;
         write_operand(in, 8);
         return;
-    case 0xc1: case 0xd1: case 0xd3:
+    case 0xc1:
+    case 0xd1:
+    case 0xd3:
         m_compared = kNone;
         write_operand(in, width);
         return;
@@ -219,13 +256,15 @@ void KnownValues::after_one_byte(const Instruction& in, const u8* bytes, u64 nex
         if (in.rex & 1) // xchg
             forget_all();
         return;
-    case 0xc6: case 0xc7:
+    case 0xc6:
+    case 0xc7:
         if (in.group() == 0)
             write_operand(in, code == 0xc6 ? 8 : width);
         else
             forget_all();
         return;
-    case 0xf6: case 0xf7: // test, not, neg; mul and div
+    case 0xf6:
+    case 0xf7: // test, not, neg; mul and div
         m_compared = kNone;
         if (in.group() == 2 || in.group() == 3) {
             write_operand(in, code == 0xf6 ? 8 : width);
@@ -234,7 +273,8 @@ void KnownValues::after_one_byte(const Instruction& in, const u8* bytes, u64 nex
             write(kRdx, 64);
         }
         return;
-    case 0xfe: case 0xff: // inc, dec
+    case 0xfe:
+    case 0xff: // inc, dec
         if (in.group() > 1) {
             if (in.group() != 6)
                 forget_all();
@@ -243,7 +283,9 @@ void KnownValues::after_one_byte(const Instruction& in, const u8* bytes, u64 nex
         m_compared = kNone;
         write_operand(in, code == 0xfe ? 8 : width);
         return;
-    default: forget_all(); return;
+    default:
+        forget_all();
+        return;
     }
 }
 
@@ -260,7 +302,8 @@ void KnownValues::after_two_bytes(const Instruction& in) {
         extend(in, code - 0xb6);
     } else if (code == 0xaf || code == 0xbc || code == 0xbd) { // imul, bit scans
         m_compared = kNone;
-        write(in.reg, code == 0xaf ? width : 64); // a scan that finds nothing may leave all of the register as it is
+        write(in.reg,
+              code == 0xaf ? width : 64); // a scan that finds nothing may leave all of the register as it is
     } else if (code == 0x6e || Translator::is_vector_only(code)) {
         m_compared = kNone;
     } else if (code == 0x1f || (code == 0x1e && in.modrm == 0xfa)) { // nop, endbr64

@@ -1,5 +1,6 @@
-// What a block's own instructions say of the general registers at one of its instructions: enough to tell where a jump through a
-// compiler's jump table can lead. Conservative: of what it does not know it says nothing.
+// What a block's own instructions say of the general registers at one of its instructions: enough to tell
+// where a jump through a compiler's jump table can lead. Conservative: of what it does not know it says
+// nothing.
 #pragma once
 
 #include "engine/translate/decoder.hpp"
@@ -9,14 +10,14 @@ namespace engine::translate {
 class KnownValues {
 public:
     struct Value {
-        u64 most = ~u64{0};                        // of the whole register, as an unsigned number
+        u64 most = ~u64{0};                           // of the whole register, as an unsigned number
         u32 most_of_low[3] = {0xff, 0xffff, ~u32{0}}; // of its lowest byte, two, and four
-        u64 address = 0;                           // if it is a constant
+        u64 address = 0;                              // if it is a constant
         bool is_constant = false;
     };
 
-    // Reads the instructions of `bytes`, which lie at guest address `address`, up to offset `end`. They are executed one after the other,
-    // with nothing known before the first one and behind each call.
+    // Reads the instructions of `bytes`, which lie at guest address `address`, up to offset `end`. They are
+    // executed one after the other, with nothing known before the first one and behind each call.
     KnownValues(u64 address, const u8* bytes, u32 end);
 
     const Value& of(u8 number) const { return m_values[number]; }

@@ -17,7 +17,7 @@ Identity cpuid(u32 leaf) {
 } // namespace
 
 Processor this_processor() {
-    constexpr u32 kBmi2 = 1u << 8; // leaf 7, ebx
+    constexpr u32 kBmi2 = 1u << 8;                                        // leaf 7, ebx
     constexpr u32 kAuthenticAmd = 0x68747541, kHygonGenuine = 0x6f677948; // the first four letters, in ebx
     const Identity vendor = cpuid(0);
     if (vendor.eax < 7 || !(cpuid(7).ebx & kBmi2))

@@ -1,33 +1,35 @@
-// Jumps through the jump tables that compilers make of `switch` and of computed gotos. Where the block itself shows that the index is
-// within a table that does not change, its entries are all the targets there can be, and the translation jumps by a table of its own:
-// nothing is to be looked up and compared. The same goes for a jump through one word that does not change: the global offset table's, once
-// it can only be read.
+// Jumps through the jump tables that compilers make of `switch` and of computed gotos. Where the block itself
+// shows that the index is within a table that does not change, its entries are all the targets there can be,
+// and the translation jumps by a table of its own: nothing is to be looked up and compared. The same goes for
+// a jump through one word that does not change: the global offset table's, once it can only be read.
 #include "engine/translate/block_translator.hpp"
 #include "engine/translate/known_values.hpp"
 #include "engine/translate/slots.hpp"
 
 namespace engine::translate {
 
-// The instructions, which follow each other: a load of the entry unless the jump does that itself, an add of the table's address if entries
-// are relative to it, and the jump.
+// The instructions, which follow each other: a load of the entry unless the jump does that itself, an add of
+// the table's address if entries are relative to it, and the jump.
 struct Translator::SwitchCode {
     u8 table_register; // kNoRegister: the table's address is in the instruction
     u8 index;
     u8 target; // register; kNoRegister: there is no load
     i32 displacement;
     u8 entry_bytes;
-    u32 parts; // instructions
+    u32 parts;   // instructions
     u32 ends[3]; // offsets in the source
     bool changes_index() const { return target == index; }
 };
 
 // Decodes what lies at offset `at`, a plain instruction in the form that compilers use.
 bool Translator::follows(u32 at, Instruction& in) const {
-    return decode(m_source.bytes + at, m_source.available - at, in) == Decoded::Ok && in.encoding == Encoding::Legacy && in.map == 0;
+    return decode(m_source.bytes + at, m_source.available - at, in) == Decoded::Ok &&
+           in.encoding == Encoding::Legacy && in.map == 0;
 }
 
 bool Translator::match_switch(const Instruction& in, SwitchCode& code) const {
-    if (in.encoding != Encoding::Legacy || in.map != 0 || !in.has_memory || in.address_32 || in.operand_16 || in.segment || in.base == kRsp)
+    if (in.encoding != Encoding::Legacy || in.map != 0 || !in.has_memory || in.address_32 || in.operand_16 ||
+        in.segment || in.base == kRsp)
         return false;
     const bool is_jump = in.opcode == 0xff; // of group 4, says the caller
     const bool is_relative = in.opcode == 0x63;
@@ -35,7 +37,13 @@ bool Translator::match_switch(const Instruction& in, SwitchCode& code) const {
         return false;
     if (in.scale != (is_relative ? 2 : 3) || (is_relative && in.base == kNoRegister))
         return false;
-    code = {in.base, in.index, is_jump ? kNoRegister : in.reg, in.displacement, static_cast<u8>(is_relative ? 4 : 8), 0, {}};
+    code = {in.base,
+            in.index,
+            is_jump ? kNoRegister : in.reg,
+            in.displacement,
+            static_cast<u8>(is_relative ? 4 : 8),
+            0,
+            {}};
     u32 at = m_next;
     code.ends[code.parts++] = at;
     Instruction next;
@@ -49,7 +57,8 @@ bool Translator::match_switch(const Instruction& in, SwitchCode& code) const {
         code.ends[code.parts++] = at;
     }
     if (!is_jump) {
-        if (!follows(at, next) || next.opcode != 0xff || next.group() != 4 || next.has_memory || next.rm != in.reg)
+        if (!follows(at, next) || next.opcode != 0xff || next.group() != 4 || next.has_memory ||
+            next.rm != in.reg)
             return false;
         code.ends[code.parts++] = at + next.length;
     }
@@ -76,10 +85,13 @@ bool Translator::switch_jump(const Instruction& in) {
         return false;
     const u64 base = code.entry_bytes == 4 ? table - static_cast<u64>(i64{code.displacement}) : 0;
     SwitchPlace place;
-    if (!find_switch({table, base, static_cast<u32>(most) + 1, code.entry_bytes, is_kept ? u8{kRcx} : code.index, is_kept}, place))
+    if (!find_switch({table, base, static_cast<u32>(most) + 1, code.entry_bytes,
+                      is_kept ? u8{kRcx} : code.index, is_kept},
+                     place))
         return false;
     // Nobody may come in between the instructions that bound the index and the jump.
-    while (m_out.instruction_count && m_out.instructions[m_out.instruction_count - 1].guest > known.holds_from())
+    while (m_out.instruction_count &&
+           m_out.instructions[m_out.instruction_count - 1].guest > known.holds_from())
         --m_out.instruction_count;
     emit_switch(code, place.slots);
     m_ended = true;
@@ -116,7 +128,8 @@ void Translator::emit_switch(const SwitchCode& code, u64 slots) {
         sequence(saved);
         m_emit.move_32(kRcx, code.index);
     }
-    for (u32 part = 0; part + 1 < code.parts; ++part) { // what names no register or memory that would be another here
+    for (u32 part = 0; part + 1 < code.parts;
+         ++part) { // what names no register or memory that would be another here
         m_emit.bytes(m_source.bytes + m_at, code.ends[part] - m_at);
         m_at = code.ends[part];
         sequence(saved);

@@ -1,8 +1,9 @@
-// Jumps through jump tables and constant words (switch_jumps.cpp): for each table that does not change, the guest addresses of its entries,
-// and slots that lead to their translations.
+// Jumps through jump tables and constant words (switch_jumps.cpp): for each table that does not change, the
+// guest addresses of its entries, and slots that lead to their translations.
 //
-// A slot leads to code that asks the engine until a jump has been taken through it. It leads there again when any of the blocks that slots
-// lead to is dropped. The jumps are part of blocks that are dropped when the table's memory changes, or who may write it.
+// A slot leads to code that asks the engine until a jump has been taken through it. It leads there again when
+// any of the blocks that slots lead to is dropped. The jumps are part of blocks that are dropped when the
+// table's memory changes, or who may write it.
 #include "base/assert.hpp"
 #include "engine/translate/cache_state.hpp"
 
@@ -10,11 +11,17 @@ namespace engine::translate {
 
 namespace {
 
-u32 bucket_of(const Switch& key) { return static_cast<u32>((key.table >> 2) ^ key.index ^ key.count) % kSwitchBuckets; }
+u32 bucket_of(const Switch& key) {
+    return static_cast<u32>((key.table >> 2) ^ key.index ^ key.count) % kSwitchBuckets;
+}
 
-u64 missing_case(const SwitchRecord& record) { return g_cache.blocks[record.missing_case].code; }
+u64 missing_case(const SwitchRecord& record) {
+    return g_cache.blocks[record.missing_case].code;
+}
 
-void set_slot(u32 slot, u64 code) { __atomic_store_n(&g_memory->switches[slot], code, __ATOMIC_RELEASE); }
+void set_slot(u32 slot, u64 code) {
+    __atomic_store_n(&g_memory->switches[slot], code, __ATOMIC_RELEASE);
+}
 
 void drop_switch(u32 number) {
     SwitchRecord& record = g_cache.switches[number];
@@ -27,15 +34,19 @@ void drop_switch(u32 number) {
     *link = record.next_in_bucket;
 }
 
-u64 table_bytes(const Switch& key) { return u64{key.count} * key.entry_bytes; }
+u64 table_bytes(const Switch& key) {
+    return u64{key.count} * key.entry_bytes;
+}
 
 } // namespace
 
 SwitchPlace find_switch(const Switch& key) {
-    for (u32 number = g_cache.switch_buckets[bucket_of(key)]; number; number = g_cache.switches[number].next_in_bucket) {
+    for (u32 number = g_cache.switch_buckets[bucket_of(key)]; number;
+         number = g_cache.switches[number].next_in_bucket) {
         const SwitchRecord& record = g_cache.switches[number];
         if (record.key == key)
-            return {number, record.is_constant, reinterpret_cast<u64>(&g_memory->switches[record.first_slot])};
+            return {number, record.is_constant,
+                    reinterpret_cast<u64>(&g_memory->switches[record.first_slot])};
     }
     if (g_cache.switch_count < kMaxSwitches)
         g_cache.wanted_switch = key;
@@ -47,14 +58,18 @@ void add_switch(const Switch& key, bool is_constant, u64 kernel) {
         return;
     Zone& zone = g_cache.zones[0];
     u8* const entries = g_cache.entries_of_table;
-    is_constant = is_constant && g_cache.switch_slot_count + key.count <= kMaxSwitchSlots && !is_full(zone) &&
-                  host::copy_guarded(entries, reinterpret_cast<const void*>(key.table), table_bytes(key)) == 0;
+    is_constant =
+        is_constant && g_cache.switch_slot_count + key.count <= kMaxSwitchSlots && !is_full(zone) &&
+        host::copy_guarded(entries, reinterpret_cast<const void*>(key.table), table_bytes(key)) == 0;
     const u32 number = g_cache.switch_count++;
     SwitchRecord& record = g_cache.switches[number];
     const bool is_first = number == 1;
     g_cache.tables_start = is_first ? key.table : base::min(g_cache.tables_start, key.table);
     g_cache.tables_end = base::max(is_first ? 0 : g_cache.tables_end, key.table + table_bytes(key));
-    record = {key, is_constant ? g_cache.switch_slot_count : 0, is_constant, 0, 0, std::exchange(g_cache.switch_buckets[bucket_of(key)], number), true};
+    record = {key,         is_constant ? g_cache.switch_slot_count : 0,
+              is_constant, 0,
+              0,           std::exchange(g_cache.switch_buckets[bucket_of(key)], number),
+              true};
     if (!is_constant)
         return;
     u8* const code = next_code(zone);
@@ -86,7 +101,8 @@ void link_switch(u32 number, u64 target, u32 entry_number) {
     const EntryRecord& entry = g_cache.entries[entry_number];
     if (!record.is_live || !g_cache.blocks[entry.block].is_live)
         return;
-    const u64 code = record.key.is_kept ? target_code(entry) + kept_register_offset(target, g_mode) : direct_code(entry);
+    const u64 code =
+        record.key.is_kept ? target_code(entry) + kept_register_offset(target, g_mode) : direct_code(entry);
     g_cache.blocks[entry.block].is_case = true;
     for (u32 slot = record.first_slot; slot < record.first_slot + record.key.count; ++slot)
         if (g_cache.switch_targets[slot] == target)
@@ -94,11 +110,13 @@ void link_switch(u32 number, u64 target, u32 entry_number) {
 }
 
 void drop_switches(u64 address, u64 length) {
-    if (g_cache.switch_count == 1 || address >= g_cache.tables_end || address + length <= g_cache.tables_start)
+    if (g_cache.switch_count == 1 || address >= g_cache.tables_end ||
+        address + length <= g_cache.tables_start)
         return;
     for (u32 number = 1; number < g_cache.switch_count; ++number) {
         const SwitchRecord& record = g_cache.switches[number];
-        if (record.is_live && record.key.table < address + length && address < record.key.table + table_bytes(record.key))
+        if (record.is_live && record.key.table < address + length &&
+            address < record.key.table + table_bytes(record.key))
             drop_switch(number);
     }
 }

@@ -1,4 +1,5 @@
-// What is said of registers, against what the processor makes of them: random sequences of the instructions that are known, and of others.
+// What is said of registers, against what the processor makes of them: random sequences of the instructions
+// that are known, and of others.
 #include "engine/translate/known_values.hpp"
 
 #include <gtest/gtest.h>
@@ -29,8 +30,8 @@ public:
     }
     const std::vector<u8>& bytes() const { return m_bytes; }
 
-    // Lays down at `at` a function that takes five registers from an array, goes through the sequence and puts them back; it returns 1, or 0
-    // when it was left.
+    // Lays down at `at` a function that takes five registers from an array, goes through the sequence and
+    // puts them back; it returns 1, or 0 when it was left.
     void write(u8* at) const {
         u8* out = at;
         const auto put = [&](std::initializer_list<u8> bytes) {
@@ -38,12 +39,14 @@ public:
                 *out++ = byte;
         };
         for (u8 i = 0; i < 5; ++i) // mov i * 8(%rdi), register
-            put({static_cast<u8>(kRegisters[i] >= 8 ? 0x4c : 0x48), 0x8b, static_cast<u8>(0x47 | (kRegisters[i] & 7) << 3), static_cast<u8>(i * 8)});
+            put({static_cast<u8>(kRegisters[i] >= 8 ? 0x4c : 0x48), 0x8b,
+                 static_cast<u8>(0x47 | (kRegisters[i] & 7) << 3), static_cast<u8>(i * 8)});
         u8* const body = out;
         memcpy(body, m_bytes.data(), m_bytes.size());
         out += m_bytes.size();
         for (u8 i = 0; i < 5; ++i)
-            put({static_cast<u8>(kRegisters[i] >= 8 ? 0x4c : 0x48), 0x89, static_cast<u8>(0x47 | (kRegisters[i] & 7) << 3), static_cast<u8>(i * 8)});
+            put({static_cast<u8>(kRegisters[i] >= 8 ? 0x4c : 0x48), 0x89,
+                 static_cast<u8>(0x47 | (kRegisters[i] & 7) << 3), static_cast<u8>(i * 8)});
         put({0xb8, 1, 0, 0, 0, 0xc3}); // mov $1, %eax; ret
         for (const u32 leave : m_leaves) {
             const u32 distance = static_cast<u32>(out - (body + leave + 4));
@@ -58,7 +61,8 @@ private:
 };
 
 TEST(KnownValuesTest, AreAsTheProcessorHasThem) {
-    u8* const code = static_cast<u8*>(mmap(nullptr, 1 << 16, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    u8* const code = static_cast<u8*>(
+        mmap(nullptr, 1 << 16, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     ASSERT_NE(code, MAP_FAILED);
     std::mt19937 random(5);
     const auto pick = [&](u32 count) { return static_cast<u32>(random() % count); };
@@ -74,13 +78,27 @@ TEST(KnownValuesTest, AreAsTheProcessorHasThem) {
             const u8 group = static_cast<u8>(0xc0 | pick(8) << 3 | (rm & 7));
             const u8 on_rm = static_cast<u8>(rex & ~4); // ModRM.reg is an opcode
             switch (pick(16)) {
-            case 0: sequence.add({rex, static_cast<u8>(pick(2) ? 0x89 : 0x8b), modrm}); break;
-            case 1: sequence.add({rex, 0x0f, static_cast<u8>(pick(2) ? 0xb6 : 0xb7), modrm}); break;
-            case 2: sequence.add({0x0f, 0xb6, static_cast<u8>(0xc0 | pick(3) << 3 | (4 + pick(3)))}); break; // of ah, ch or dh
-            case 3: sequence.add({on_rm, 0x83, group, value}); break;
-            case 4: sequence.add({on_rm, 0x80, group, value}); break;
-            case 5: sequence.add({0x80, static_cast<u8>(0xc0 | pick(8) << 3 | (4 + pick(3))), value}); break;
-            case 6: sequence.add({0x66, on_rm, 0x83, group, value}); break;
+            case 0:
+                sequence.add({rex, static_cast<u8>(pick(2) ? 0x89 : 0x8b), modrm});
+                break;
+            case 1:
+                sequence.add({rex, 0x0f, static_cast<u8>(pick(2) ? 0xb6 : 0xb7), modrm});
+                break;
+            case 2:
+                sequence.add({0x0f, 0xb6, static_cast<u8>(0xc0 | pick(3) << 3 | (4 + pick(3)))});
+                break; // of ah, ch or dh
+            case 3:
+                sequence.add({on_rm, 0x83, group, value});
+                break;
+            case 4:
+                sequence.add({on_rm, 0x80, group, value});
+                break;
+            case 5:
+                sequence.add({0x80, static_cast<u8>(0xc0 | pick(8) << 3 | (4 + pick(3))), value});
+                break;
+            case 6:
+                sequence.add({0x66, on_rm, 0x83, group, value});
+                break;
             case 7: // a comparison that bounds
             case 8:
             case 9: {
@@ -99,15 +117,23 @@ TEST(KnownValuesTest, AreAsTheProcessorHasThem) {
                 sequence.leave_if(pick(2) ? 7 : 3);
                 break;
             }
-            case 10: sequence.add({rex, static_cast<u8>(pick(8) << 3 | 1 | pick(2) << 1), modrm}); break; // arithmetic between registers
-            case 11: sequence.add({static_cast<u8>(0x40 | (rm >= 8 ? 1 : 0)), static_cast<u8>((pick(2) ? 0xb8 : 0xb0) | (rm & 7))});
+            case 10:
+                sequence.add({rex, static_cast<u8>(pick(8) << 3 | 1 | pick(2) << 1), modrm});
+                break; // arithmetic between registers
+            case 11:
+                sequence.add({static_cast<u8>(0x40 | (rm >= 8 ? 1 : 0)),
+                              static_cast<u8>((pick(2) ? 0xb8 : 0xb0) | (rm & 7))});
                 if (sequence.bytes().back() >= 0xb8)
                     sequence.add_word(pick(2) ? pick(300) : static_cast<u32>(random()));
                 else
                     sequence.add({value});
                 break;
-            case 12: sequence.add({on_rm, static_cast<u8>(pick(2) ? 0xc1 : 0xc0), group, value}); break; // shifts
-            case 13: sequence.add({rex, 0x0f, static_cast<u8>((pick(2) ? 0x40 : 0x90) | pick(16)), modrm}); break; // cmov, set
+            case 12:
+                sequence.add({on_rm, static_cast<u8>(pick(2) ? 0xc1 : 0xc0), group, value});
+                break; // shifts
+            case 13:
+                sequence.add({rex, 0x0f, static_cast<u8>((pick(2) ? 0x40 : 0x90) | pick(16)), modrm});
+                break; // cmov, set
             case 14: {
                 static constexpr u8 kOthers[] = {0x63, 0x88, 0x8a, 0x85, 0x84, 0x87, 0x86};
                 sequence.add({rex, kOthers[pick(sizeof(kOthers))], modrm});
@@ -155,7 +181,8 @@ TEST(KnownValuesTest, AddressesNearRip) {
 }
 
 TEST(KnownValuesTest, CallsForget) {
-    static constexpr u8 kCode[] = {0x83, 0xe0, 0x03, 0xe8, 0, 0, 0, 0, 0x83, 0xe1, 0x07}; // and $3, %eax; call; and $7, %ecx
+    static constexpr u8 kCode[] = {0x83, 0xe0, 0x03, 0xe8, 0,   0,
+                                   0,    0,    0x83, 0xe1, 0x07}; // and $3, %eax; call; and $7, %ecx
     const KnownValues known(0x5000, kCode, sizeof(kCode));
     EXPECT_EQ(known.of(0).most, ~u64{0});
     EXPECT_EQ(known.of(1).most, 7u);

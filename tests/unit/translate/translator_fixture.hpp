@@ -1,4 +1,5 @@
-// Runs instructions as they are and translated, from the same registers, flags and memory, in every mode of the translator.
+// Runs instructions as they are and translated, from the same registers, flags and memory, in every mode of
+// the translator.
 #pragma once
 
 #include "engine/translate/decoder.hpp"
@@ -28,7 +29,8 @@ struct State {
     bool operator==(const State&) const = default;
 };
 
-// Enters code with the state's registers and returns when it jumps to leave_code; rsp: in the state, less `bias`.
+// Enters code with the state's registers and returns when it jumps to leave_code; rsp: in the state, less
+// `bias`.
 extern "C" void test_enter(State* state, u64 code, u64 bias);
 extern "C" char test_leave[];
 
@@ -37,14 +39,20 @@ struct Setting {
     bool far, may_change;
     Mode mode;
 };
-inline constexpr Setting kSettings[] = {{"near", false, false, {false, 0, true}},     {"near, pext", false, false, {false, 0, true, true}},     {"old processor", false, false, {}},
-                             {"far", true, false, {}},                     {"far rewriting fs", true, false, {true, 0, true}},
-                             {"bias", false, false, {false, 256, true, true}},   {"bias, old processor", false, false, {false, 256, false}},
-                             {"small bias", false, false, {false, 64, true}}, {"far, all", true, true, {true, 256, true}},
-                             {"checked", false, true, {}}};
+inline constexpr Setting kSettings[] = {{"near", false, false, {false, 0, true}},
+                                        {"near, pext", false, false, {false, 0, true, true}},
+                                        {"old processor", false, false, {}},
+                                        {"far", true, false, {}},
+                                        {"far rewriting fs", true, false, {true, 0, true}},
+                                        {"bias", false, false, {false, 256, true, true}},
+                                        {"bias, old processor", false, false, {false, 256, false}},
+                                        {"small bias", false, false, {false, 64, true}},
+                                        {"far, all", true, true, {true, 256, true}},
+                                        {"checked", false, true, {}}};
 
 inline u8* map_at(u64 hint, usize length, int protection) {
-    void* at = mmap(reinterpret_cast<void*>(hint), length, protection, MAP_PRIVATE | MAP_ANONYMOUS | (hint ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+    void* at = mmap(reinterpret_cast<void*>(hint), length, protection,
+                    MAP_PRIVATE | MAP_ANONYMOUS | (hint ? MAP_FIXED_NOREPLACE : 0), -1, 0);
     return at == MAP_FAILED ? nullptr : static_cast<u8*>(at);
 }
 
@@ -66,7 +74,8 @@ protected:
         s_returns = s_jumps + kHeads;
         s_data = s_guest + 0x8000;
         s_stack = s_guest + 0xa000;
-        // What the kernel keeps for a thread, as far as translated code knows it; FS's replacement is found here, too.
+        // What the kernel keeps for a thread, as far as translated code knows it; FS's replacement is found
+        // here, too.
         u8* block = s_block;
         ASSERT_EQ(syscall(SYS_arch_prctl, ARCH_SET_GS, block), 0);
         memcpy(block + LX_SLOT_GUEST_GS, &s_segment, 8);
@@ -103,7 +112,14 @@ protected:
         memcpy(zone + 6, &leave, 8);
         const u64 out = reinterpret_cast<u64>(zone);
         const u64 jumps = reinterpret_cast<u64>(s_jumps), returns = reinterpret_cast<u64>(s_returns);
-        const Glue glue{out, out, out, out, put_other_target(zone), put_other_return(zone, setting.mode.stack_bias), jumps, returns,
+        const Glue glue{out,
+                        out,
+                        out,
+                        out,
+                        put_other_target(zone),
+                        put_other_return(zone, setting.mode.stack_bias),
+                        jumps,
+                        returns,
                         reinterpret_cast<u64>(s_jumps + kTableWords - 2)};
         std::fill_n(s_jumps, kHeads, glue.other_target);
         std::fill_n(s_returns, kMaxReturnHeads, glue.other_return);
@@ -119,7 +135,8 @@ protected:
             source.find_switch = find_switch;
             translate(source, glue, zone + kCode, zone + (1 << 20), 0, setting.mode, m_translation);
             EXPECT_GT(m_translation.source_bytes, 0u) << setting.name;
-            test_enter(&outcome.state, reinterpret_cast<u64>(zone) + kCode + m_translation.direct, setting.mode.stack_bias);
+            test_enter(&outcome.state, reinterpret_cast<u64>(zone) + kCode + m_translation.direct,
+                       setting.mode.stack_bias);
             u64 exit;
             memcpy(&exit, s_block + LX_SLOT_EXIT, 8);
             if (exit == kSwitch) {
@@ -145,7 +162,8 @@ protected:
         return outcome;
     }
 
-    // Code for an indirect branch that finds nothing: with rcx as the guest has it, and LX_SLOT_EXIT saying so.
+    // Code for an indirect branch that finds nothing: with rcx as the guest has it, and LX_SLOT_EXIT saying
+    // so.
     static constexpr u64 kIndirect = ~u64{0};
 
     // Any switch whose table lies in the guest's memory; its slots lead out.
@@ -201,7 +219,8 @@ protected:
     }
     void finish(Outcome& outcome) const {
         outcome.data.assign(s_data, s_data + kDataBytes);
-        // What lies below the guest's rsp by less than a red zone counts; what host signals might write further down does not.
+        // What lies below the guest's rsp by less than a red zone counts; what host signals might write
+        // further down does not.
         outcome.stack.assign(s_stack + kStackBytes / 2 - m_red_zone, s_stack + kStackBytes);
     }
 
@@ -210,7 +229,8 @@ protected:
         for (const Setting& setting : kSettings) {
             const Outcome got = run_translated(start, setting);
             for (u32 i = 0; i < 16; ++i)
-                ASSERT_EQ(got.state.registers[i], expected.state.registers[i]) << "register " << i << ", " << setting.name << ": " << what;
+                ASSERT_EQ(got.state.registers[i], expected.state.registers[i])
+                    << "register " << i << ", " << setting.name << ": " << what;
             ASSERT_EQ(got.state.flags, expected.state.flags) << setting.name << ": " << what;
             ASSERT_EQ(got.data, expected.data) << setting.name << ": " << what;
             ASSERT_EQ(got.stack, expected.stack) << setting.name << ": " << what;
