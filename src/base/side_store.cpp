@@ -218,11 +218,11 @@ Result<void> SideStore::open(u64 length, u32& flags, u64 tree) {
     if (header.version != kVersion ||
         header.checksum != checksum_of(&header, __builtin_offsetof(Header, checksum)))
         return Errno::EIO;
+    flags = header.flags;
     u64 owner;
     __builtin_memcpy(&owner, header.tree, sizeof(owner));
     if (owner != 0 && tree != 0 && owner != tree)
         return Errno::ESTALE;
-    flags = header.flags;
 
     Buffer buffer(m_file);
     if (!buffer.bytes())
@@ -264,6 +264,18 @@ Result<void> SideStore::open(u64 length, u32& flags, u64 tree) {
     m_index.end.store(at);
     m_index.dead_bytes.store(dead);
     return {};
+}
+
+Result<u64> SideStore::recorded_tree(SideStoreFile& file) {
+    Header header{};
+    u64 tree = 0;
+    if (TRY(file.read(0, &header, sizeof(header))) == sizeof(header))
+        __builtin_memcpy(&tree, header.tree, sizeof(tree));
+    return tree;
+}
+
+Result<void> SideStore::record_tree(SideStoreFile& file, u64 tree) {
+    return file.write(__builtin_offsetof(Header, tree), &tree, sizeof(tree));
 }
 
 bool SideStore::is_worth_compacting() const {
@@ -309,7 +321,7 @@ Result<void> SideStore::compact(SideStoreFile& to, u32 flags, u64 tree) {
 }
 
 // The record of a file, in `small` or, when it is longer, in `large`, which the caller gives back.
-Result<u8*> SideStore::load(u64 file, u64 value, u8* small, usize small_bytes, u8*& large) {
+Result<u8*> SideStore::load(u64 file, u64 value, u8* small, usize small_bytes, u8*& large) const {
     u8* bytes = small;
     usize got = TRY(m_file.read(place_of(value), small, small_bytes));
     if (got < sizeof(Record))
@@ -503,6 +515,20 @@ Result<void> SideStore::remove(u64 file, std::string_view name) {
     if (!exists)
         return Errno::ENODATA;
     return replace(file, buffer.bytes(), finish_record(buffer.bytes()));
+}
+
+Result<void> SideStore::copy(u64 file, SideStore& to, u64 to_file) const {
+    const u64 value = value_of(file);
+    if (value == 0)
+        return to.forget(to_file);
+    Buffer buffer(m_file);
+    if (!buffer.bytes())
+        return Errno::ENOMEM;
+    Loaded loaded(m_file);
+    const u8* old = TRY(load(file, value, loaded.small, sizeof(loaded.small), loaded.large));
+    __builtin_memcpy(buffer.bytes(), old, reinterpret_cast<const Record*>(old)->bytes);
+    reinterpret_cast<Record*>(buffer.bytes())->file = to_file;
+    return to.replace(to_file, buffer.bytes(), finish_record(buffer.bytes()));
 }
 
 Result<void> SideStore::forget(u64 file) {

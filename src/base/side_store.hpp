@@ -58,13 +58,22 @@ public:
 
     // Once per instance, before anything else: reads the log of `length` bytes into the empty index (whose
     // capacity is set), and cuts a torn tail off. An empty file becomes a store with `flags`. `flags` are
-    // those of the store on return. `tree` says what the store belongs to, 0 for nothing in particular. EIO: this
+    // those of the store on return, also with ESTALE. `tree` says what the store belongs to, 0 for nothing in particular. EIO: this
     // is no store, or one of a later version; it is left as it is. ESTALE: it belongs to something else. ENOSPC: the
     // index is too small.
     Result<void> open(u64 length, u32& flags, u64 tree = 0);
     // Writes a new log with what counts into `to`, an empty file that then takes this one's place (the index
     // follows).
     Result<void> compact(SideStoreFile& to, u32 flags, u64 tree = 0);
+    // What open() takes for `tree` where the host numbers its files: a copy of a tree has other numbers than the store that was copied
+    // with it. `folder` and `log` are the numbers of the tree's root and of the store itself.
+    static constexpr u64 tree_of(u64 folder, u64 log) {
+        const u64 value = folder * 0x9e37'79b9'7f4a'7c15 ^ log; // of one folder, different for each file
+        return value ? value : ~u64{0};
+    }
+    // What the header says that the store belongs to, 0 for nothing; and to say so from now on.
+    static Result<u64> recorded_tree(SideStoreFile& file);
+    static Result<void> record_tree(SideStoreFile& file, u64 tree);
     bool is_worth_compacting() const;
 
     // -1 when none are recorded.
@@ -87,6 +96,9 @@ public:
         return {};
     }
 
+    // What is recorded of `file` is that of `to_file` in the store `to` from now on. EIO, ENOSPC, ENOMEM.
+    Result<void> copy(u64 file, SideStore& to, u64 to_file) const;
+
     // The file is gone, or its id stands for a new one.
     Result<void> forget(u64 file);
 
@@ -96,7 +108,7 @@ private:
     SideStoreSlot* find(u64 file) const;
     u64 value_of(u64 file) const;
     Result<SideStoreSlot*> find_or_add(u64 file);
-    Result<u8*> load(u64 file, u64 value, u8* small, usize small_bytes, u8*& large);
+    Result<u8*> load(u64 file, u64 value, u8* small, usize small_bytes, u8*& large) const;
     Result<void> replace(u64 file, u8* record, usize bytes);
     void note(SideStoreSlot& slot, const u8* record, u64 offset);
 

@@ -1,14 +1,16 @@
 #include "cli/verbs.hpp"
 
 #include "cli/conversation.hpp"
-#include "cli/os/streams.hpp"
+#include "cli/os/terminal.hpp"
 
 #include <cstdio>
+#include <optional>
 
 namespace lxss {
 
 int simple_request(const Arguments& arguments) {
     Request request;
+    std::optional<TerminalOutput> terminal;
     request.forward_signals = false;
     request.arguments = {arguments.instance};
     switch (arguments.verb) {
@@ -31,8 +33,9 @@ int simple_request(const Arguments& arguments) {
         break;
     case Verb::Move:
         request.header.message = ClientMessage::Move;
-        if (is_terminal(standard_stream(2)))
-            request.descriptors = {standard_stream(2)};
+        terminal.emplace();
+        if (terminal->descriptor() != kNoDescriptor)
+            request.descriptors = {terminal->descriptor()};
         request.arguments.push_back(whole_folder_name(arguments.folder));
         break;
     case Verb::ImportInPlace:

@@ -226,6 +226,7 @@ struct TreeTraits {
     bool has_permissions;
     // The host itself spells names that its file system does not hold in another way, and tells them as they were given.
     bool spells_names;
+    bool creates_with_attributes; // there is create_with_attribute()
 };
 inline constexpr u32 kFixedPermissions = 0755;
 TreeTraits tree_traits();
@@ -281,6 +282,17 @@ Result<usize> get_attribute(Handle file, const char* name, void* value, usize ca
 Result<void> set_attribute(Handle file, const char* name, const void* value, usize length, i32 flags);
 Result<usize> list_attributes(Handle file, char* names, usize capacity);
 Result<void> remove_attribute(Handle file, const char* name);
+// Makes a file or folder that has an attribute from the start, and opens it, a file for reading and writing. EEXIST, EMFILE;
+// EOPNOTSUPP unless tree_traits().creates_with_attributes.
+Result<Handle> create_with_attribute(Handle directory, std::string_view name, bool is_directory, const char* attribute,
+                                     const void* value, usize length);
+
+// A host whose files can hold none of that keeps permissions and attributes of the tree's files in a store of its own in the tree, by
+// inode number: a copy of the tree by other programs has other numbers, and finds what is its own by a list
+// (lxcore/volfs/places.hpp). What the store belongs to (base::SideStore::tree_of), 0 without one; and whether it has something of
+// that file.
+u64 attribute_store();
+bool is_in_attribute_store(u64 inode);
 
 Result<abi::statfs> file_system_info(Handle file);
 

@@ -1,6 +1,6 @@
-// lxss-pack FOLDER: writes the files below a folder, an image's layout, to standard output as a tar archive (POSIX.1-2017, pax), which
-// `import` reads like any other. Windows itself has had a tar only since 2018, and Wine has none; Debian has no archive library for
-// mingw-w64, so that this one kind of entry is written here.
+// lxss-pack FOLDER: writes the files below a folder, an image's layout, to standard output as a tar archive
+// (POSIX.1-2017, pax), which `import` reads like any other. Windows itself has had a tar only since 2018, and
+// Wine has none; Debian has no archive library for mingw-w64, so that this one kind of entry is written here.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -23,12 +23,15 @@ constexpr size_t kBlock = 512;
 constexpr uint64_t kLargestField = 077777777777; // what fits a head's field for the size
 
 struct Head {
-    char name[100], mode[8], owner[8], group[8], size[12], time[12], checksum[8], type, link[100], magic[6], version[2];
+    char name[100], mode[8], owner[8], group[8], size[12], time[12], checksum[8], type, link[100], magic[6],
+        version[2];
     char owner_name[32], group_name[32], high[8], low[8], prefix[155], rest[12];
 };
 static_assert(sizeof(Head) == kBlock);
 
-bool put(const void* data, size_t length) { return std::fwrite(data, 1, length, stdout) == length; }
+bool put(const void* data, size_t length) {
+    return std::fwrite(data, 1, length, stdout) == length;
+}
 
 bool put_padding(uint64_t length) {
     static const char zeros[kBlock] = {};
@@ -41,7 +44,8 @@ bool put_head(char type, const std::string& name, uint64_t size) {
     std::snprintf(head.mode, sizeof head.mode, "%07o", 0644);
     std::snprintf(head.owner, sizeof head.owner, "%07o", 0);
     std::snprintf(head.group, sizeof head.group, "%07o", 0);
-    std::snprintf(head.size, sizeof head.size, "%011llo", static_cast<unsigned long long>(std::min(size, kLargestField)));
+    std::snprintf(head.size, sizeof head.size, "%011llo",
+                  static_cast<unsigned long long>(std::min(size, kLargestField)));
     std::snprintf(head.time, sizeof head.time, "%011o", 0);
     head.type = type;
     std::memcpy(head.magic, "ustar", sizeof head.magic);
@@ -74,7 +78,8 @@ std::string pack(const fs::path& file, const std::string& name) {
         more += record("path", name);
     if (size > kLargestField)
         more += record("size", std::to_string(size));
-    if (!more.empty() && (!put_head('x', "pax", more.size()) || !put(more.data(), more.size()) || !put_padding(more.size())))
+    if (!more.empty() &&
+        (!put_head('x', "pax", more.size()) || !put(more.data(), more.size()) || !put_padding(more.size())))
         return "the archive cannot be written";
     if (!put_head('0', name, size))
         return "the archive cannot be written";
@@ -107,14 +112,18 @@ int run(const std::vector<fs::path>& arguments) {
     }
     const fs::path& folder = arguments[1];
     std::error_code failure;
-    for (fs::recursive_directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure))
+    for (fs::recursive_directory_iterator at(folder, failure), end; !failure && at != end;
+         at.increment(failure))
         if (at->is_regular_file(failure))
-            if (const std::string problem = pack(at->path(), text_of(at->path().lexically_relative(folder))); !problem.empty())
+            if (const std::string problem = pack(at->path(), text_of(at->path().lexically_relative(folder)));
+                !problem.empty())
                 return complain(at->path(), problem);
     if (failure)
         return complain(folder, failure.message());
     const char end[2 * kBlock] = {};
-    return put(end, sizeof end) && std::fflush(stdout) == 0 ? 0 : complain(folder, "the archive cannot be written");
+    return put(end, sizeof end) && std::fflush(stdout) == 0
+               ? 0
+               : complain(folder, "the archive cannot be written");
 }
 
 } // namespace

@@ -13,7 +13,6 @@ namespace lxss {
 using namespace std::chrono_literals;
 
 static constexpr int kLockSeconds = 10;
-static constexpr HostDescriptor kProgressDescriptor = 3;
 // What the helper of a killed manager may take for a large tree on a slow disk.
 static constexpr std::chrono::seconds kOtherHelperMayTake = 3600s;
 
@@ -42,7 +41,7 @@ static void show_move(uint64_t done, uint64_t total) {
     if (now < next || total == 0)
         return;
     next = now + 100ms;
-    show(kProgressDescriptor,
+    show(given_descriptor(),
          "\rMoving: " + std::to_string(done * 100 / total) + "%, " + std::to_string(done) + " files\033[K");
 }
 
@@ -55,7 +54,7 @@ static int move(const std::string& folder, const std::string& target, bool shows
     const int failure = move_instance_folder(folder, target, copied,
                                              shows_progress ? MoveProgress(show_move) : MoveProgress());
     if (shows_progress)
-        show(kProgressDescriptor, "\r\033[K");
+        show(given_descriptor(), "\r\033[K");
     return failure == 0 && copied ? kMovedByCopy : failure;
 }
 

@@ -19,7 +19,7 @@ std::vector<std::string> remove_words(const std::string& folder, bool made_folde
 // After a manager's death: the helper that it had started may still be at work on the folder, and is waited
 // for.
 std::vector<std::string> resume_remove_words(const std::string& folder, bool made_folder);
-// `shows_progress`: the helper's descriptor 3 is a terminal.
+// `shows_progress`: the helper's given_descriptor() is a terminal.
 std::vector<std::string> move_words(const std::string& folder, const std::string& target,
                                     bool shows_progress);
 // After a manager's death in the middle: ends as the move itself does when it had gone through, else removes

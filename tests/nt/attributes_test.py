@@ -213,6 +213,9 @@ class Attributes(unittest.TestCase):
         before = {name: attributes(tree + "root/" + name) for name in os.listdir(tree + "root")}
         self.assertSuccess(lxss("--import-in-place", "wsl", windows(WORK + "/wsl")))
         self.addCleanup(lxss, "--unregister", "wsl")
+        self.assertEqual(lxss("--check", "wsl").code, 0)
+        self.assertEqual({name: attributes(tree + "root/" + name) for name in os.listdir(tree + "root")}, before)
+        self.assertFalse(os.path.exists(tree + "lxss~host"))
         self.check(("ls .", "Makefile a:b?.txt end. link null"), ("stat Makefile", "file 4750 1000:50 4 1"),
                    ("xattrs Makefile", "user.one=1 user.Two="), ("stat a:b?.txt", "file 600 0:0 3 1"), ("cat link", "odd"),
                    ("stat link", "link 777 3:4 8 1"), ("cat end.", "dot"), ("stat null", "device 666 0:0 c 1:3"), name="wsl")
@@ -224,6 +227,11 @@ class Attributes(unittest.TestCase):
         self.assertAttribute(tree + "root/Makefile", stat.S_IFREG | 0o4751, uid=7, gid=8)
         self.assertEqual(attributes(tree + "root/Makefile")["LXXATTR"], wsl.lxxattr([(b"user.one", b"new"), (b"user.Two", b"")]))
         self.assertAttribute(tree + "root/" + wsl.escaped("README:"), stat.S_IFREG | 0o644)
+        give(tree + "root/Makefile", LXATTRB=b"short")
+        for options, code, ending in (((), 4, b"--repair repairs what can be"), (("--repair",), 1, b"1 problems, 1 repaired"), ((), 0, b"0 repaired")):
+            run = lxss("--check", "wsl", *options)
+            self.assertEqual((run.code, ending in run.output), (code, True), run.output + run.error)
+        self.assertNotIn("LXATTRB", attributes(tree + "root/Makefile"))
 
     def snapshot(self, tree):
         return {path: (sorted(folders), sorted((name, os.stat(os.path.join(path, name)).st_mtime_ns, attributes(os.path.join(
@@ -238,6 +246,9 @@ class Attributes(unittest.TestCase):
         refused = lxss("-d", "box", "-e", "/bin/true")
         self.assertEqual(refused.code, FAILED)
         self.assertIn(b"extended attributes, which this volume cannot hold", refused.error)
+        for options in ((), ("--repair",)):
+            run = lxss("--check", "box", *options)
+            self.assertEqual((run.code, b"which this volume cannot hold" in run.output), (8, True), run.output + run.error)
         self.assertEqual(self.snapshot(tree), before)
         other = self.make("other")
         self.check(("write file one", "ok"), ("chown file 5:6", "ok"), name="other")

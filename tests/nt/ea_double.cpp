@@ -1,9 +1,11 @@
-// In place of src/host/nt/ea_calls.cpp: extended attributes by the rules that Microsoft documents for NTFS ([MS-FSA] 2.1.5.12.12 and
-// 2.1.5.15, [MS-FSCC] 2.4.16, ZwQueryEaFile, ZwSetEaFile), as strict as they are known there, since Wine 8 has none.
+// In place of src/host/nt/ea_calls.cpp: extended attributes by the rules that Microsoft documents for NTFS
+// ([MS-FSA] 2.1.5.12.12 and 2.1.5.15, [MS-FSCC] 2.4.15, ZwQueryEaFile, ZwSetEaFile), as strict as they are
+// known there, since Wine 8 has none.
 //
-// The attributes of a file are the file "ea-double\ID" beside this program, ID its number in hexadecimal (on the tests' one file
-// system: volumes are not told apart): FILE_FULL_EA_INFORMATION entries as they are queried. Where there is a file "ea-double\case", files
-// are opened by names whose case counts; renames still take names that differ by case alone for one.
+// The attributes of a file are the file "ea-double\ID" beside this program, ID its number in hexadecimal (on
+// the tests' one file system: volumes are not told apart): FILE_FULL_EA_INFORMATION entries as they are
+// queried. Where there is a file "ea-double\case", files are opened by names whose case counts; renames still
+// take names that differ by case alone for one.
 #include <atomic>
 
 #include "base/format.hpp"
@@ -28,7 +30,9 @@ constexpr usize kAskedNameAt = offsetof(AskedName, name);
 
 std::atomic<u64> g_folder; // this process's handle of "ea-double"
 
-char capital(char letter) { return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter; }
+char capital(char letter) {
+    return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter;
+}
 
 bool is_legal(const char* name, usize length) {
     if (length == 0)
@@ -45,16 +49,17 @@ bool is_granted(HANDLE file, ACCESS_MASK wanted) {
         ACCESS_MASK access;
         ULONG rest[12];
     } basic{};
-    return NtQueryObject(file, ObjectBasicInformation, &basic, sizeof(basic), nullptr) >= 0 && (basic.access & wanted) == wanted;
+    return NtQueryObject(file, ObjectBasicInformation, &basic, sizeof(basic), nullptr) >= 0 &&
+           (basic.access & wanted) == wanted;
 }
 
-NTSTATUS open_own(HANDLE folder, UNICODE_STRING& name, ACCESS_MASK access, ULONG share, ULONG disposition, ULONG options,
-                  HANDLE* object) {
+NTSTATUS open_own(HANDLE folder, UNICODE_STRING& name, ACCESS_MASK access, ULONG share, ULONG disposition,
+                  ULONG options, HANDLE* object) {
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, &name, 0, folder, nullptr);
     IO_STATUS_BLOCK io{};
-    return NtCreateFile(object, access | SYNCHRONIZE, &attributes, &io, nullptr, FILE_ATTRIBUTE_NORMAL, share, disposition,
-                        options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
+    return NtCreateFile(object, access | SYNCHRONIZE, &attributes, &io, nullptr, FILE_ATTRIBUTE_NORMAL, share,
+                        disposition, options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
 }
 
 HANDLE own_folder() {
@@ -72,7 +77,8 @@ HANDLE own_folder() {
         path[used++] = static_cast<WCHAR>(letter);
     UNICODE_STRING name{static_cast<USHORT>(used * 2), static_cast<USHORT>(used * 2), path};
     HANDLE folder = nullptr;
-    const NTSTATUS status = open_own(nullptr, name, FILE_LIST_DIRECTORY, kShareAll, FILE_OPEN_IF, FILE_DIRECTORY_FILE, &folder);
+    const NTSTATUS status =
+        open_own(nullptr, name, FILE_LIST_DIRECTORY, kShareAll, FILE_OPEN_IF, FILE_DIRECTORY_FILE, &folder);
     LXSS_ASSERT(status >= 0);
     u64 none = 0;
     if (!g_folder.compare_exchange_strong(none, address_of(folder))) {
@@ -97,16 +103,17 @@ public:
         for (const char letter : text.view())
             units[length++] = static_cast<WCHAR>(letter);
         UNICODE_STRING name{static_cast<USHORT>(length * 2), static_cast<USHORT>(length * 2), units};
-        while ((status = open_own(own_folder(), name, FILE_READ_DATA | FILE_WRITE_DATA, 0, creates ? FILE_OPEN_IF : FILE_OPEN,
-                                  FILE_NON_DIRECTORY_FILE, m_object.receive())) == STATUS_SHARING_VIOLATION)
+        while ((status = open_own(own_folder(), name, FILE_READ_DATA | FILE_WRITE_DATA, 0,
+                                  creates ? FILE_OPEN_IF : FILE_OPEN, FILE_NON_DIRECTORY_FILE,
+                                  m_object.receive())) == STATUS_SHARING_VIOLATION)
             NtYieldExecution();
         LXSS_ASSERT(status >= 0 || status == STATUS_OBJECT_NAME_NOT_FOUND);
     }
     usize read(u8* out, usize capacity) {
         IO_STATUS_BLOCK io{};
         LARGE_INTEGER at{};
-        if (!m_object.get() || NtReadFile(m_object.get(), nullptr, nullptr, nullptr, &io, out, static_cast<ULONG>(capacity), &at,
-                                          nullptr) < 0)
+        if (!m_object.get() || NtReadFile(m_object.get(), nullptr, nullptr, nullptr, &io, out,
+                                          static_cast<ULONG>(capacity), &at, nullptr) < 0)
             return 0;
         return io.Information;
     }
@@ -119,8 +126,8 @@ public:
         end.EndOfFile.QuadPart = static_cast<i64>(length);
         NTSTATUS status = STATUS_SUCCESS;
         if (length != 0)
-            status = NtWriteFile(m_object.get(), nullptr, nullptr, nullptr, &io, const_cast<u8*>(list), static_cast<ULONG>(length),
-                                 &at, nullptr);
+            status = NtWriteFile(m_object.get(), nullptr, nullptr, nullptr, &io, const_cast<u8*>(list),
+                                 static_cast<ULONG>(length), &at, nullptr);
         LXSS_ASSERT(status >= 0);
         status = NtSetInformationFile(m_object.get(), &io, &end, sizeof(end), FileEndOfFileInformation);
         LXSS_ASSERT(status >= 0);
@@ -134,8 +141,8 @@ class Memory {
 public:
     Memory() {
         SIZE_T bytes = kListBytes;
-        const NTSTATUS status =
-            NtAllocateVirtualMemory(this_process(), &m_data, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+        const NTSTATUS status = NtAllocateVirtualMemory(this_process(), &m_data, 0, &bytes,
+                                                        MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
         LXSS_ASSERT(status >= 0);
     }
     LXSS_NO_COPY(Memory);
@@ -150,7 +157,7 @@ private:
 };
 
 // A list that entries are put behind.
-struct List {
+struct Entries {
     u8* data;
     usize capacity;
     usize length = 0, packed = 0;
@@ -176,7 +183,8 @@ struct List {
         return true;
     }
     bool add(const FILE_FULL_EA_INFORMATION& entry) {
-        return add(entry.Flags, entry.EaName, entry.EaNameLength, entry.EaName + entry.EaNameLength + 1, entry.EaValueLength);
+        return add(entry.Flags, entry.EaName, entry.EaNameLength, entry.EaName + entry.EaNameLength + 1,
+                   entry.EaValueLength);
     }
 };
 
@@ -191,7 +199,7 @@ bool is_named(const FILE_FULL_EA_INFORMATION& entry, const char* name, usize len
 
 // Calls visit(entry) for all of a list of ours.
 template <typename Visit>
-void for_each(u8* list, usize length, Visit&& visit) {
+void for_each(const u8* list, usize length, Visit&& visit) {
     for (usize at = 0; at < length;) {
         const auto& entry = *reinterpret_cast<const FILE_FULL_EA_INFORMATION*>(list + at);
         visit(entry);
@@ -253,7 +261,8 @@ struct ExactName {
             return false;
         const auto begins_with = [&](std::string_view start) {
             usize at = 0;
-            while (at < start.size() && at < place->Length / 2u && capital(static_cast<char>(place->Buffer[at])) == capital(start[at]))
+            while (at < start.size() && at < place->Length / 2u &&
+                   capital(static_cast<char>(place->Buffer[at])) == capital(start[at]))
                 ++at;
             return at == start.size();
         };
@@ -289,10 +298,12 @@ NTSTATUS end_with(IO_STATUS_BLOCK* io, NTSTATUS status, usize information = 0) {
     return status;
 }
 
-bool is_misaligned(const void* buffer) { return address_of(buffer) % 4 != 0; }
+bool is_misaligned(const void* buffer) {
+    return address_of(buffer) % 4 != 0;
+}
 
 // The names that are asked for, each with the value that it has, or with none.
-NTSTATUS query_names(IO_STATUS_BLOCK* io, u8* eas, usize length, List& out, const u8* names) {
+NTSTATUS query_names(IO_STATUS_BLOCK* io, u8* eas, usize length, Entries& out, const u8* names) {
     for (usize at = 0;;) {
         const auto& name = *reinterpret_cast<const AskedName*>(names + at);
         if (!is_legal(name.name, name.name_length))
@@ -310,55 +321,20 @@ NTSTATUS query_names(IO_STATUS_BLOCK* io, u8* eas, usize length, List& out, cons
     }
 }
 
-NTSTATUS query_all(IO_STATUS_BLOCK* io, u8* eas, usize length, List& out) {
+NTSTATUS query_all(IO_STATUS_BLOCK* io, u8* eas, usize length, Entries& out) {
     if (length == 0)
         return end_with(io, STATUS_NO_EAS_ON_FILE);
     bool fits = true;
     for_each(eas, length, [&](const FILE_FULL_EA_INFORMATION& entry) { fits = fits && out.add(entry); });
-    return end_with(io, fits ? STATUS_SUCCESS : out.last ? STATUS_BUFFER_OVERFLOW : STATUS_BUFFER_TOO_SMALL, out.length);
+    return end_with(io,
+                    fits       ? STATUS_SUCCESS
+                    : out.last ? STATUS_BUFFER_OVERFLOW
+                               : STATUS_BUFFER_TOO_SMALL,
+                    out.length);
 }
 
-} // namespace
-
-NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
-                     ULONG disposition, ULONG options) {
-    OBJECT_ATTRIBUTES exact = *attributes;
-    ExactName name;
-    if (tells_case_apart() && name.set(attributes->RootDirectory, *attributes->ObjectName)) {
-        exact.RootDirectory = nullptr;
-        exact.ObjectName = &name.string;
-    }
-    const NTSTATUS status =
-        NtCreateFile(file, access | SYNCHRONIZE, &exact, io, nullptr, FILE_ATTRIBUTE_NORMAL, kShareAll, disposition,
-                     options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
-    // Numbers come again here.
-    if (status >= 0 && io->Information != FILE_OPENED)
-        Record(*file, false).write(nullptr, 0);
-    return status;
-}
-
-NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names, ULONG names_length) {
-    if (is_misaligned(buffer) || is_misaligned(names))
-        return STATUS_DATATYPE_MISALIGNMENT;
-    if (names)
-        if (const isize at = wrong_name(static_cast<u8*>(names), names_length); at >= 0)
-            return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
-    if (!is_granted(file, FILE_READ_EA))
-        return STATUS_ACCESS_DENIED;
-    Memory eas;
-    const usize found = Record(file, false).read(eas.data(), kListBytes);
-    List out{static_cast<u8*>(buffer), length};
-    return names ? query_names(io, eas.data(), found, out, static_cast<u8*>(names)) : query_all(io, eas.data(), found, out);
-}
-
-NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
-    if (is_misaligned(buffer))
-        return STATUS_DATATYPE_MISALIGNMENT;
-    auto* const changes = static_cast<u8*>(buffer);
-    if (const isize at = wrong_entry(changes, length); at >= 0)
-        return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
-    if (!is_granted(file, FILE_WRITE_EA))
-        return STATUS_ACCESS_DENIED;
+// Changes the attributes of a file as a list says that is in order.
+NTSTATUS apply(HANDLE file, IO_STATUS_BLOCK* io, const u8* changes, usize length) {
     NTSTATUS status = STATUS_SUCCESS;
     usize wrong = 0;
     Memory before, after;
@@ -373,7 +349,7 @@ NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
             return;
         }
         // What has a new value goes behind the others; what has none goes.
-        List list{after.data(), kListBytes};
+        Entries list{after.data(), kListBytes};
         bool fits = true;
         for_each(before.data(), old_length, [&](const FILE_FULL_EA_INFORMATION& entry) {
             if (!is_named(entry, change.EaName, change.EaNameLength))
@@ -391,9 +367,68 @@ NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
     return end_with(io, status, wrong);
 }
 
-bool are_supported(HANDLE) { return true; }
+} // namespace
 
-NTSTATUS set_case_sensitive(HANDLE, bool) { return tells_case_apart() ? STATUS_SUCCESS : STATUS_NOT_SUPPORTED; }
+NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
+                     ULONG disposition, ULONG options, const List& list) {
+    if (is_misaligned(list.data))
+        return STATUS_DATATYPE_MISALIGNMENT;
+    if (list.data)
+        if (const isize at = wrong_entry(static_cast<u8*>(list.data), list.length); at >= 0)
+            return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
+    OBJECT_ATTRIBUTES exact = *attributes;
+    ExactName name;
+    if (tells_case_apart() && name.set(attributes->RootDirectory, *attributes->ObjectName)) {
+        exact.RootDirectory = nullptr;
+        exact.ObjectName = &name.string;
+    }
+    const NTSTATUS status =
+        NtCreateFile(file, access | SYNCHRONIZE, &exact, io, nullptr, FILE_ATTRIBUTE_NORMAL, kShareAll,
+                     disposition, options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
+    // Numbers come again here.
+    if (status >= 0 && io->Information != FILE_OPENED) {
+        Record(*file, false).write(nullptr, 0);
+        IO_STATUS_BLOCK change{};
+        const NTSTATUS made =
+            list.data ? apply(*file, &change, static_cast<u8*>(list.data), list.length) : STATUS_SUCCESS;
+        LXSS_ASSERT(made >= 0); // NTFS would make no file
+    }
+    return status;
+}
+
+NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names,
+               ULONG names_length) {
+    if (is_misaligned(buffer) || is_misaligned(names))
+        return STATUS_DATATYPE_MISALIGNMENT;
+    if (names)
+        if (const isize at = wrong_name(static_cast<u8*>(names), names_length); at >= 0)
+            return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
+    if (!is_granted(file, FILE_READ_EA))
+        return STATUS_ACCESS_DENIED;
+    Memory eas;
+    const usize found = Record(file, false).read(eas.data(), kListBytes);
+    Entries out{static_cast<u8*>(buffer), length};
+    return names ? query_names(io, eas.data(), found, out, static_cast<u8*>(names))
+                 : query_all(io, eas.data(), found, out);
+}
+
+NTSTATUS set(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length) {
+    if (is_misaligned(buffer))
+        return STATUS_DATATYPE_MISALIGNMENT;
+    if (const isize at = wrong_entry(static_cast<u8*>(buffer), length); at >= 0)
+        return end_with(io, STATUS_EA_LIST_INCONSISTENT, static_cast<usize>(at));
+    if (!is_granted(file, FILE_WRITE_EA))
+        return STATUS_ACCESS_DENIED;
+    return apply(file, io, static_cast<u8*>(buffer), length);
+}
+
+bool are_supported(HANDLE) {
+    return true;
+}
+
+NTSTATUS set_case_sensitive(HANDLE, bool) {
+    return tells_case_apart() ? STATUS_SUCCESS : STATUS_NOT_SUPPORTED;
+}
 
 NTSTATUS is_case_sensitive(HANDLE, bool& is_sensitive) {
     is_sensitive = tells_case_apart();

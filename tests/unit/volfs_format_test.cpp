@@ -139,6 +139,25 @@ TEST(XattrList, NoticesDamage) {
     EXPECT_FALSE(is_valid_xattr_list(bad));
 }
 
+TEST(NtName, EveryByteComesBack) {
+    std::string spelled, name;
+    for (unsigned code = 1; code < 256; ++code) {
+        spelled += {static_cast<char>(0xef), static_cast<char>(0x80 | code >> 6), static_cast<char>(0x80 | (code & 0x3f))};
+        name += static_cast<char>(code);
+    }
+    std::string out(spelled.size(), '\0');
+    out.resize(decode_nt_name(spelled, out.data()));
+    EXPECT_EQ(out, name);
+    EXPECT_TRUE(has_nt_escapes("x\xef\x80\xba"));
+    // Half of one, and its neighbours.
+    for (const char* plain : {"", "plain", "Gr\xc3\xb6\xc3\x9f""e", "\xef\x80", "\xef\x84\x80", "\xee\xbf\xbf", "\xf0\xa0\x80\x80"}) {
+        EXPECT_FALSE(has_nt_escapes(plain)) << plain;
+        out.resize(std::string(plain).size());
+        EXPECT_EQ(decode_nt_name(plain, out.data()), out.size());
+        EXPECT_EQ(out, plain);
+    }
+}
+
 TEST(XattrList, KeepsOrderAndBounds) {
     std::string list;
     for (char name : std::string("dacb"))

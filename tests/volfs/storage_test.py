@@ -82,7 +82,7 @@ class Storage(volfs_support.TreeTestCase):
         self.assertIn(b"in the form of the Windows host", result.stderr)
         code, lines = self.check("--repair")
         self.assertEqual(code, 8, lines)
-        self.assertIn("in the form of the Windows host", lines[0])
+        self.assertIn("comes from a Windows host, and its metadata store, lxss~host/attributes.log, is missing", lines[0])
         self.assertEqual(self.snapshot(), before)
 
     def test_nothing_is_left_of_trials(self):

@@ -13,9 +13,9 @@ class HelperProcess {
 public:
     // Looks for a name without a slash in PATH. With `output_to_pipe` unset it writes where lxss does. Throws
     // LauncherError.
-    // `input`: its standard input, else that of lxss.
+    // `input`: its standard input, else that of lxss. With `may_outlive` it goes on when lxss is killed.
     explicit HelperProcess(const std::vector<std::string>& words, bool output_to_pipe = true,
-                           HostDescriptor input = kNoDescriptor);
+                           HostDescriptor input = kNoDescriptor, bool may_outlive = false);
     HelperProcess(const HelperProcess&) = delete;
     HelperProcess& operator=(const HelperProcess&) = delete;
     ~HelperProcess(); // ends it
@@ -23,6 +23,8 @@ public:
     HostDescriptor output() const { return output_.get(); }
     // Waits for its end; LauncherError unless it exits with 0.
     void finish();
+    // Waits for its end; its exit code. LauncherError when it was killed.
+    int wait();
 
 private:
     std::string program_;

@@ -26,6 +26,19 @@ struct TerminalUse {
 // None while lxss is in the background.
 TerminalUse find_terminal();
 
+// Standard error's terminal, for somebody else to write to: what shows progress. No descriptor where it is none.
+class TerminalOutput {
+public:
+    TerminalOutput();
+    TerminalOutput(const TerminalOutput&) = delete;
+    TerminalOutput& operator=(const TerminalOutput&) = delete;
+    ~TerminalOutput(); // whoever writes has closed it by now
+    HostDescriptor descriptor() const { return descriptor_; }
+
+private:
+    HostDescriptor descriptor_ = kNoDescriptor;
+};
+
 // Keeps a terminal in raw mode: the session's own line discipline, inside the instance, does the editing and
 // makes signals of Ctrl-C and its like. Restores the settings when it ends.
 class RawTerminal {

@@ -115,10 +115,21 @@ Result<void> set_attribute(Handle file, const char* name, const void* value, usi
     return {};
 }
 
-TreeTraits tree_traits() { return {true, false}; }
+TreeTraits tree_traits() { return {true, false, false}; }
+
+Result<Handle> create_with_attribute(Handle, std::string_view, bool, const char*, const void*, usize) {
+    return Errno::EOPNOTSUPP;
+}
 
 Result<usize> list_attributes(Handle file, char* names, usize capacity) {
     return checked_call(abi::SYS_flistxattr, number(file), address(names), capacity);
+}
+
+u64 attribute_store() {
+    return 0; // with the files
+}
+bool is_in_attribute_store(u64) {
+    return false;
 }
 
 Result<void> remove_attribute(Handle file, const char* name) {

@@ -22,7 +22,8 @@ struct Options {
     std::string_view hostname;
     i32 control = -1;
     bool no_init = false;
-    bool check = false, repair = false;
+    bool is_work = false; // on a tree at rest
+    lxcore::TreeWork work = lxcore::TreeWork::Check;
     bool host_sockets = false;
     char** environment = nullptr;
 };
@@ -48,7 +49,9 @@ constexpr char kUsage[] =
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on descriptor N.\n"
     "       lxkernel --check [--repair] --root=DIR\n"
     "Checks the files of an instance that is not running. Exit status: 0 nothing found, 1 all repaired, 4 problems left,\n"
-    "8 the check could not be made.\n";
+    "8 the check could not be made.\n"
+    "       lxkernel --list-places --root=DIR | --adopt-places --root=DIR\n"
+    "Before and after a copy of the tree to another file system, which lxssd makes: notes which file is which, finds them again.\n";
 
 void parse_options(i32 count, char** arguments) {
     const auto value_of = [](std::string_view argument, std::string_view name) -> const char* {
@@ -79,11 +82,8 @@ void parse_options(i32 count, char** arguments) {
                 fail(text, "the engine has no such options");
         } else if (argument == "--no-init")
             g_options.no_init = true;
-        else if (argument == "--check") {
-            g_options.check = true;
+        else if (lxcore::take_work(argument, g_options.is_work, g_options.work))
             g_state.failure_status = lxcore::kCheckFailed;
-        } else if (argument == "--repair")
-            g_options.repair = true;
         else if (argument == "--host-sockets")
             g_options.host_sockets = true;
         else if (argument == "--help" || argument == "-h") {
@@ -92,7 +92,7 @@ void parse_options(i32 count, char** arguments) {
         } else
             fail(argument, "unknown option (see --help)");
     }
-    if (g_options.check && root) {
+    if (g_options.is_work && root) {
         g_state.root = open_folder(root);
         return;
     }
@@ -137,9 +137,9 @@ void print_line(std::string_view line) {
     (void)host_call(abi::SYS_writev, 1, address_of(vectors), 2);
 }
 
-[[noreturn]] void run_check() {
+[[noreturn]] void run_work() {
     prepare_thread(*g_first_block);
-    const i32 status = lxcore::check_volfs(g_state.root, g_options.repair, print_line);
+    const i32 status = lxcore::check_volfs(g_state.root, g_options.work, print_line);
     for (;;)
         (void)host_call(abi::SYS_exit_group, static_cast<u64>(status));
 }
@@ -185,5 +185,5 @@ extern "C" [[noreturn]] void lx_main(u64* stack) {
         lxcore::allocate_pages(kThreadBlockBytes / base::kPageSize, kThreadBlockBytes / base::kPageSize));
     if (!g_first_block)
         fail("arena", "no room for the first thread");
-    enter_block(*g_first_block, g_options.check ? run_check : run_instance);
+    enter_block(*g_first_block, g_options.is_work ? run_work : run_instance);
 }

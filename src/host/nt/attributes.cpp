@@ -2,6 +2,7 @@
 // bits there are none; or both are in the side store (docs/decisions/metadata-side-store.md). Which of the two, the store's header says.
 #include "abi/stat.hpp"
 #include "host/nt/drive_files.hpp"
+#include "host/nt/store_file.hpp"
 #include "host/nt/ea_calls.hpp"
 #include "host/nt/extended_attributes.hpp"
 
@@ -11,59 +12,6 @@ namespace {
 
 constexpr i64 kEpoch = 11'644'473'600; // seconds from 1601 to 1970
 
-// The side store's log, through the handle that all processes know.
-class StoreFile final : public SideStoreFile {
-public:
-    explicit StoreFile(HANDLE object) : m_object(object) {}
-    Result<usize> read(u64 offset, void* buffer, usize length) override {
-        IO_STATUS_BLOCK io{};
-        LARGE_INTEGER at;
-        at.QuadPart = static_cast<i64>(offset);
-        const NTSTATUS status =
-            NtReadFile(m_object, nullptr, nullptr, nullptr, &io, buffer, static_cast<ULONG>(length), &at, nullptr);
-        if (status == STATUS_END_OF_FILE)
-            return usize{0};
-        if (status < 0)
-            return errno_of(status);
-        return io.Information;
-    }
-    Result<void> write(u64 offset, const void* data, usize length) override {
-        IO_STATUS_BLOCK io{};
-        LARGE_INTEGER at;
-        at.QuadPart = static_cast<i64>(offset);
-        const NTSTATUS status = NtWriteFile(m_object, nullptr, nullptr, nullptr, &io, const_cast<void*>(data),
-                                            static_cast<ULONG>(length), &at, nullptr);
-        if (status < 0)
-            return errno_of(status);
-        return io.Information == length ? Result<void>() : Result<void>(Errno::ENOSPC);
-    }
-    Result<void> truncate(u64 length) override {
-        FILE_END_OF_FILE_INFORMATION end{};
-        end.EndOfFile.QuadPart = static_cast<i64>(length);
-        IO_STATUS_BLOCK io{};
-        return void_result(NtSetInformationFile(m_object, &io, &end, sizeof(end), FileEndOfFileInformation));
-    }
-    Result<void> flush() override {
-        IO_STATUS_BLOCK io{};
-        return void_result(NtFlushBuffersFile(m_object, &io));
-    }
-    u8* take_buffer() override {
-        void* memory = nullptr;
-        SIZE_T bytes = kSideStoreRecordBytes;
-        if (NtAllocateVirtualMemory(this_process(), &memory, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) < 0)
-            return nullptr;
-        return static_cast<u8*>(memory);
-    }
-    void give_back(u8* buffer) override {
-        void* memory = buffer;
-        SIZE_T bytes = 0;
-        NtFreeVirtualMemory(this_process(), &memory, &bytes, MEM_RELEASE);
-    }
-
-private:
-    HANDLE m_object;
-};
-
 // The store for the length of a call.
 struct Store {
     Store() : file(object_of(files().store)), store(file, store_index()) {}
@@ -71,47 +19,22 @@ struct Store {
     SideStore store;
 };
 
-// Flags of the store: how the tree's names are spelled; that all else is in extended attributes, and the store stays empty.
-constexpr u32 kStoreEscapesCase = 1, kStoreIsUnused = 2;
-
-NTSTATUS open_hidden(std::string_view name, ULONG disposition, HANDLE* object) {
-    HostName host_name(name, nullptr);
-    return open_object(object_of(files().hidden), host_name,
-                       kAttributeAccess | FILE_READ_DATA | FILE_WRITE_DATA | DELETE, disposition,
-                       FILE_NON_DIRECTORY_FILE, object);
-}
-
-u64 length_of(HANDLE object) {
-    FILE_STANDARD_INFORMATION information{};
-    IO_STATUS_BLOCK io{};
-    NtQueryInformationFile(object, &io, &information, sizeof(information), FileStandardInformation);
-    return static_cast<u64>(information.EndOfFile.QuadPart);
-}
-
-constexpr std::string_view kStoreName = "attributes.log", kNewStoreName = "attributes.new";
-
 // Writes the log anew and puts it in the old one's place. A failure leaves the old one.
-void compact_store(Object& log, u32 flags) {
+void compact_store(Object& log, u32 flags, u64& now) {
     Object fresh;
     if (open_hidden(kNewStoreName, FILE_OVERWRITE_IF, fresh.receive()) < 0)
         return;
     StoreFile from(log.get()), to(fresh.get());
     SideStore store(from, store_index());
-    const u64 old_bytes = store_index().end.load();
-    if (store.compact(to, flags).is_error())
+    const u64 old_bytes = store_index().end.load(), tree = tree_of_store(fresh.get());
+    if (store.compact(to, flags, tree).is_error())
         return; // the next start tries again
     NtClose(log.release()); // the host replaces no open file
-    RenameRequest request{};
-    request.replace = TRUE;
-    request.directory = object_of(files().hidden);
-    HostName name(kStoreName, nullptr);
-    request.name_bytes = static_cast<ULONG>(name.length() * sizeof(WCHAR));
-    __builtin_memcpy(request.name, name.units(), request.name_bytes);
-    IO_STATUS_BLOCK io{};
-    const NTSTATUS status = NtSetInformationFile(fresh.get(), &io, &request, sizeof(request), FileRenameInformation);
+    const NTSTATUS status = rename_hidden(fresh.get(), kStoreName);
     if (status < 0)
         fail("the metadata store", "cannot be replaced", static_cast<u32>(status));
     *log.receive() = fresh.release();
+    now = tree;
     base::FixedWriter<120> text;
     base::print(text, "metadata store: written anew, {} bytes instead of {}", store_index().end.load(), old_bytes);
     host::log(text.view());
@@ -121,27 +44,35 @@ void compact_store(Object& log, u32 flags) {
 
 void open_store() {
     Object log;
-    const NTSTATUS status = open_hidden(kStoreName, FILE_OPEN_IF, log.receive());
+    const bool is_new = is_new_tree() || is_laid_out_by_wsl();
+    const NTSTATUS status = open_hidden(kStoreName, is_new ? FILE_OPEN_IF : FILE_OPEN, log.receive());
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND)
+        fail("the instance's rootfs cannot be opened here", kLostStore);
     if (status < 0)
         fail("the metadata store", "cannot be opened", static_cast<u32>(status));
     store_index().capacity = kStoreSlots;
     StoreFile file(log.get());
     SideStore store(file, store_index());
     const u64 length = length_of(log.get());
-    const bool is_new = length == 0, can_do_without = extended::can_hold(log.get());
+    u64 tree = tree_of_store(log.get());
+    if (length == 0 && !is_new)
+        fail("the instance's rootfs cannot be opened here", kLostStore);
+    const bool can_do_without = extended::can_hold(log.get());
     u32 flags = (files().escapes_case ? kStoreEscapesCase : 0) | (can_do_without ? kStoreIsUnused : 0);
-    const Result<void> opened = store.open(length, flags);
+    const Result<void> opened = open_log(store, length, flags, tree);
+    if (opened.error() == Errno::ESTALE)
+        fail("the instance's rootfs cannot be opened here", kCopiedTree);
+    if (opened.error() == Errno::EIO)
+        fail("the instance's rootfs cannot be opened here", kDamagedStore);
     if (opened.is_error())
-        fail("the metadata store", opened.error() == Errno::ENOSPC ? "has too many files" : "is damaged",
-             static_cast<u32>(opened.error()));
+        fail("the metadata store", "has too many files", static_cast<u32>(opened.error()));
     if ((flags & kStoreIsUnused) && !can_do_without)
-        fail("the tree", "keeps owners and modes in extended attributes, which this volume cannot hold");
+        fail("the instance's rootfs cannot be opened here", kNoAttributes);
     files().has_extended_attributes = (flags & kStoreIsUnused) != 0;
-    // WSL's root has one from the start; WSL's folders tell case apart.
-    if (is_new && files().has_extended_attributes && files().escapes_case &&
-        extended::get(object_of(files().root), "LXATTRB", nullptr, 0).is_ok())
+    // WSL's folders tell case apart.
+    if (length == 0 && files().has_extended_attributes && files().escapes_case && is_laid_out_by_wsl())
         fail("the tree", "is WSL's, whose names tell upper and lower case apart, which this volume cannot");
-    if (is_new)
+    if (length == 0)
         host::log(files().has_extended_attributes ? "the tree's metadata are kept in extended attributes"
                                                   : "the tree's metadata are kept in a side store");
     if (store_index().end.load() < length)
@@ -151,12 +82,12 @@ void open_store() {
     if (!wants_escapes && files().escapes_case)
         fail("the tree", "tells upper and lower case apart, which this host cannot");
     files().escapes_case = wants_escapes;
+    const Result<u64> recorded = SideStore::recorded_tree(file);
+    if (recorded.is_ok() && recorded.value() == 0) // by an earlier version
+        (void)SideStore::record_tree(file, tree);
     if (store.is_worth_compacting())
-        compact_store(log, flags);
-    const Result<Handle> handle = adopt(log.release(), {HandleKind::File, true, 0, 0, 0, true});
-    if (handle.is_error())
-        fail("the metadata store", "no handle left");
-    files().store = handle.value();
+        compact_store(log, flags, tree);
+    use_store(log, tree);
 }
 
 void forget_attributes(u64 file) {
@@ -295,7 +226,14 @@ namespace host {
 
 using namespace nt;
 
-TreeTraits tree_traits() { return {!files().has_extended_attributes, true}; }
+u64 attribute_store() { return files().has_extended_attributes ? 0 : files().store_tree; }
+
+bool is_in_attribute_store(u64 inode) {
+    Store store;
+    return store.store.permissions(inode) >= 0 || store.store.has_attributes(inode);
+}
+
+TreeTraits tree_traits() { return {!files().has_extended_attributes, true, files().has_extended_attributes}; }
 
 Result<FileInfo> file_info(Handle file) {
     HANDLE object = object_of(file);
@@ -333,6 +271,13 @@ Result<void> set_permissions(Handle file, u32 permissions) {
     TRY(record_permissions(entry->file, permissions & 07777));
     move_change_time(file);
     return {};
+}
+
+Result<void> set_permissions_at(Handle directory, std::string_view name, u32 permissions) {
+    const Handle file = TRY(open_at(directory, name, kOpenRead, 0));
+    const Result<void> set = set_permissions(file, permissions);
+    close(file);
+    return set;
 }
 
 Result<void> set_times(Handle file, const abi::timespec* accessed, const abi::timespec* modified) {

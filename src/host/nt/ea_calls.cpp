@@ -3,21 +3,23 @@
 #include "host/nt/nt_files.hpp"
 
 extern "C" {
-NTSYSAPI NTSTATUS NTAPI NtQueryEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length, BOOLEAN single,
-                                      PVOID list, ULONG list_length, PULONG index, BOOLEAN restart);
+NTSYSAPI NTSTATUS NTAPI NtQueryEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length,
+                                      BOOLEAN single, PVOID list, ULONG list_length, PULONG index,
+                                      BOOLEAN restart);
 NTSYSAPI NTSTATUS NTAPI NtSetEaFile(HANDLE file, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length);
 }
 
 namespace host::nt::ea {
 
 NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
-                     ULONG disposition, ULONG options) {
+                     ULONG disposition, ULONG options, const List& list) {
     return NtCreateFile(file, access | SYNCHRONIZE, attributes, io, nullptr, FILE_ATTRIBUTE_NORMAL,
                         FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, disposition,
-                        options | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
+                        options | FILE_SYNCHRONOUS_IO_NONALERT, list.data, list.length);
 }
 
-NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names, ULONG names_length) {
+NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names,
+               ULONG names_length) {
     return NtQueryEaFile(file, io, buffer, length, FALSE, names, names_length, nullptr, TRUE);
 }
 

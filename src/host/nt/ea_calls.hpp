@@ -1,14 +1,20 @@
-// What the host asks of NTFS that not every file system of Windows has: extended attributes, and folders that tell case apart. In a
-// file of their own, since Wine has neither: the tests link tests/nt/ea_double.cpp in its place.
+// What the host asks of NTFS that not every file system of Windows has: extended attributes, and folders that
+// tell case apart. In a file of their own, since Wine has neither: the tests link tests/nt/ea_double.cpp in
+// its place.
 #pragma once
 
 #include "host/nt/nt.hpp"
 
 namespace host::nt::ea {
 
-// As NtCreateFile, shared in every way, synchronous. A new file has no extended attributes.
+// Extended attributes for a new file (FILE_FULL_EA_INFORMATION).
+struct List {
+    void* data = nullptr;
+    ULONG length = 0;
+};
+// As NtCreateFile, shared in every way, synchronous.
 NTSTATUS create_file(HANDLE* file, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
-                     ULONG disposition, ULONG options);
+                     ULONG disposition, ULONG options, const List& list);
 // As NtQueryEaFile from the first one on; `names` (FILE_GET_EA_INFORMATION) may be null.
 NTSTATUS query(HANDLE file, IO_STATUS_BLOCK* io, void* buffer, ULONG length, void* names, ULONG names_length);
 // As NtSetEaFile.

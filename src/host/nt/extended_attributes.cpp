@@ -1,4 +1,5 @@
-// FILE_FULL_EA_INFORMATION and FILE_GET_EA_INFORMATION as [MS-FSCC] 2.4.16 has them: each entry at a multiple of four.
+// FILE_FULL_EA_INFORMATION and FILE_GET_EA_INFORMATION as [MS-FSCC] 2.4.15 has them: each entry at a multiple
+// of four.
 #include "host/nt/extended_attributes.hpp"
 
 #include "abi/xattr.hpp"
@@ -39,7 +40,8 @@ public:
     }
     bool grow() {
         SIZE_T bytes = m_size = kLargestList;
-        return NtAllocateVirtualMemory(this_process(), &m_large, 0, &bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) >= 0;
+        return NtAllocateVirtualMemory(this_process(), &m_large, 0, &bytes, MEM_RESERVE | MEM_COMMIT,
+                                       PAGE_READWRITE) >= 0;
     }
     u8* data() { return m_large ? static_cast<u8*>(m_large) : m_small; }
     ULONG size() const { return static_cast<ULONG>(m_size); }
@@ -85,29 +87,35 @@ void for_each(Buffer& buffer, usize length, Visit&& visit) {
     }
 }
 
+// A value of no bytes removes it.
 Result<void> write(HANDLE file, std::string_view name, const void* value, usize length) {
-    if (length > kLongestValue)
-        return Errno::ENOSPC;
     Buffer buffer;
-    const usize bytes = kNameAt + name.size() + 1 + length;
-    if (bytes > buffer.size() && !buffer.grow())
+    if (kNameAt + name.size() + 1 + length > buffer.size() && length <= kLongestValue && !buffer.grow())
         return Errno::ENOMEM;
-    FILE_FULL_EA_INFORMATION head{};
-    head.EaNameLength = static_cast<UCHAR>(name.size());
-    head.EaValueLength = static_cast<USHORT>(length);
-    __builtin_memcpy(buffer.data(), &head, kNameAt);
-    char* out = reinterpret_cast<char*>(buffer.data()) + kNameAt;
-    for (char letter : name)
-        *out++ = to_capital(letter);
-    *out++ = 0;
-    if (length != 0 && copy_guarded(out, value, length) != 0)
-        return Errno::EFAULT;
+    const usize bytes = TRY(encode(name, value, length, buffer.data(), buffer.size()));
     IO_STATUS_BLOCK io{};
     const NTSTATUS status = ea::set(file, &io, buffer.data(), static_cast<ULONG>(bytes));
     return status < 0 ? Result<void>(errno_of(status)) : Result<void>();
 }
 
 } // namespace
+
+Result<usize> encode(std::string_view name, const void* value, usize length, u8* out, usize capacity) {
+    const usize bytes = kNameAt + name.size() + 1 + length;
+    if (length > kLongestValue || bytes > capacity)
+        return Errno::ENOSPC;
+    FILE_FULL_EA_INFORMATION head{};
+    head.EaNameLength = static_cast<UCHAR>(name.size());
+    head.EaValueLength = static_cast<USHORT>(length);
+    __builtin_memcpy(out, &head, kNameAt);
+    char* at = reinterpret_cast<char*>(out) + kNameAt;
+    for (char letter : name)
+        *at++ = to_capital(letter);
+    *at++ = 0;
+    if (length != 0 && copy_guarded(at, value, length) != 0)
+        return Errno::EFAULT;
+    return bytes;
+}
 
 bool can_hold(HANDLE file) {
     constexpr std::string_view kTrial = "LXSS.TRIAL", kValue = "a trial";
@@ -116,11 +124,13 @@ bool can_hold(HANDLE file) {
         return false;
     const Result<usize> got = get(file, kTrial, found, sizeof(found));
     const bool is_same = got.is_ok() && std::string_view(found, got.value()) == kValue;
-    return write(file, kTrial, nullptr, 0).is_ok() && is_same && get(file, kTrial, nullptr, 0).error() == Errno::ENODATA;
+    return write(file, kTrial, nullptr, 0).is_ok() && is_same &&
+           get(file, kTrial, nullptr, 0).error() == Errno::ENODATA;
 }
 
 Result<std::string_view> host_name(std::string_view name) {
-    if (!name.starts_with(kPrefix) || name.size() == kPrefix.size() || name.size() - kPrefix.size() > kLongestName)
+    if (!name.starts_with(kPrefix) || name.size() == kPrefix.size() ||
+        name.size() - kPrefix.size() > kLongestName)
         return Errno::EOPNOTSUPP;
     return name.substr(kPrefix.size());
 }

@@ -6,17 +6,17 @@
 
 #include "abi/fcntl.hpp"
 #include "host/nt/drive_files.hpp"
-#include "host/nt/ea_calls.hpp"
+#include "host/nt/extended_attributes.hpp"
 
 namespace host::nt {
 
 NTSTATUS open_object(HANDLE directory, HostName& name, ACCESS_MASK access, ULONG disposition, ULONG options,
-                     HANDLE* object, bool* was_created) {
+                     HANDLE* object, bool* was_created, const ea::List& list) {
     NamedFile file(directory, name);
     IO_STATUS_BLOCK io{};
     const NTSTATUS status =
         ea::create_file(object, access, &file.attributes, &io, disposition,
-                        options | FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT);
+                        options | FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT, list);
     if (status < 0)
         *object = nullptr;
     else if (was_created)
@@ -183,6 +183,30 @@ Result<Handle> open_at(Handle directory, std::string_view name, u32 mode, u32 pe
             return recorded.error();
         }
     }
+    return opened;
+}
+
+Result<Handle> create_with_attribute(Handle directory, std::string_view name, bool is_directory, const char* attribute,
+                                     const void* value, usize length) {
+    if (!files().has_extended_attributes || is_on_drive(directory))
+        return Errno::EOPNOTSUPP;
+    HANDLE folder = TRY(directory_object(directory));
+    HostName host_name(name, files().escapes_case);
+    if (!host_name.is_valid())
+        return Errno::ENAMETOOLONG;
+    if (host_name.is_empty())
+        return Errno::EEXIST;
+    alignas(8) u8 list[128];
+    const usize bytes = TRY(extended::encode(TRY(extended::host_name(attribute)), value, length, list, sizeof(list)));
+    Object object;
+    const NTSTATUS status = open_object(folder, host_name, is_directory ? kReadAccess : kWriteAccess, FILE_CREATE,
+                                        is_directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE, object.receive(), nullptr,
+                                        {list, static_cast<ULONG>(bytes)});
+    if (status < 0)
+        return name_error(status, host_name);
+    Result<Handle> opened = adopt_file(object, entry_of(directory)->device, !is_directory, !is_directory);
+    if (opened.is_error())
+        (void)(is_directory ? remove_directory_at(directory, name) : unlink_at(directory, name));
     return opened;
 }
 

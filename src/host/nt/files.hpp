@@ -1,6 +1,7 @@
 // What the files of this host share: opening, and the side store.
 #pragma once
 
+#include "host/nt/ea_calls.hpp"
 #include "host/nt/file_names.hpp"
 #include "host/nt/files_state.hpp"
 #include "host/nt/nt_files.hpp"
@@ -44,9 +45,9 @@ private:
     HANDLE m_handle = nullptr;
 };
 
-// Opens without following a link. STATUS_* of NtCreateFile; `was_created` may be null.
+// Opens without following a link. STATUS_* of NtCreateFile; `was_created` may be null. `list`: what a new file has.
 NTSTATUS open_object(HANDLE directory, HostName& name, ACCESS_MASK access, ULONG disposition, ULONG options,
-                     HANDLE* object, bool* was_created = nullptr);
+                     HANDLE* object, bool* was_created = nullptr, const ea::List& list = {});
 
 // EBADF, or ENOTDIR.
 Result<HANDLE> directory_object(Handle directory);
@@ -63,7 +64,8 @@ Errno name_error(NTSTATUS status, const HostName& name);
 
 // ---- names that go later (removal.cpp)
 
-bool is_empty_directory(HANDLE object);
+// But for a name of lxss's own.
+bool is_empty_directory(HANDLE object, std::string_view but = {});
 
 // Whether a handle of the instance has this file open.
 bool is_open_anywhere(u64 file);
@@ -75,6 +77,19 @@ void finish_all_renames(); // journal.cpp
 
 // ---- the side store (attributes.cpp)
 
+// Why a tree cannot be used, for the user.
+inline constexpr std::string_view kCopiedTree = "it is a copy of another's that was not made by lxss, and its files have other numbers here; 'lxss "
+                                                "--check NAME --repair' finds their owners and modes by their paths";
+inline constexpr std::string_view kLostStore = "its metadata store, lxss~host\\attributes.log, is missing; 'lxss --check NAME "
+                                               "--repair' begins a new one";
+inline constexpr std::string_view kNoAttributes =
+    "it keeps owners and modes in extended attributes, which this volume cannot hold; export the instance where it was and import it here";
+inline constexpr std::string_view kForeignTree = "it was laid out by another host; export the instance there and import it here";
+inline constexpr std::string_view kDamagedStore = "its metadata store, lxss~host\\attributes.log, is damaged; 'lxss --check NAME "
+                                                  "--repair' begins a new one";
+// Whether the tree has nothing in it yet but what is lxss's own; whether WSL has laid it out, whose root has an LXATTRB from the start.
+bool is_new_tree();
+bool is_laid_out_by_wsl();
 void open_store();
 void forget_attributes(u64 file);
 u32 permissions_of(u64 file);

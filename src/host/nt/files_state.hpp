@@ -42,6 +42,7 @@ inline constexpr u32 kMaxDriveWatches = 256;
 struct FilesState {
     Handle root, guest_tools, hidden; // hidden: the folder kHiddenFolder in the root
     Handle store;                     // the side store's log
+    u64 store_tree;                   // what it belongs to
     bool has_extended_attributes;     // the tree's metadata are extended attributes of its files, and not in the side store
     bool escapes_case;                // names of the tree escape upper case, because the host does not tell it apart
     bool has_posix_removal;           // the host removes and replaces open files by itself
@@ -81,6 +82,9 @@ void for_each_handle(Visit&& visit) {
 // In the instance host, once the host section is mapped and the first thread has its slot: `root` and `guest_tools` are folders,
 // opened for listing. Fails with a message when the tree cannot be used.
 void prepare_files(HANDLE root, HANDLE guest_tools);
+// In its place for `lxkernel --check`: nothing but handles, so that nothing is written unless `may_write`, and FilesState::hidden
+// kNoHandle when the tree was not laid out by this host. tree_check.hpp does the rest.
+void prepare_files_for_check(HANDLE root, bool may_write);
 // In the instance host, when a pico process has died: finishes the renames that it left half done.
 void finish_renames_of(u32 process_index);
 // Likewise: gives back the records of watches that it had only just taken.

@@ -125,6 +125,7 @@ struct Process {
     u64 xsave_mask = 0;
     u32 xsave_bytes = 0;        // of the standard format for that mask
     u64 performance_frequency = 0;
+    u32 failure_status = 1;     // of fail()
 };
 extern Process g_process;
 
@@ -174,7 +175,7 @@ HANDLE open_process(i32 number, DWORD access);
 // ---- first steps (start.cpp) -------------------------------------------------------------------------------------
 
 void complain(std::string_view text);
-// Ends the instance host with a message for the user and the log.
+// Ends the instance host with a message for the user and the log, and Process::failure_status.
 [[noreturn]] void fail(std::string_view what, std::string_view why, u32 code = 0);
 
 } // namespace host::nt

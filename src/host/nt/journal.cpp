@@ -151,7 +151,9 @@ void Journal::end() {
         m_slot->owner.store(0);
 }
 
-void finish_all_renames() { visit_hidden_folder('j', finish); }
+void finish_all_renames() {
+    visit_hidden_folder('j', [](void*, u64 number) { return finish(number); }, nullptr);
+}
 
 void finish_renames_of(u32 process_index) {
     for (RenameSlot& slot : files().renames) {

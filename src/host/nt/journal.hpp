@@ -22,8 +22,8 @@ private:
         base::FixedWriter<24> writer;
     };
 };
-// Calls visit(number) for all such names, again from the start whenever it says that it has changed them.
-void visit_hidden_folder(char kind, bool (*visit)(u64 number));
+// Calls visit(context, number) for all such names, again from the start whenever it says that it has changed them.
+void visit_hidden_folder(char kind, bool (*visit)(void* context, u64 number), void* context);
 
 // With names_lock: nobody shall remove the aside name `number`, which is back in the tree.
 void forget_aside(u64 number);

@@ -8,6 +8,7 @@
 #include "host/nt/start.hpp"
 #include "host/nt/streams.hpp"
 #include "host/nt/threads.hpp"
+#include "host/nt/tree_check.hpp"
 #include "lxcore/boot.hpp"
 #include "lxcore/memory/arena.hpp"
 #include "lxcore/task/life.hpp"
@@ -20,7 +21,12 @@ constexpr char kUsage[] =
     "Usage: lxkernel --root=DIR --guest-dir=DIR [--log=FILE] [--name=NAME] [--hostname=NAME] [--no-init] [--host-sockets]\n"
     "                --control=HANDLE [--log-handle=HANDLE] | --run PROGRAM [ARGUMENT]...\n"
     "Hosts one lxss instance. It is started by lxssd and speaks the control protocol on HANDLE; or --run starts a program of the guest tools' folder with this program's standard streams, and\n"
-    "ends the instance with it.\n";
+    "ends the instance with it.\n"
+    "       lxkernel --check [--repair] --root=DIR\n"
+    "Checks the files of an instance that does not run. Exits with 0 when all is well, 1 when all was repaired, 4 when problems are left,\n"
+    "8 the check could not be made.\n"
+    "       lxkernel --list-places --root=DIR | --adopt-places --root=DIR\n"
+    "Before and after a copy of the tree to another file system, which lxssd makes: notes which file is which, finds them again.\n";
 
 struct Options {
     const char* root = nullptr;
@@ -31,6 +37,8 @@ struct Options {
     std::string_view hostname;
     bool no_init = false;
     bool host_sockets = false;
+    bool is_work = false; // on a tree at rest
+    lxcore::TreeWork work = lxcore::TreeWork::Check;
     i32 run_count = 0; // program and arguments
     char** run = nullptr;
 };
@@ -86,6 +94,8 @@ void parse_options(const Arguments& arguments) {
             g_options.no_init = true;
         else if (argument == "--host-sockets")
             g_options.host_sockets = true;
+        else if (lxcore::take_work(argument, g_options.is_work, g_options.work))
+            g_process.failure_status = lxcore::kCheckFailed;
         else if (argument == "--run") {
             g_options.run = arguments.values + i + 1;
             g_options.run_count = arguments.count - i - 1;
@@ -97,6 +107,8 @@ void parse_options(const Arguments& arguments) {
             fail(argument, "unknown option (see --help)");
         }
     }
+    if (g_options.is_work && g_options.root)
+        return;
     if (!g_options.root || !g_options.tools || (g_options.run_count < 1) == !g_options.control)
         fail("missing options", "--root, --guest-dir and either --control or --run are needed (see --help)");
     if (g_options.hostname.empty())
@@ -216,6 +228,17 @@ void run_instance(void* argument) {
     control::serve_control();
 }
 
+void print_line(std::string_view line) {
+    const HANDLE output = GetStdHandle(STD_OUTPUT_HANDLE);
+    DWORD written;
+    (void)WriteFile(output, line.data(), static_cast<DWORD>(line.size()), &written, nullptr);
+    (void)WriteFile(output, "\n", 1, &written, nullptr);
+}
+
+void run_work(void*) {
+    ExitProcess(static_cast<UINT>(lxcore::check_volfs(files().root, g_options.work, print_line, check_tree)));
+}
+
 } // namespace
 
 } // namespace host::nt
@@ -235,6 +258,10 @@ void lx_main(const host::nt::Arguments& arguments) {
         fail("arena", "no room for the first thread");
     block->frame = reinterpret_cast<u64>(block) + kFrameOffset;
     use_block(*block);
+    if (g_options.is_work) {
+        prepare_files_for_check(open_folder(g_options.root), g_options.work != lxcore::TreeWork::Check);
+        run_in_block(*block, run_work);
+    }
     prepare_files(open_folder(g_options.root), open_folder(g_options.tools));
     run_in_block(*block, run_instance);
     ExitProcess(1);

@@ -28,7 +28,8 @@ NTSTATUS remove_object(HANDLE object) {
 
 } // namespace
 
-bool is_empty_directory(HANDLE object) {
+bool is_empty_directory(HANDLE object, std::string_view but) {
+    HostName allowed(but, nullptr);
     alignas(8) u8 buffer[1024];
     for (bool restart = true;; restart = false) {
         IO_STATUS_BLOCK io{};
@@ -38,7 +39,10 @@ bool is_empty_directory(HANDLE object) {
         for (const u8* at = buffer;;) {
             const auto& found = *reinterpret_cast<const FILE_ID_FULL_DIR_INFORMATION*>(at);
             const usize length = found.FileNameLength / sizeof(WCHAR);
-            if (!(length <= 2 && found.FileName[0] == '.' && (length == 1 || found.FileName[1] == '.')))
+            const bool is_dot = length <= 2 && found.FileName[0] == '.' && (length == 1 || found.FileName[1] == '.');
+            const bool is_allowed = length == allowed.length() &&
+                                    __builtin_memcmp(found.FileName, allowed.units(), length * sizeof(WCHAR)) == 0;
+            if (!is_dot && !is_allowed)
                 return false;
             if (found.NextEntryOffset == 0)
                 break;
@@ -169,7 +173,7 @@ void forget_aside(u64 number) {
     }
 }
 
-void visit_hidden_folder(char kind, bool (*visit)(u64 number)) {
+void visit_hidden_folder(char kind, bool (*visit)(void* context, u64 number), void* context) {
     HANDLE hidden = object_of(files().hidden);
     alignas(8) u8 buffer[2048];
     for (bool was_changed = true; was_changed;) {
@@ -190,7 +194,7 @@ void visit_hidden_folder(char kind, bool (*visit)(u64 number)) {
                     number = number << 4 | (digit <= '9' ? digit - u64{'0'} : digit - u64{'a'} + 10);
                 }
                 if (is_one)
-                    was_changed = visit(number) || was_changed;
+                    was_changed = visit(context, number) || was_changed;
                 if (entry.NextEntryOffset == 0)
                     break;
                 at += entry.NextEntryOffset;
@@ -200,7 +204,7 @@ void visit_hidden_folder(char kind, bool (*visit)(u64 number)) {
 }
 
 void empty_hidden_folder() {
-    visit_hidden_folder('d', [](u64 number) {
+    visit_hidden_folder('d', [](void*, u64 number) {
         OwnName name('d', number);
         Object object;
         Identity identity{};
@@ -211,7 +215,7 @@ void empty_hidden_folder() {
         if (identity.is_directory || identity.links <= 1)
             forget_attributes(identity.file);
         return true;
-    });
+    }, nullptr);
 }
 
 } // namespace host::nt

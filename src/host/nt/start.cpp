@@ -28,7 +28,7 @@ void complain(std::string_view text) {
     if (g_process.log)
         log(text.view().substr(0, text.length() - 1));
     for (;;)
-        (void)NtTerminateProcess(this_process(), 1);
+        (void)NtTerminateProcess(this_process(), static_cast<NTSTATUS>(g_process.failure_status));
 }
 
 namespace {

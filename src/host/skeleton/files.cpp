@@ -97,11 +97,20 @@ Result<usize> get_attribute(Handle, const char*, void*, usize) {
 Result<void> set_attribute(Handle, const char*, const void*, usize, i32) {
     return Errno::ENOSYS;
 }
+Result<Handle> create_with_attribute(Handle, std::string_view, bool, const char*, const void*, usize) {
+    return Errno::ENOSYS;
+}
 TreeTraits tree_traits() {
-    return {true, false};
+    return {true, false, false};
 }
 Result<usize> list_attributes(Handle, char*, usize) {
     return Errno::ENOSYS;
+}
+u64 attribute_store() {
+    return 0;
+}
+bool is_in_attribute_store(u64) {
+    return false;
 }
 Result<void> remove_attribute(Handle, const char*) {
     return Errno::ENOSYS;

@@ -14,9 +14,7 @@ constexpr usize kBufferPages = base::page_ceil(base::kSideStoreRecordBytes) / ba
 
 // What tells this tree and its log from a copy of them, in which the host's files have other numbers.
 Result<u64> identity(host::Handle root, host::Handle log) {
-    const u64 folder = TRY(host::file_info(root)).inode, file = TRY(host::file_info(log)).inode;
-    const u64 value = folder * 0x9e37'79b9'7f4a'7c15 ^ file; // of one folder, different for each file
-    return value ? value : ~u64{0};
+    return base::SideStore::tree_of(TRY(host::file_info(root)).inode, TRY(host::file_info(log)).inode);
 }
 
 } // namespace
@@ -85,13 +83,13 @@ Result<void> VolfsAttributes::open_log(host::Handle root, std::string_view name,
         return Errno::ENOMEM;
     m_index->capacity = kSlots;
     const u64 length = TRY(host::file_info(m_file.handle)).size;
-    u32 flags = 0;
-    return base::SideStore(m_file, *m_index).open(length, flags, is_own ? TRY(identity(root, m_file.handle)) : 0);
+    m_tree = is_own ? TRY(identity(root, m_file.handle)) : TRY(base::SideStore::recorded_tree(m_file));
+    return base::SideStore(m_file, *m_index).open(length, m_flags, is_own ? m_tree : 0);
 }
 
-Result<void> VolfsAttributes::open_copied(host::Handle root) {
+Result<void> VolfsAttributes::open_copied(host::Handle folder, std::string_view name) {
     m_file.is_read_only = true;
-    return open_log(root, kSideStoreName, host::kOpenRead, false);
+    return open_log(folder, name, host::kOpenRead, false);
 }
 
 Result<void> VolfsAttributes::open_fresh(host::Handle root) {
@@ -129,13 +127,15 @@ Result<void> VolfsAttributes::compact(host::Handle root, base::SideStore& store)
     Log fresh;
     const u32 mode = host::kOpenRead | host::kOpenWrite | host::kOpenCreate | host::kOpenTruncate;
     fresh.handle = TRY(host::open_at(root, kNewSideStoreName, mode, 0600));
-    const Result<void> written = store.compact(fresh, 0, TRY(identity(root, fresh.handle)));
+    const u64 tree = TRY(identity(root, fresh.handle));
+    const Result<void> written = store.compact(fresh, 0, tree);
     if (written.is_error()) {
         host::close(fresh.handle);
         (void)host::unlink_at(root, kNewSideStoreName);
         return {};
     }
     // The index speaks of the new log from here on.
+    m_tree = tree;
     const Result<void> moved = host::rename_at(root, kNewSideStoreName, root, kSideStoreName, 0);
     std::swap(m_file.handle, fresh.handle);
     host::close(fresh.handle);
@@ -181,6 +181,11 @@ Result<void> VolfsAttributes::forget(u64 number) {
         return {};
     LockGuard guard(m_lock);
     return base::SideStore(m_file, *m_index).forget(number);
+}
+
+Result<void> VolfsAttributes::copy(u64 number, VolfsAttributes& to, u64 to_number) {
+    base::SideStore store(to.m_file, *to.m_index);
+    return base::SideStore(m_file, *m_index).copy(number, store, to_number);
 }
 
 Result<void> VolfsAttributes::flush() {

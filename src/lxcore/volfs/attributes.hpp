@@ -23,14 +23,24 @@ public:
     void close();
     // Of the copy of a tree: the store that has come with it, whatever it belongs to, for reading; and, in its place, an empty one for
     // this tree, which takes the name with replace_copied(). What it replaces keeps the name kBrokenSideStoreName.
-    Result<void> open_copied(host::Handle root);
+    Result<void> open_copied(host::Handle folder, std::string_view name);
     Result<void> open_fresh(host::Handle root);
     static Result<void> replace_copied(host::Handle root);
     // Why open() failed, for the user.
     static std::string_view objection(Errno error);
-    // Whether the side store has something of the file.
-    bool knows(u64 number) { return m_index && base::SideStore(m_file, *m_index).has_attributes(number); }
+    // Whether VolFs keeps them in a side store of its own.
     bool is_beside_files() const { return m_index != nullptr; }
+    // What a side store belongs to, VolFs' own or the host's (host::attribute_store()); 0 where the files hold all. Whether it has
+    // something of a file.
+    u64 tree() const { return m_index ? m_tree : host::attribute_store(); }
+    bool knows(u64 number) {
+        return m_index ? base::SideStore(m_file, *m_index).has_attributes(number) : host::is_in_attribute_store(number);
+    }
+    // Of a side store: permission bits (-1: none are recorded), which only the NT host's has, and its header's flags.
+    i32 permissions(u64 number) { return base::SideStore(m_file, *m_index).permissions(number); }
+    u32 flags() const { return m_flags; }
+    // What is known of a file of the side store becomes what `to` knows of `to_number`, whose attributes are in a side store too.
+    Result<void> copy(u64 number, VolfsAttributes& to, u64 to_number);
 
     // As the host's functions, of the host file `number`, of which `file` is an open handle; the side store
     // needs none.
@@ -68,6 +78,8 @@ private:
 
     Log m_file;
     base::SideStoreIndex* m_index = nullptr; // null: with the files
+    u64 m_tree = 0;                          // what the log belongs to
+    u32 m_flags = 0;                         // of its header
     Mutex m_lock;                            // of changes; a leaf
 };
 

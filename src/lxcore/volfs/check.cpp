@@ -1,5 +1,6 @@
 // The check's way through the tree.
 #include "lxcore/volfs/checker.hpp"
+#include "lxcore/volfs/nt_tree.hpp"
 
 namespace lxcore {
 
@@ -18,12 +19,12 @@ void print_quoted(base::Writer& out, std::string_view text) {
 
 } // namespace
 
-i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view line)) {
+i32 check_volfs(host::Handle root, TreeWork work, void (*print)(std::string_view line), HostCheck host_check) {
     Result<Checker*> checker = [&]() -> Result<Checker*> {
         void* memory = allocate(sizeof(Checker));
         if (!memory)
             return Errno::ENOMEM;
-        return new (memory) Checker(root, repair, print);
+        return new (memory) Checker(root, work, print, host_check);
     }();
     if (checker.is_error())
         return kCheckFailed;
@@ -35,8 +36,12 @@ i32 check_volfs(host::Handle root, bool repair, void (*print)(std::string_view l
 
 i32 Checker::run() {
     Result<void> done = [&]() -> Result<void> {
+        if (m_host_check)
+            TRY(m_host_check(m_work, *this));
         TRY(check_record());
         TRY(open_attributes());
+        if (m_work == TreeWork::List || m_work == TreeWork::Adopt)
+            return m_attributes.tree() != 0 ? record_places(m_root, m_attributes) : Result<void>();
         TRY(check_leftovers());
         TRY(walk());
         check_links();
@@ -45,12 +50,14 @@ i32 Checker::run() {
             m_storage.are_specials_marked = true;
             TRY(record_storage(m_root, m_storage));
         }
-        if (m_repair && m_attributes.is_beside_files())
+        if (m_repair && m_attributes.tree() != 0)
             TRY(record_places(m_root, m_attributes));
         return {};
     }();
     if (done.is_error())
         failure("the check cannot go on", done.error());
+    if (m_work == TreeWork::List || m_work == TreeWork::Adopt)
+        return done.is_ok() ? kCheckClean : kCheckFailed;
     base::FixedWriter<200> line;
     const u64 left = m_found - m_repaired;
     base::print(line, "{} files, {} problems, {} repaired", m_files, m_found, m_repaired);
@@ -64,6 +71,17 @@ i32 Checker::run() {
     if (left != 0)
         return kCheckLeft;
     return m_found != 0 ? kCheckRepaired : kCheckClean;
+}
+
+void Checker::tell(const HostFinding& finding) {
+    m_path.clear();
+    if (m_path.grow(finding.path.size()).is_ok())
+        __builtin_memcpy(m_path.data(), finding.path.data(), finding.path.size());
+    if (finding.is_problem)
+        report(finding.what, finding.outcome, finding.has_remedy);
+    else
+        say(finding.what);
+    m_path.clear();
 }
 
 void Checker::say(std::string_view text) {
@@ -99,10 +117,8 @@ void Checker::failure(std::string_view what, Errno error) {
 }
 
 Result<void> Checker::check_record() {
-    if (is_kept_by_nt_host(m_root)) {
-        m_print(kKeptByNtHost);
-        return Errno::EINVAL;
-    }
+    if (is_kept_by_nt_host(m_root))
+        TRY(adopt_nt_tree());
     Result<VolfsStorage> recorded = read_storage(m_root);
     if (recorded.is_ok()) {
         m_storage = recorded.value();
@@ -122,6 +138,28 @@ Result<void> Checker::check_record() {
     return {};
 }
 
+// A tree of the NT host's becomes one of this host's.
+Result<void> Checker::adopt_nt_tree() {
+    const std::string_view objection = objection_to_nt_tree(m_root);
+    if (!objection.empty()) {
+        problem_without_remedy(objection);
+        return Errno::EINVAL;
+    }
+    AdoptedFiles adopted;
+    Result<void> done = Errno::EINVAL;
+    problem(kKeptByNtHost, [&]() -> Result<void> {
+        if (m_work != TreeWork::Repair)
+            return done;
+        done = lxcore::adopt_nt_tree(m_root, adopted);
+        return done;
+    });
+    TRY(done);
+    base::FixedWriter<240> line;
+    describe(line, &adopted);
+    say(line.view());
+    return {};
+}
+
 Result<void> Checker::open_attributes() {
     const Result<void> opened = m_attributes.open(m_root, m_storage, !m_repair);
     if (opened.is_ok())
@@ -131,15 +169,17 @@ Result<void> Checker::open_attributes() {
     base::print(text, "the tree cannot be used: {}", VolfsAttributes::objection(opened.error()));
     bool is_new = false;
     problem(text.view(), [&]() -> Result<void> {
-        if (!can_be_replaced)
+        if (!can_be_replaced || m_work == TreeWork::List)
             return opened;
         m_attributes.close();
         // A kill before the last step leaves the tree as it was.
         TRY(m_attributes.open_fresh(m_root));
         if (opened.error() == Errno::ESTALE)
             TRY(adopt_copy());
-        TRY(forget_places(m_root)); // with the new store it would lead astray
+        else if (m_work == TreeWork::Adopt)
+            return opened;
         TRY(VolfsAttributes::replace_copied(m_root));
+        TRY(forget_places(m_root));
         is_new = true;
         return {};
     });
@@ -148,24 +188,25 @@ Result<void> Checker::open_attributes() {
 
 // The files of a copied tree get back what their originals had, as far as it is known where those were.
 Result<void> Checker::adopt_copy() {
-    struct Before : ArenaObject {
+    struct Before final : ArenaObject, PlaceTaker {
+        explicit Before(VolfsAttributes& fresh) : now(fresh) {}
+        Result<void> take(u64 before, const Place& place) override {
+            return attributes.copy(before, now, place.info.inode);
+        }
         VolfsAttributes attributes;
+        VolfsAttributes& now;
     };
-    Before* before = TRY(make<Before>());
+    Before* before = TRY(make<Before>(m_attributes));
     const Result<AdoptedFiles> adopted = [&]() -> Result<AdoptedFiles> {
-        TRY(before->attributes.open_copied(m_root));
-        return adopt_by_places(m_root, before->attributes, m_attributes);
+        TRY(before->attributes.open_copied(m_root, kSideStoreName));
+        return adopt_by_places(m_root, before->attributes.tree(), *before);
     }();
     delete before;
-    base::FixedWriter<240> line;
-    if (adopted.is_ok())
-        base::print(line, "{} files of the copy have their owners and modes again, {} of its list are not there",
-                    adopted.value().found, adopted.value().missing);
-    else if (adopted.error() == Errno::ENOENT)
-        base::print(line, "the copy has no whole list of its files ({}): it was made while the instance ran, or after a crash. "
-                          "All of them are root's now", kPlacesName);
-    else
+    if (adopted.is_error() && (adopted.error() != Errno::ENOENT || m_work == TreeWork::Adopt))
         return adopted.error();
+    TRY(m_attributes.flush());
+    base::FixedWriter<240> line;
+    describe(line, adopted.is_ok() ? &adopted.value() : nullptr);
     say(line.view());
     return {};
 }

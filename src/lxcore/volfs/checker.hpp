@@ -36,10 +36,10 @@ private:
     Vector<char> m_paths;
 };
 
-class Checker {
+class Checker final : HostReport {
 public:
-    Checker(host::Handle root, bool repair, void (*print)(std::string_view))
-        : m_root(root), m_repair(repair), m_print(print) {}
+    Checker(host::Handle root, TreeWork work, void (*print)(std::string_view), HostCheck host_check)
+        : m_root(root), m_work(work), m_repair(work != TreeWork::Check), m_print(print), m_host_check(host_check) {}
     i32 run();
 
 private:
@@ -58,7 +58,9 @@ private:
     };
 
     // check.cpp
+    void tell(const HostFinding& finding) override;
     Result<void> check_record();
+    Result<void> adopt_nt_tree();
     Result<void> open_attributes();
     Result<void> adopt_copy();
     Result<void> check_leftovers();
@@ -91,8 +93,10 @@ private:
     std::string_view path() const { return {m_path.data(), m_path.size()}; }
 
     host::Handle m_root;
+    TreeWork m_work;
     bool m_repair;
     void (*m_print)(std::string_view);
+    HostCheck m_host_check;
     VolfsStorage m_storage;
     VolfsAttributes m_attributes;
     bool m_has_record = false;

@@ -19,10 +19,12 @@ inline constexpr std::string_view kStagingName = ".lxss-staging";
 inline constexpr std::string_view kSideStoreName = ".lxss-attributes", kNewSideStoreName = ".lxss-attributes.new",
                                   kBrokenSideStoreName = ".lxss-attributes.broken";
 inline constexpr std::string_view kPlacesName = ".lxss-places", kNewPlacesName = ".lxss-places.new";
+// The NT host's own folder in a tree of its (docs/decisions/metadata-side-store.md).
+inline constexpr std::string_view kNtFolderName = "lxss~host";
 constexpr bool is_reserved_name(std::string_view name) {
     return name == kStagingName || name == ".lxss-storage" || name == ".lxss-storage.new" ||
            name == ".lxss-trial" || name == kSideStoreName || name == kNewSideStoreName || name == kBrokenSideStoreName ||
-           name == kPlacesName || name == kNewPlacesName;
+           name == kPlacesName || name == kNewPlacesName || name == kNtFolderName;
 }
 
 // Linux attributes that LXATTRB may have to hold.

@@ -26,7 +26,33 @@ constexpr bool is_special_entry(std::string_view name) {
     return name == "." || name == "..";
 }
 
+// U+F000 to U+F0FF.
+bool is_nt_escape(std::string_view name, usize at) {
+    return at + 2 < name.size() && static_cast<u8>(name[at]) == 0xef && static_cast<u8>(name[at + 1]) >= 0x80 &&
+           static_cast<u8>(name[at + 1]) <= 0x83 && (static_cast<u8>(name[at + 2]) & 0xc0) == 0x80;
+}
+
 } // namespace
+
+usize decode_nt_name(std::string_view spelled, char* out) {
+    usize length = 0;
+    for (usize at = 0; at < spelled.size(); ++at) {
+        if (!is_nt_escape(spelled, at)) {
+            out[length++] = spelled[at];
+            continue;
+        }
+        out[length++] = static_cast<char>((spelled[at + 1] & 3) << 6 | (spelled[at + 2] & 0x3f));
+        at += 2;
+    }
+    return length;
+}
+
+bool has_nt_escapes(std::string_view name) {
+    for (usize at = 0; at < name.size(); ++at)
+        if (is_nt_escape(name, at))
+            return true;
+    return false;
+}
 
 bool is_host_name(NameRule rule, std::string_view name) {
     if (rule == NameRule::Raw || is_special_entry(name))

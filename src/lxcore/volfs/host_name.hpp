@@ -24,4 +24,10 @@ base::Result<usize> encode_host_name(NameRule rule, std::string_view name, char*
 // The Linux name into `out` (at least as long); its length.
 usize decode_host_name(NameRule rule, std::string_view host_name, char* out);
 
+// A name as the NT host spells it (host/nt/file_names.hpp), in UTF-8: U+F000 to U+F0FF each stand for a byte. Into `out` (at least as
+// long); its length.
+usize decode_nt_name(std::string_view spelled, char* out);
+// Whether the name has such a character: decoding it (again) would change it.
+bool has_nt_escapes(std::string_view name);
+
 } // namespace lxcore

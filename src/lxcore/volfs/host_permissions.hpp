@@ -1,5 +1,5 @@
-// What of a file's metadata its host file holds by itself, on this host: format.hpp's rules where host files have permission bits;
-// where not, LXATTRB has all of it, and every file has one.
+// What of a file's metadata its host file holds by itself, on this host: format.hpp's rules where host files
+// have permission bits; where not, LXATTRB has all of it, and every file has one.
 #pragma once
 
 #include "host/host.hpp"

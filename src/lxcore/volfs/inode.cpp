@@ -1,7 +1,8 @@
 // VolFs inodes: looking names up, creating files.
 //
-// A file of owner 0:0 with an ordinary mode is created by one host call where it belongs. Anything that needs LXATTRB is
-// prepared in the staging folder and renamed into place, so that no crash leaves a file with half its attributes.
+// A file of owner 0:0 with an ordinary mode is created by one host call where it belongs. Anything that needs LXATTRB is,
+// where no host call makes a file with it, prepared in the staging folder and renamed into place, so that no crash leaves a file with half
+// its attributes.
 #include "base/format.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
 
@@ -166,6 +167,30 @@ struct VolfsCreation {
         return info;
     }
 
+    Result<RefPtr<VolfsInode>> with_lxattrb(host::Handle folder) {
+        if (!host::tree_traits().creates_with_attributes || volfs().attributes().is_beside_files())
+            return staged(folder, false);
+        Result<RefPtr<VolfsInode>> made = at_once(folder);
+        return made.error() == Errno::EMFILE ? staged(folder, false) : std::move(made); // which makes room for handles
+    }
+
+    // With its LXATTRB by one call of the host.
+    Result<RefPtr<VolfsInode>> at_once(host::Handle folder) {
+        struct {
+            abi::timespec accessed, modified, changed;
+        } times;
+        times.accessed = times.modified = times.changed = TRY(host::clock_time(abi::CLOCK_REALTIME));
+        const abi::lxattrb stored = encode_lxattrb(metadata, times);
+        const host::Handle handle =
+            TRY(host::create_with_attribute(folder, name, is_directory(), kLxattrbName, &stored, sizeof(stored)));
+        Result<host::FileInfo> info = host::file_info(handle);
+        if (info.is_ok())
+            return volfs().inode_of(&directory, name, info.value(), handle, !is_directory(), &metadata);
+        host::close(handle);
+        remove(folder, name);
+        return info.error();
+    }
+
     Result<RefPtr<VolfsInode>> staged(host::Handle folder, bool replace) {
         const host::Handle staging = TRY(volfs().staging());
         base::FixedWriter<24> temporary;
@@ -224,7 +249,7 @@ Result<RefPtr<Inode>> VolfsInode::create(std::string_view name, u32 new_mode, u3
     } else {
         if (is_special(new_mode))
             TRY(mark_has_specials());
-        inode = TRY(creation.staged(folder.handle(), false));
+        inode = TRY(creation.with_lxattrb(folder.handle()));
     }
     if (inode->is_directory()) {
         inode->links = links == 1 ? 1 : 2; // hosts that count no directories (btrfs, NTFS) have one link for each

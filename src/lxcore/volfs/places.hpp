@@ -4,6 +4,7 @@
 // docs/decisions/metadata-side-store.md.
 #pragma once
 
+#include "base/format.hpp"
 #include "lxcore/volfs/attributes.hpp"
 
 namespace lxcore {
@@ -12,14 +13,32 @@ namespace lxcore {
 // all.
 Result<void> record_places(host::Handle root, VolfsAttributes& attributes);
 
+// Whether there is a whole one of that store.
+bool has_places(host::Handle root, u64 tree);
+
 // Removes it.
 Result<void> forget_places(host::Handle root);
 
 struct AdoptedFiles {
     u64 found = 0, missing = 0; // in the list, and in this tree or not
 };
-// Gives the files of a copied tree, by their paths, what `before`, the store that came with it, knows of them
-// by their numbers there. ENOENT: there is no list, or none that is whole.
-Result<AdoptedFiles> adopt_by_places(host::Handle root, VolfsAttributes& before, VolfsAttributes& now);
+struct Place {
+    host::Handle folder;
+    std::string_view name; // empty: the folder itself, the tree's root
+    host::FileInfo info;
+};
+class PlaceTaker {
+public:
+    // What is at that place is a copy of the file whose number in the list is `before`.
+    virtual Result<void> take(u64 before, const Place& place) = 0;
+
+protected:
+    ~PlaceTaker() = default;
+};
+// Finds the files of a copied tree by their paths. `tree`: what the store that came with the copy belonged to. ENOENT: there is no
+// list of it, or none that is whole.
+Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& taker);
+// What has come of it, for the user; null: there was no list.
+void describe(base::Writer& out, const AdoptedFiles* adopted);
 
 } // namespace lxcore

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::string_view kFirstLine = "lxss VolFs tree, version 1";
 constexpr usize kMaxRecord = 1024;
-constexpr std::string_view kNtFolderName = "lxss~host"; // docs/decisions/metadata-side-store.md
 constexpr std::string_view kNewRecordName = ".lxss-storage.new";
 
 Result<void> write_text(host::Handle file, std::string_view text) {
@@ -258,7 +257,9 @@ Result<void> remove_entries(host::Handle folder) {
 
 Result<VolfsStorage> open_storage(host::Handle root, bool read_only) {
     if (is_kept_by_nt_host(root)) {
-        log_line(kKeptByNtHost);
+        base::FixedWriter<400> line;
+        base::print(line, "the instance's rootfs cannot be opened here: {}", kKeptByNtHost);
+        log_line(line.view());
         return Errno::EINVAL;
     }
     Result<VolfsStorage> recorded = read_storage(root);

@@ -24,8 +24,8 @@ struct VolfsStorage {
 // tree, and hides it, so that whoever sees it is another host.
 bool is_kept_by_nt_host(host::Handle root);
 inline constexpr std::string_view kKeptByNtHost =
-    "the instance's rootfs cannot be opened here: its names and attributes are in the form of the Windows host that it was copied "
-    "from; export the instance there and import it here";
+    "its names and attributes are in the form of the Windows host that it was copied from; 'lxss --check NAME --repair' makes it one "
+    "of this host's";
 
 // The record: a text file of this name in the tree's root, which guests do not see.
 inline constexpr std::string_view kStorageRecordName = ".lxss-storage";

@@ -84,7 +84,7 @@ Result<abi::statfs> VolfsSuperBlock::statistics() {
 }
 
 void VolfsSuperBlock::instance_ends() {
-    if (!m_is_read_only && m_attributes.is_beside_files())
+    if (!m_is_read_only && m_attributes.tree() != 0)
         (void)record_places(m_root, m_attributes); // without it, a copy by host tools has no owners
 }
 

@@ -14,6 +14,9 @@ std::string replace_file(const std::string& path, const std::string& text);
 // Opens `path` for appending, private to the user. Empty with a message.
 UniqueFd open_log(const std::string& path, std::string& error);
 
+// In a process that ChildProcess::start() was given a descriptor for: that.
+HostDescriptor given_descriptor();
+
 // Writes a line's worth of text for a person; what goes wrong is not worth a word.
 void show(HostDescriptor terminal, const std::string& text);
 

@@ -25,7 +25,7 @@ public:
     ChildProcess& operator=(ChildProcess&& other) noexcept;
 
     // Runs `words[0]`, a file, with the arguments `words`, in a session of its own. Standard streams lead
-    // nowhere; `descriptors` become those from 3 on (Linux only).
+    // nowhere; the first of `descriptors` is given_descriptor() there.
     bool start(const std::vector<std::string>& words, std::string& error,
                std::span<const HostDescriptor> descriptors = {});
 

@@ -13,7 +13,8 @@
 
 namespace lxss {
 
-HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe, HostDescriptor given)
+HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe, HostDescriptor given,
+                             bool may_outlive)
     : program_(words[0]) {
     int pipe[2] = {-1, -1};
     if (output_to_pipe && ::pipe2(pipe, O_CLOEXEC) != 0)
@@ -28,7 +29,8 @@ HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_
     if (pid_ < 0)
         throw LauncherError(std::string("cannot start a process: ") + std::strerror(errno));
     if (pid_ == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (!may_outlive)
+            ::prctl(PR_SET_PDEATHSIG, SIGTERM);
         sigset_t none;
         ::sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -56,16 +58,19 @@ HelperProcess::~HelperProcess() {
 }
 
 void HelperProcess::finish() {
+    if (const int code = wait(); code != 0)
+        throw LauncherError(program_ + " failed with status " + std::to_string(code));
+}
+
+int HelperProcess::wait() {
     output_.reset();
     int wait_status = 0;
     while (::waitpid(pid_, &wait_status, 0) < 0 && errno == EINTR) {
     }
     pid_ = -1;
-    if (wait_status != 0)
-        throw LauncherError(program_ +
-                            (WIFSIGNALED(wait_status)
-                                 ? " was ended by signal " + std::to_string(WTERMSIG(wait_status))
-                                 : " failed with status " + std::to_string(WEXITSTATUS(wait_status))));
+    if (WIFSIGNALED(wait_status))
+        throw LauncherError(program_ + " was ended by signal " + std::to_string(WTERMSIG(wait_status)));
+    return WEXITSTATUS(wait_status);
 }
 
 } // namespace lxss

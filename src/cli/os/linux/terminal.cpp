@@ -7,6 +7,12 @@
 
 namespace lxss {
 
+TerminalOutput::TerminalOutput() {
+    if (::isatty(STDERR_FILENO))
+        descriptor_ = STDERR_FILENO;
+}
+TerminalOutput::~TerminalOutput() = default;
+
 WindowSize terminal_size() {
     winsize size{};
     for (int descriptor : {0, 1, 2})

@@ -112,7 +112,7 @@ void Console::relay_output() {
         ::WriteFile(console, buffer, count, &written, nullptr); // the code page is UTF-8
 }
 
-void Console::enter() {
+void Console::enter(bool with_input) {
     if (is_raw_)
         return;
     is_raw_ = true;
@@ -128,7 +128,8 @@ void Console::enter() {
         if (output_read_ && !output_thread_)
             output_thread_ = owned(::CreateThread(nullptr, 0, relay_console_output, nullptr, 0, nullptr));
     }
-    if (is_console_[0]) {
+    has_raw_input_ = with_input && is_console_[0];
+    if (has_raw_input_) {
         DWORD mode = 0;
         ::GetConsoleMode(standard(0), &mode);
         input_mode_ = mode;
@@ -154,7 +155,7 @@ void Console::leave() {
         ::SetEvent(handle_of(stop_.get()));
     if (input_thread_)
         ::WaitForSingleObject(handle_of(input_thread_.get()), kDrainMilliseconds);
-    if (is_console_[0])
+    if (has_raw_input_)
         ::SetConsoleMode(standard(0), input_mode_);
     if (is_console_[1] || is_console_[2])
         ::SetConsoleMode(standard(is_console_[1] ? 1 : 2), output_mode_);

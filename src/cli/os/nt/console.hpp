@@ -17,8 +17,8 @@ public:
     HostDescriptor stand_in(int stream);
     bool is_stand_in(HostDescriptor descriptor) const;
 
-    // Raw mode, VT sequences in both directions, and the relays; and back.
-    void enter();
+    // Raw mode, VT sequences in both directions, and the relays; without `with_input`, output alone. And back.
+    void enter(bool with_input = true);
     void leave();
 
     uint16_t rows = 0, columns = 0;
@@ -33,7 +33,7 @@ private:
         output_write_; // pipes; `stand_in` are input_read_, output_write_
     UniqueFd output_thread_, input_thread_, stop_;
     unsigned long input_mode_ = 0, output_mode_ = 0;
-    bool is_raw_ = false;
+    bool is_raw_ = false, has_raw_input_ = false;
     friend unsigned long __stdcall relay_console_input(void*);
     friend unsigned long __stdcall relay_console_output(void*);
 };

@@ -7,7 +7,8 @@
 
 namespace lxss {
 
-HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe, HostDescriptor given)
+HelperProcess::HelperProcess(const std::vector<std::string>& words, bool output_to_pipe, HostDescriptor given,
+                             bool)
     : program_(words[0]) {
     HANDLE reader = nullptr, writer = nullptr;
     if (output_to_pipe && !::CreatePipe(&reader, &writer, nullptr, 0))
@@ -66,13 +67,19 @@ HelperProcess::~HelperProcess() {
 }
 
 void HelperProcess::finish() {
+    if (const int code = wait(); code != 0)
+        throw LauncherError(program_ + " failed with status " + std::to_string(code));
+}
+
+int HelperProcess::wait() {
     output_.reset();
     DWORD code = 1;
     ::WaitForSingleObject(handle_of(process_.get()), INFINITE);
     ::GetExitCodeProcess(handle_of(process_.get()), &code);
     process_.reset();
-    if (code != 0)
-        throw LauncherError(program_ + " failed with status " + std::to_string(code));
+    if (code >= 0xc000'0000) // an NTSTATUS
+        throw LauncherError(program_ + " was ended with status " + std::to_string(code));
+    return static_cast<int>(code);
 }
 
 } // namespace lxss

@@ -17,6 +17,18 @@ TerminalUse find_terminal() {
     return {console.stand_in(stream), !console.is_console(0), !console.is_console(1)};
 }
 
+TerminalOutput::TerminalOutput() {
+    Console& console = Console::instance();
+    if (!console.is_console(2))
+        return;
+    descriptor_ = console.stand_in(2);
+    console.enter(false);
+}
+
+TerminalOutput::~TerminalOutput() {
+    Console::instance().leave();
+}
+
 struct RawTerminal::Settings {};
 
 RawTerminal::RawTerminal(TerminalUse use) : use_(use) {}

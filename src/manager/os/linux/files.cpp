@@ -45,6 +45,10 @@ UniqueFd open_log(const std::string& path, std::string& error) {
     return log;
 }
 
+HostDescriptor given_descriptor() {
+    return 3;
+}
+
 void show(HostDescriptor terminal, const std::string& text) {
     [[maybe_unused]] const ssize_t written = ::write(terminal, text.data(), text.size());
 }

@@ -157,31 +157,18 @@ int move_instance_folder(const std::string& folder, const std::string& target, b
     if (errno != EXDEV)
         return errno;
     // A side store knows the files by their numbers, which a copy's files do not have.
-    if (::access((folder + "/rootfs/.lxss-attributes").c_str(), F_OK) == 0)
+    const bool has_side_store = ::access((folder + "/rootfs/.lxss-attributes").c_str(), F_OK) == 0;
+    if (has_side_store && !work_on_tree("--list-places", folder))
         return EXDEV;
     if (made && ::mkdir(target.c_str(), 0700) != 0)
         return errno;
     copied = true;
-    const int failure = ::chmod(target.c_str(), 0700) != 0 ? errno : copy_tree(folder, target, progress);
+    int failure = ::chmod(target.c_str(), 0700) != 0 ? errno : copy_tree(folder, target, progress);
+    if (!failure && has_side_store && !work_on_tree("--adopt-places", target))
+        failure = EXDEV;
     if (failure)
         remove_instance_folder(target, made, 0);
     return failure;
-}
-
-UniqueFd lock_instance_folder(const std::string& folder, bool& held, std::string& error) {
-    held = false;
-    const std::string path = folder + "/lock";
-    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!lock) {
-        error = "cannot open " + path + ": " + std::strerror(errno);
-        return {};
-    }
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
-        return lock;
-    held = errno == EWOULDBLOCK;
-    error = held ? "another lxss uses " + folder + " (its lock is held); end it there first"
-                 : "cannot lock " + path + ": " + std::strerror(errno);
-    return {};
 }
 
 // Whether `call` has succeeded, or has nothing to do since the name is gone. Guest folders may carry any

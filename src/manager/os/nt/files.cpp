@@ -40,6 +40,10 @@ UniqueFd open_log(const std::string& path, std::string& error) {
     return log;
 }
 
+HostDescriptor given_descriptor() {
+    return reinterpret_cast<HostDescriptor>(::GetStdHandle(STD_OUTPUT_HANDLE));
+}
+
 void show(HostDescriptor terminal, const std::string& text) {
     DWORD written;
     ::WriteFile(reinterpret_cast<HANDLE>(terminal), text.data(), static_cast<DWORD>(text.size()), &written,

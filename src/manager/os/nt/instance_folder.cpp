@@ -1,5 +1,6 @@
 #include "manager/instance_folder.hpp"
 
+#include "manager/os/nt/folder_copy.hpp"
 #include "manager/os/nt/windows.hpp"
 #include "manager/paths.hpp"
 
@@ -104,31 +105,33 @@ bool adopt_instance_folder(const std::string& folder, std::string& error) {
 }
 
 int move_instance_folder(const std::string& folder, const std::string& target, bool& copied,
-                         const MoveProgress&) {
+                         const MoveProgress& progress) {
     copied = false;
     const std::wstring to = wide_path(target);
+    if (const size_t slash = target.rfind('/'); slash > 3 && !make_folders(target.substr(0, slash)))
+        return errno;
     const bool was_there = ::GetFileAttributesW(to.c_str()) != INVALID_FILE_ATTRIBUTES;
     if (was_there && !::RemoveDirectoryW(to.c_str())) // refuses one that is not empty
         return errno_of(::GetLastError());
-    // Within a volume: a copy would lose what is recorded by the files' ids.
     if (::MoveFileExW(wide_path(folder).c_str(), to.c_str(), 0))
         return 0;
-    const int failure = errno_of(::GetLastError());
-    if (was_there)
-        ::CreateDirectoryW(to.c_str(), nullptr);
+    int failure = errno_of(::GetLastError());
+    if (was_there && !::CreateDirectoryW(to.c_str(), nullptr))
+        return errno_of(::GetLastError());
+    if (failure != EXDEV)
+        return failure;
+    // The store of the tree's metadata knows the files by their ids, which a copy's files do not have.
+    if (!work_on_tree("--list-places", folder))
+        return EXDEV;
+    if (!was_there && !::CreateDirectoryW(to.c_str(), nullptr))
+        return errno_of(::GetLastError());
+    copied = true;
+    failure = copy_instance_folder(wide_path(folder), to, progress);
+    if (!failure && !work_on_tree("--adopt-places", target))
+        failure = EXDEV;
+    if (failure)
+        remove_instance_folder(target, !was_there, 0);
     return failure;
-}
-
-UniqueFd lock_instance_folder(const std::string& folder, bool& held, std::string& error) {
-    const std::string path = folder + "/lock";
-    UniqueFd lock = owned(::CreateFileW(wide_path(path).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
-                                        OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
-    held = !lock && ::GetLastError() == ERROR_SHARING_VIOLATION;
-    if (held)
-        error = "another lxss uses " + folder + " (its lock is held); end it there first";
-    else if (!lock)
-        error = "cannot open " + path + ": " + error_text(::GetLastError());
-    return lock;
 }
 
 int remove_instance_folder(const std::string& folder, bool made_folder, int lock_seconds) {

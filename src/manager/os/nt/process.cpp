@@ -84,10 +84,11 @@ static UniqueFd open_null() {
 }
 
 bool ChildProcess::start(const std::vector<std::string>& words, std::string& error,
-                         std::span<const HostDescriptor>) {
+                         std::span<const HostDescriptor> descriptors) {
     const UniqueFd null = open_null();
     group_ = make_job();
-    return start_process(words, {}, handle_of(null.get()), handle_of(null.get()), nullptr,
+    const HANDLE output = handle_of(descriptors.empty() ? null.get() : descriptors[0]);
+    return start_process(words, {}, handle_of(null.get()), output, nullptr,
                          handle_of(group_.get()), handle_, id_, error);
 }
 
