@@ -267,3 +267,36 @@ TEST(a_table_that_another_thread_changes) {
     EXPECT_EQ(misses, 0);
     ASSERT_OK(munmap(jump.code, 3 * PAGE));
 }
+
+// As a very large program has them, and changes all at once.
+TEST(many_tables) {
+    enum { COUNT = 5000, CODE_BYTES = 48, CODE = (COUNT * CODE_BYTES + PAGE) / PAGE * PAGE };
+    const size_t table_bytes = (COUNT * CASES * sizeof(long) + PAGE) / PAGE * PAGE;
+    unsigned char* place =
+        mmap(NULL, CODE + table_bytes + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_TRUE(place != MAP_FAILED);
+    unsigned char* cases = place + CODE + table_bytes;
+    for (int i = 0; i < CASES; i++)
+        write_case(cases + i * CASE_BYTES, 100 * i);
+    struct jump jumps[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        jumps[i].code = place + i * CODE_BYTES;
+        jumps[i].table = (unsigned long*)(place + CODE) + i * CASES;
+        jumps[i].cases = cases;
+        write_jump(&jumps[i], i % 2);
+    }
+    ASSERT_OK(mprotect(place, CODE, PROT_READ | PROT_EXEC));
+    ASSERT_OK(mprotect(cases, PAGE, PROT_READ | PROT_EXEC));
+    int wrong_cases = 0;
+    for (int first = 0; first < 3; first++) {
+        ASSERT_OK(mprotect(place + CODE, table_bytes, PROT_READ | PROT_WRITE));
+        for (int i = 0; i < COUNT; i++)
+            set_entries(&jumps[i], first + i);
+        ASSERT_OK(mprotect(place + CODE, table_bytes, PROT_READ));
+        for (int round = 0; round < 3; round++)
+            for (int i = 0; i < COUNT; i++)
+                wrong_cases += call(&jumps[i], round, 1) != 100 * ((first + i + round) % CASES) + 1;
+    }
+    EXPECT_EQ(wrong_cases, 0);
+    ASSERT_OK(munmap(place, CODE + table_bytes + PAGE));
+}
