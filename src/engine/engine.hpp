@@ -105,6 +105,9 @@ struct CodeRange {
 extern "C" {
 // Whether the current process may execute `address`, and what is around it.
 bool lxcore_find_code(u64 address, engine::CodeRange* range);
+// Whether the current process can read all of the range, and it changes only with its mappings: it is private and can only be read. (Whether
+// a private mapping shows what is written to its file is unspecified, says mmap(2).)
+bool lxcore_is_constant(u64 address, u64 length);
 // Finds `length` free bytes within `reach` below `near` in the current address space, takes them from the guest until the next exec, and
 // maps them by host::map_code(). 0: there is no room, or the host has no such mappings.
 u64 lxcore_reserve_code_space(u64 near, u64 length, u64 reach);

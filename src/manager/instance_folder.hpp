@@ -25,9 +25,9 @@ using MoveProgress = std::function<void(uint64_t done, uint64_t total)>;
 int move_instance_folder(const std::string& folder, const std::string& target, bool& copied,
                          const MoveProgress& progress = {});
 
-// Has lxkernel do `work` (its option) with the tree of an instance that does not run, and waits for it: "--list-places" before a copy
-// to another file system, "--adopt-places" in the copy, where the owners and modes of its files are kept beside them. Whether it
-// could.
+// Has lxkernel do `work` (its option) with the tree of an instance that does not run, and waits for it:
+// "--list-places" before a copy to another file system, "--adopt-places" in the copy, where the owners and
+// modes of its files are kept beside them. Whether it could.
 bool work_on_tree(const std::string& work, const std::string& folder);
 
 // Whether `folder` could become an instance's: it does not exist, or is empty.

@@ -40,7 +40,8 @@ std::string missing_folder_problem(const std::string& name, const std::string& f
 
 static std::string reason(int failure) {
     if (failure == EXDEV)
-        return "that is another file system, and the owners and modes of its files, which are kept beside them, could not be "
+        return "that is another file system, and the owners and modes of its files, which are kept beside "
+               "them, could not be "
                "carried over: use --export and --import";
     if (failure == ENOTSUP)
         return "that file system cannot hold what belongs to its files: use --export and --import";

@@ -197,9 +197,9 @@ class SideStore(volfs_support.TreeTestCase):
         self.assertEqual(self.guest(LOOK), SEEN)
         self.stop()
         self.assertClean()
-        self.assertTrue(support.wait_until(lambda: not os.path.exists(source)))
+        self.assertTrue(support.wait_until(lambda: not os.path.exists(source), 120))
         self.assertSuccess(self.home.run("--manage", "test", "--move", source))
-        self.assertTrue(support.wait_until(lambda: not os.path.exists(target)))
+        self.assertTrue(support.wait_until(lambda: not os.path.exists(target), 120))
         # What cannot be carried over stays where it is.
         with open(self.log, "r+b") as file:
             before = file.read(8)

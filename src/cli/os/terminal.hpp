@@ -26,7 +26,8 @@ struct TerminalUse {
 // None while lxss is in the background.
 TerminalUse find_terminal();
 
-// Standard error's terminal, for somebody else to write to: what shows progress. No descriptor where it is none.
+// Standard error's terminal, for somebody else to write to: what shows progress. No descriptor where it is
+// none.
 class TerminalOutput {
 public:
     TerminalOutput();

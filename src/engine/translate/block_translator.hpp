@@ -1,5 +1,5 @@
 // One block's translation while it is made. What it consists of: translator.cpp (copies, exits), operands.cpp, stack.cpp, control.cpp,
-// kernel_calls.cpp, source_check.cpp.
+// comparisons.cpp, switch_jumps.cpp, kernel_calls.cpp, source_check.cpp.
 #pragma once
 
 #include "engine/translate/decoder.hpp"
@@ -23,8 +23,13 @@ public:
     void run();
     // translate_entry()
     void run_entry(u64 direct, bool is_return);
+    // translate_missing_case()
+    void run_missing_case(u32 number, bool is_kept, u64 kernel);
+    // Opcodes after 0F whose ModRM registers are all vectors, in every encoding.
+    static bool is_vector_only(u8 opcode);
 
 private:
+    void begin();
     u32 here() const { return static_cast<u32>(m_emit.at() - m_code); }
     u64 rip() const { return m_source.address + m_at; }
     u64 next_rip() const { return m_source.address + m_next; }
@@ -47,8 +52,6 @@ private:
         return in.segment == 0x65 || (in.segment == 0x64 && m_rewrite_fs);
     }
     bool names_stack_pointer(const Instruction& in) const;
-    // Opcodes after 0F whose ModRM registers are all vectors, in every encoding.
-    static bool is_vector_only(u8 opcode);
     void plain(const Instruction& in);
     void load_rip_address(const Instruction& in);
 
@@ -109,8 +112,8 @@ private:
     void goto_entry(bool is_call);
     // Indirect branches to `guest`, the address of the source's byte `at`, come in here, or returns to it: see lookup.hpp.
     void compare_target(u64 guest, u32 at, bool is_return);
-    // Its ways to compare: what is below 2 GiB; with BMI2's shifts; without.
-    void compare_low(u64 guest, u32 at, bool is_return);
+    // Its ways to compare: the whole address, below 2 GiB, or all that pext takes of it; with BMI2's shifts; without.
+    void compare_loaded(u64 guest, u32 at, bool is_return);
     void compare_shifted(u64 guest, bool is_return);
     void compare_parts(u64 guest, bool is_return);
     void skip_if_zero(u32 bytes);
@@ -126,6 +129,19 @@ private:
     void find_entry();
     void index_of(u8 number);
     void jump_to_entry();
+
+    // ---- jumps through jump tables ----
+    // A jump with such an operand, or a load that is followed by one: translates it, and what follows, if it is a switch. It ends the block.
+    bool switch_jump(const Instruction& in);
+    // A jump through one word, such as the global offset table has: the same for a table of one entry.
+    bool word_jump(const Instruction& in);
+    // Asks for the switch; false when the jump has to be translated as any other.
+    bool find_switch(const Switch& key, SwitchPlace& place);
+    struct SwitchCode;
+    bool match_switch(const Instruction& in, SwitchCode& code) const;
+    bool follows(u32 at, Instruction& in) const;
+    void emit_switch(const SwitchCode& code, u64 slots);
+
     void software_interrupt(u8 number);
     // An exception with rip at the instruction, or behind it.
     void raise(u32 trap, u32 error);

@@ -71,6 +71,8 @@ void drop_block(u32 number) {
     if (!block.is_live)
         return;
     block.is_live = false;
+    if (block.is_case)
+        g_cache.has_dropped_case = true;
     for (u32 next = block.incoming; next;) {
         const u32 exit_number = next - 1;
         ExitRecord& exit = g_cache.exits[exit_number];
@@ -139,6 +141,9 @@ u32 add_block(Zone& zone, u64 guest, const Translation& made, u8* code) {
     block.point_count = static_cast<u16>(made.point_count);
     block.incoming = 0;
     block.is_live = true;
+    block.is_case = false;
+    if (made.switch_number)
+        block.next_of_switch = std::exchange(g_cache.switches[made.switch_number].first_block, number);
     block.step = made.step;
     block.stubs_end = zone_end(zone) - zone.stubs;
     for (u32 i = 0; i < made.exit_count; ++i) {
@@ -186,6 +191,7 @@ void forget_everything() {
         g_cache.known.forget(g_cache.entries[number].guest);
         forget_first_targets(g_cache.entries[number].guest);
     }
+    forget_switches();
     for (Page& page : g_cache.pages)
         page = {};
     for (u32 i = 0; i < g_cache.zone_count; ++i)

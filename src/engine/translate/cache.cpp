@@ -2,7 +2,10 @@
 
 #include "base/assert.hpp"
 #include "engine/translate/cache_state.hpp"
+#include "engine/translate/decoder.hpp"
 #include "engine/translate/glue.hpp"
+#include "engine/translate/processor.hpp"
+#include "engine/translate/registers.hpp"
 
 namespace engine::translate {
 
@@ -20,13 +23,6 @@ void lock_even_in_flush() {
 }
 
 namespace {
-
-bool is_full(const Zone& zone) {
-    return zone.used + zone.stubs + kMaxCodeBytes + kMaxExits * kStubBytes + 64 > sizeof(zone.memory->code) ||
-           g_cache.block_count + 1 >= kMaxBlocks || g_cache.entry_count + 2 * kMaxLandings + kMaxExits + 1 > kMaxTotalEntries ||
-           g_cache.exit_count + kMaxExits > kMaxTotalExits || g_cache.point_count + kMaxPoints > kMaxTotalPoints ||
-           g_cache.page_count + 2 > kMaxPages;
-}
 
 // Lock held; released while other threads leave the translations, and held again afterwards.
 void flush() {
@@ -61,7 +57,8 @@ Glue glue(const ZoneMemory& memory, bool is_step) {
             thunk(memory, kOtherTarget),
             thunk(memory, kOtherReturn),
             reinterpret_cast<u64>(g_memory->jumps),
-            reinterpret_cast<u64>(g_memory->returns)};
+            reinterpret_cast<u64>(g_memory->returns),
+            reinterpret_cast<u64>(g_memory->return_masks)};
 }
 
 constexpr u32 wanted_by(Entering how) {
@@ -91,29 +88,20 @@ void link_new(u32 block, const Translation& made, bool has_inside) {
     }
 }
 
-bool has_bmi2() {
-    constexpr u32 kBit = 1u << 8;
-    u32 eax, ebx, ecx, edx;
-    asm("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(0));
-    if (eax < 7)
-        return false;
-    asm("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(7), "c"(0));
-    return ebx & kBit;
-}
-
-u8* next_code(const Zone& zone) { return zone.memory->code + base::align_up(zone.used, u64{16}); }
-
-// Translates what begins at `guest` into `zone`, which has room for it. Lock held.
+// Translates what begins at `guest` into `zone`, which has room for it. Lock held. Leaves no block if the translation has met with a switch
+// that is not known yet.
 Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
     const u32 length = static_cast<u32>(base::min<u64>(kMaxSourceBytes, range.end - guest));
     const u32 missing = static_cast<u32>(host::copy_guarded(g_cache.source, reinterpret_cast<const void*>(guest), length));
     const bool is_step = how == Entering::Step;
     const Source source{guest, g_cache.source, length - missing, range.may_change, is_translated, &g_cache.known,
-                        how == Entering::Indirectly, is_step};
+                        how == Entering::Indirectly, find_switch, is_step};
     u8* code = next_code(zone);
     Translation& made = g_cache.translation;
     translate(source, glue(*zone.memory, is_step), code, reinterpret_cast<u8*>(zone_end(zone) - zone.stubs), g_cache.exit_count,
               g_mode, made);
+    if (g_cache.wanted_switch.count)
+        return {};
     if (made.source_bytes == 0)
         return {missing ? Found::Unreadable : Found::NotExecutable, guest + source.available, 0};
     const u32 block = add_block(zone, guest, made, code);
@@ -135,7 +123,8 @@ Place make(Zone& zone, u64 guest, const CodeRange& range, Entering how) {
 
 void set_options(const Options& options) {
     g_options = options;
-    g_mode = {options.rewrite_fs, options.stack_bias, !options.old_processor && has_bmi2()};
+    const Processor processor = options.old_processor ? Processor{} : this_processor();
+    g_mode = {options.rewrite_fs, options.stack_bias, processor.has_bmi2, processor.has_fast_extract};
     lx_translate_stack_bias = options.stack_bias;
 }
 
@@ -167,6 +156,7 @@ void unlock_cache() { g_cache.lock.store(0, std::memory_order_release); }
 Place find(u64 guest, Entering how) {
     CodeRange range{};
     u64 range_changes = 0; // when `range` was found
+    Switch wanted{};
     for (;;) {
         // Starts at 1, so that no range counts as found before.
         const u64 changes = g_cache.changes.load(std::memory_order_acquire) + 1;
@@ -183,11 +173,16 @@ Place find(u64 guest, Entering how) {
             needs_zone = !needs_range && wants_zone(guest);
             if (!needs_range && !needs_zone) {
                 Zone& zone = zone_for(guest);
-                if (is_full(zone))
+                if (is_full(zone)) {
                     flush();
-                else if (g_cache.changes.load(std::memory_order_acquire) + 1 == changes)
-                    return make(zone, guest, range, how);
-                continue;
+                    continue;
+                }
+                if (g_cache.changes.load(std::memory_order_acquire) + 1 != changes)
+                    continue;
+                const Place place = make(zone, guest, range, how);
+                wanted = std::exchange(g_cache.wanted_switch, {});
+                if (!wanted.count)
+                    return place;
             }
         }
         // What lxcore knows is asked for without the lock.
@@ -195,45 +190,77 @@ Place find(u64 guest, Entering how) {
             return {Found::NotExecutable, guest, 0};
         if (needs_range)
             range_changes = changes;
+        const bool is_constant = wanted.count && lxcore_is_constant(wanted.table, u64{wanted.count} * wanted.entry_bytes);
         const u64 zone_address = needs_zone ? lxcore_reserve_code_space(guest, kZoneBytes, kReach) : 0;
         Guard guard;
         if (needs_range) {
             g_cache.range = range;
             g_cache.range_changes = changes;
         }
+        if (wanted.count && g_cache.changes.load(std::memory_order_acquire) + 1 == changes)
+            add_switch(wanted, is_constant, thunk(*g_cache.zones[0].memory, kOtherCase));
+        wanted = {};
         if (zone_address && g_cache.zone_count < kMaxZones)
             add_zone(reinterpret_cast<ZoneMemory*>(zone_address));
     }
 }
 
-void make_target(u64 guest, bool is_return) {
-    Guard guard;
-    if (const u32 number = is_return ? find_entry(guest, kReturns) : 0) {
-        add_target(number);
-        return;
-    }
-    const u32 number = find_entry(guest, is_return ? kEnterable : kJumpedTo);
-    if (!number)
-        return;
-    EntryRecord& entry = g_cache.entries[number];
-    if (!is_return && entry.code) {
-        add_target(number);
-        return;
-    }
+namespace {
+
+// Makes code for indirect branches, or for returns, that leads to `entry`; how far it is from the code of the entry's block, 0 when its zone has
+// no room: the next translation makes some.
+i32 make_entry_code(const EntryRecord& entry, bool is_return) {
     const u64 block_code = g_cache.blocks[entry.block].code;
     Zone& zone = *zone_at(block_code);
-    if (is_full(zone)) // the next translation makes room
-        return;
+    if (is_full(zone))
+        return 0;
     u8* const code = next_code(zone);
-    translate_entry(guest, direct_code(entry), is_return, glue(*zone.memory, false), code, g_mode, g_cache.translation);
-    (void)add_block(zone, guest, g_cache.translation, code);
-    const i32 made = static_cast<i32>(reinterpret_cast<i64>(code) + g_cache.translation.entry - static_cast<i64>(block_code));
-    if (is_return) {
-        add_target(add_entry(entry.block, EntryRecord::Return, guest, entry.direct, made));
-    } else {
-        entry.code = made;
-        add_target(number);
+    translate_entry(entry.guest, direct_code(entry), is_return, glue(*zone.memory, false), code, g_mode, g_cache.translation);
+    (void)add_block(zone, entry.guest, g_cache.translation, code);
+    return static_cast<i32>(reinterpret_cast<i64>(code) + g_cache.translation.entry - static_cast<i64>(block_code));
+}
+
+// An entry at `guest` that has code for indirect branches; 0: there is none.
+u32 find_jump_entry(u64 guest) {
+    const u32 number = find_entry(guest, kJumpedTo);
+    EntryRecord& entry = g_cache.entries[number];
+    if (number && !entry.code)
+        entry.code = make_entry_code(entry, false);
+    return entry.code ? number : 0;
+}
+
+} // namespace
+
+void make_target(u64 guest, bool is_return) {
+    Guard guard;
+    if (!is_return) {
+        if (const u32 number = find_jump_entry(guest))
+            add_target(number);
+        return;
     }
+    if (const u32 number = find_entry(guest, kReturns)) {
+        add_target(number);
+        return;
+    }
+    if (const u32 number = find_entry(guest, kEnterable)) {
+        const EntryRecord& entry = g_cache.entries[number];
+        if (const i32 code = make_entry_code(entry, true))
+            add_target(add_entry(entry.block, EntryRecord::Return, guest, entry.direct, code));
+    }
+}
+
+TakenCase taken_case(u32 number, host::Frame& frame) {
+    const Switch& key = g_cache.switches[number].key;
+    const u64 index = key.index == kNoRegister ? 0 : register_of(frame, key.index);
+    return {switch_target(number, index), g_cache.generation, key.is_kept};
+}
+
+void link_case(u32 number, const TakenCase& taken) {
+    Guard guard;
+    if (taken.generation != g_cache.generation)
+        return;
+    if (const u32 entry = taken.has_kept_register ? find_jump_entry(taken.target) : find_entry(taken.target, kEnterable))
+        link_switch(number, taken.target, entry);
 }
 
 TakenExit taken_exit(u32 number) {
@@ -253,7 +280,24 @@ void drop_source_of(u32 number, u32 generation) {
     Guard guard;
     if (generation == g_cache.generation)
         drop_block(g_cache.exits[number].block);
+    forget_dropped_cases();
 }
+
+namespace {
+
+void drop_pages(u64 first, u64 last) {
+    if (last - first < 1024) {
+        for (u64 number = first; number <= last; ++number)
+            if (Page* page = find_page(number << base::kPageShift, false))
+                drop_page(*page);
+        return;
+    }
+    for (Page& page : g_cache.pages)
+        if (page.number && page.number - 1 >= first && page.number - 1 <= last)
+            drop_page(page);
+}
+
+} // namespace
 
 void drop(u64 address, u64 length) {
     g_cache.changes.fetch_add(1, std::memory_order_acq_rel);
@@ -271,18 +315,11 @@ void drop(u64 address, u64 length) {
             return;
         }
     }
-    const u64 first = address >> base::kPageShift, last = (address + length - 1) >> base::kPageShift;
     if (g_cache.block_count <= 1)
         return;
-    if (last - first < 1024) {
-        for (u64 number = first; number <= last; ++number)
-            if (Page* page = find_page(number << base::kPageShift, false))
-                drop_page(*page);
-        return;
-    }
-    for (Page& page : g_cache.pages)
-        if (page.number && page.number - 1 >= first && page.number - 1 <= last)
-            drop_page(page);
+    drop_switches(address, length);
+    drop_pages(address >> base::kPageShift, (address + length - 1) >> base::kPageShift);
+    forget_dropped_cases();
 }
 
 namespace {
@@ -316,7 +353,7 @@ State state_under_lock(u64 host) {
     else if (point->kind == Point::Exit)
         state.rip = g_cache.exits[block.first_exit + point->guest].target;
     const bool is_on_the_way = point->kind == Point::Exit || point->kind == Point::BranchedRcx ||
-                              point->kind == Point::BranchedSlot || point->kind == Point::Returned;
+                              point->kind == Point::BranchedSlot || point->kind == Point::Returned || point->kind == Point::Switched;
     state.is_done = is_on_the_way || state.rip != block.guest;
     return state;
 }

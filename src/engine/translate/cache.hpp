@@ -52,6 +52,17 @@ struct TakenExit {
 TakenExit taken_exit(u32 number);
 // Makes the exit's branch lead straight to its target's translation, if both are still there.
 void link(u32 number, u32 generation, u32 entry);
+// A jump through jump table `number` has met with a slot that leads nowhere yet: see switches.cpp. Only while the thread counts as in
+// translated code.
+struct TakenCase {
+    u64 target;
+    u32 generation;
+    bool has_kept_register; // rcx is the index, and the guest's is in its slot
+};
+TakenCase taken_case(u32 number, host::Frame& frame);
+// Lets the slots for that target lead to its translation, which find() has found, for Entering::Indirectly if it has a kept register.
+void link_case(u32 number, const TakenCase& taken);
+
 // Drops the translation to which the exit belongs: its source is no longer the same.
 void drop_source_of(u32 number, u32 generation);
 

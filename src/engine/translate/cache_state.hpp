@@ -21,6 +21,7 @@ inline constexpr u32 kTriedBuckets = 64;
 inline constexpr u32 kMaxTotalExits = 3 * kMaxBlocks;
 inline constexpr u32 kMaxTotalPoints = 8 * kMaxBlocks;
 inline constexpr u32 kMaxTotalEntries = 4 * kMaxBlocks;
+inline constexpr u32 kMaxSwitches = 4096, kMaxSwitchSlots = 1 << 15, kSwitchBuckets = 1024;
 inline constexpr u32 kBuckets = 1 << 16;
 inline constexpr u32 kPageBuckets = 1 << 15;
 inline constexpr u32 kMaxPages = kPageBuckets / 2;
@@ -32,7 +33,9 @@ struct Block {
     u32 first_point, first_exit, first_entry;
     u16 point_count, source_bytes;
     bool is_live;
+    bool is_case; // slots of switches lead to it
     Step step;
+    u32 next_of_switch;  // of the blocks that end with the same one
     u32 incoming;        // exits that are linked to it: number + 1 of the first
     u32 next_on_page[2]; // of those with source on its first and last page
 };
@@ -70,6 +73,17 @@ struct ExitRecord {
     bool is_linked;
 };
 
+// A jump table of the guest's: see switches.cpp.
+struct SwitchRecord {
+    Switch key;
+    u32 first_slot;
+    bool is_constant; // if not, jumps through it are translated as other indirect ones
+    u32 missing_case; // block
+    u32 first_block;  // with such a jump
+    u32 next_in_bucket;
+    bool is_live;
+};
+
 // Code that lies close together has its buckets in few cache lines.
 constexpr u32 bucket_of(u64 guest) { return static_cast<u32>(guest / 4 % kBuckets); }
 
@@ -83,7 +97,7 @@ struct Thunk {
     u8 jump[8]; // jmp *target(%rip)
     u64 target;
 };
-enum ThunkNumber : u32 { kExit, kSystemCall, kInterrupt80, kRaise, kOtherTarget, kOtherReturn, kStepSystemCall, kStepInterrupt80, kThunks };
+enum ThunkNumber : u32 { kExit, kSystemCall, kInterrupt80, kRaise, kOtherTarget, kOtherReturn, kOtherCase, kStepSystemCall, kStepInterrupt80, kThunks };
 
 struct ZoneMemory {
     Thunk thunks[kThunks];
@@ -92,8 +106,10 @@ struct ZoneMemory {
 
 // What the host gives below 2 GiB.
 struct LowMemory {
-    u64 jumps[kHeads], returns[kHeads]; // the lookup tables
-    ZoneMemory zone;
+    u64 jumps[kHeads], returns[kMaxReturnHeads]; // the lookup tables
+    u64 switches[kMaxSwitchSlots];
+    u64 return_masks[2]; // Glue::return_masks
+    alignas(base::kMappingUnit) ZoneMemory zone;
 };
 
 struct Zone {
@@ -123,11 +139,19 @@ struct Cache {
     Page pages[kPageBuckets];
     u32 buckets[kBuckets]; // by bucket_of() their guest addresses: the first entry
     KnownAddresses known; // those of all entries
-    u32 jump_targets[kHeads], return_targets[kHeads]; // and the first that each table leads to
+    u32 switch_count, switch_slot_count; // number 0 is none
+    u64 tables_start, tables_end; // all of them lie there
+    bool has_dropped_case;
+    SwitchRecord switches[kMaxSwitches];
+    u64 switch_targets[kMaxSwitchSlots]; // guest addresses
+    u32 switch_buckets[kSwitchBuckets];
+    Switch wanted_switch; // that a translation has met with; count 0: none
+    u32 jump_targets[kHeads], return_targets[kMaxReturnHeads]; // and the first that each table leads to
     Zone zones[kMaxZones];
     // Work space of translations, under the lock.
     Translation translation;
     u8 source[kMaxSourceBytes];
+    u8 entries_of_table[kMaxSwitchEntries * 8];
 };
 
 extern Cache g_cache;
@@ -145,6 +169,11 @@ public:
 };
 
 // ---- zones.cpp ----
+
+// Whether there is room for one more translation in it.
+bool is_full(const Zone& zone);
+// Where the next one begins.
+u8* next_code(const Zone& zone);
 
 // The entry of the table of jumps, or of returns, where there is no block.
 u64 no_entry(bool is_return);
@@ -165,6 +194,22 @@ void ask_ahead(Zone& zone);
 void add_target(u32 number);
 void remove_target(u32 number);
 void forget_first_targets(u64 guest);
+
+// ---- switches.cpp: jumps through the guest's jump tables ----
+
+// Those who meet with one that is not known yet leave it in g_cache.wanted_switch.
+SwitchPlace find_switch(const Switch& key);
+// `is_constant`: the table can be read, and changes only with its mapping. `kernel`: where its jumps go for a target without translation.
+void add_switch(const Switch& key, bool is_constant, u64 kernel);
+// Takes no lock: what an entry holds stays until the next flush.
+u64 switch_target(u32 number, u64 index);
+// Lets all entries that hold `target` lead to its translation, which has code for indirect branches if the switch wants that.
+void link_switch(u32 number, u64 target, u32 entry);
+// Drops the blocks that jump through tables in [address, address + length).
+void drop_switches(u64 address, u64 length);
+// After blocks have been dropped: no slot leads to one of them any more.
+void forget_dropped_cases();
+void forget_switches();
 
 // ---- blocks.cpp ----
 

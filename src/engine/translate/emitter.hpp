@@ -98,6 +98,17 @@ public:
         }
     }
 
+    // to = the bits of `from` that the word at `mask`, below 2 GiB, has set, moved together (BMI2); `to` is below r8.
+    void extract_bits(u8 to, u8 from, u64 mask) {
+        static constexpr u8 kVex[] = {0xc4, 0xe2};
+        bytes(kVex, sizeof(kVex));
+        byte(static_cast<u8>(0x82 | (~from & 15) << 3));
+        byte(0xf5);
+        byte(static_cast<u8>(0x04 | to << 3));
+        byte(0x25);
+        word(static_cast<u32>(mask));
+    }
+
     // The whole word, shifted to the right by the number that the register has before (BMI2); below r8.
     void load_stack_shifted(u8 to, i32 displacement) {
         shift_right(to);

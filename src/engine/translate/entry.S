@@ -180,6 +180,13 @@ lx_translate_other_return:
         call_with_frame translate_return
         jmp     lx_exit_full
 
+// A jump through a jump table, one of whose slots has no translation: LX_SLOT_EXIT is its number, every register but rcx the guest's.
+        .globl lx_translate_other_case
+lx_translate_other_case:
+        save_registers
+        call_with_frame translate_case
+        jmp     lx_exit_full
+
 // rcx = address behind int $0x80, the guest's rcx is in its slot. It asks for the 32-bit table, which lxss does not have: an
 // unknown number gives ENOSYS.
         .globl lx_translate_interrupt_80

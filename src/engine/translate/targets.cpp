@@ -10,6 +10,8 @@ struct Table {
     u64* heads;
     u32* targets;
     bool is_for_returns;
+
+    u32 index_of(u64 guest) const { return is_for_returns ? return_index(guest, g_mode) : static_cast<u32>(guest % kHeads); }
 };
 
 Table table(bool is_for_returns) {
@@ -31,12 +33,12 @@ bool set_next_target(u32 number, u32 next) {
     return true;
 }
 
-u32 first_target(const Table& table, u64 guest) { return table.targets[guest % kHeads]; }
+u32 first_target(const Table& table, u64 guest) { return table.targets[table.index_of(guest)]; }
 
 // What translated lookups find: only entries that branches have led to, or others would be in their way.
 void set_first_target(const Table& table, u64 guest, u32 number) {
-    table.targets[guest % kHeads] = number;
-    __atomic_store_n(&table.heads[guest % kHeads], number ? target_code(g_cache.entries[number]) : no_entry(table.is_for_returns),
+    table.targets[table.index_of(guest)] = number;
+    __atomic_store_n(&table.heads[table.index_of(guest)], number ? target_code(g_cache.entries[number]) : no_entry(table.is_for_returns),
                      __ATOMIC_RELEASE);
 }
 

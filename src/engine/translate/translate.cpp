@@ -6,6 +6,7 @@
 #include "engine/translate/cache.hpp"
 #include "engine/translate/glue.hpp"
 #include "engine/translate/host_hooks.hpp"
+#include "engine/translate/registers.hpp"
 #include "engine/translate/slots.hpp"
 
 namespace engine {
@@ -25,7 +26,7 @@ u64 read_slot(u64 number) {
     asm volatile("movq %%gs:%c2(,%1,8), %0" : "=r"(value) : "r"(number), "i"(LX_SLOT_REGISTERS));
     return value;
 }
-constexpr u64 kTargetNumber = 4, kExitNumber = 5;
+constexpr u64 kRcxNumber = 1, kTargetNumber = 4, kExitNumber = 5;
 
 bool is_canonical(u64 address) { return static_cast<u64>(static_cast<i64>(address << 16) >> 16) == address; }
 
@@ -59,6 +60,7 @@ State recover(host::Frame& frame) {
     switch (state.point.kind) {
     case Point::BranchedRcx: frame.rip = frame.rcx; break;
     case Point::BranchedSlot: frame.rip = read_slot(kTargetNumber); break;
+    case Point::Switched: frame.rip = taken_case(state.point.guest, frame).target; break;
     default: frame.rip = state.rip; break;
     }
     frame.rsp += static_cast<u64>(i64{state.point.rsp});
@@ -67,10 +69,9 @@ State recover(host::Frame& frame) {
         frame.rsp -= 8;
         state.point.kind = Point::Sequence;
     }
-    u64* const registers[8] = {&frame.rax, &frame.rcx, &frame.rdx, &frame.rbx, nullptr, &frame.rbp, &frame.rsi, &frame.rdi};
     for (u32 number = 0; number < 8; ++number)
-        if ((state.point.restore & (1u << number)) && registers[number])
-            *registers[number] = read_slot(number);
+        if (state.point.restore & (1u << number))
+            register_of(frame, number) = read_slot(number);
     return state;
 }
 
@@ -207,6 +208,18 @@ void translate_indirect(host::Frame* frame) {
         finish_step(*frame, Step::Plain);
     else if (find(frame->rip, Entering::Indirectly).found == Found::Yes)
         make_target(frame->rip, false);
+}
+
+void translate_case(host::Frame* frame) {
+    const u32 number = static_cast<u32>(read_slot(kExitNumber));
+    const TakenCase taken = taken_case(number, *frame);
+    (void)leave_translation(); // no step is part of a switch
+    frame->rip = taken.target;
+    frame->original_rax = ~u64{0};
+    if (taken.has_kept_register)
+        frame->rcx = read_slot(kRcxNumber);
+    if (find(taken.target, taken.has_kept_register ? Entering::Indirectly : Entering::Any).found == Found::Yes)
+        link_case(number, taken);
 }
 
 void translate_return(host::Frame* frame) {

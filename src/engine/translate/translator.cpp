@@ -20,14 +20,19 @@ bool has_implicit_memory(const Instruction& in) {
 
 } // namespace
 
+void Translator::begin() {
+    m_out.source_bytes = m_out.exit_count = m_out.point_count = m_out.landing_count = m_out.instruction_count = 0;
+    m_out.step = Step::None;
+    m_out.direct = m_out.entry = m_out.switch_number = 0;
+}
+
 void Translator::run() {
-    m_out.exit_count = m_out.point_count = m_out.landing_count = m_out.instruction_count = 0;
-    m_out.source_bytes = 0;
-    m_out.step = m_source.is_step ? Step::Plain : Step::None;
+    begin();
+    if (m_source.is_step)
+        m_out.step = Step::Plain;
     sequence(0, 8);
     m_emit.adjust_stack(8); // the call entry
     sequence();
-    m_out.entry = 0;
     if (m_source.is_target) {
         static constexpr u8 kOver[] = {0xeb, 0};
         m_emit.bytes(kOver, sizeof(kOver));
@@ -95,6 +100,8 @@ void Translator::point(Point::Kind kind, u32 guest, u8 restore, i32 rsp_less_bia
 
 void Translator::instruction(const Instruction& in) {
     if ((in.flags & kControl) && control(in))
+        return;
+    if (in.index != kNoRegister && m_source.find_switch && switch_jump(in))
         return;
     plain(in);
     if (in.encoding != Encoding::Legacy || in.map != 0 || (in.opcode != 0x9c && in.opcode != 0x9d))
@@ -242,14 +249,26 @@ void Translator::emit_literals() {
 }
 
 void Translator::run_entry(u64 direct, bool is_return) {
-    m_out.source_bytes = m_out.exit_count = m_out.point_count = m_out.landing_count = m_out.instruction_count = 0;
-    m_out.step = Step::None;
-    m_out.direct = 0;
+    begin();
     align_comparison(m_source.address, is_return, false);
     m_out.entry = here();
     compare_target(m_source.address, 0, is_return);
     m_emit.jump_to(direct);
     m_out.code_bytes = here();
+}
+
+void Translator::run_missing_case(u32 number, bool is_kept, u64 kernel) {
+    begin();
+    point(Point::Switched, number, is_kept ? bit_of(kRcx) : u8{0});
+    m_emit.store_slot_immediate(LX_SLOT_EXIT, number);
+    m_emit.jump_to(kernel);
+    m_out.code_bytes = here();
+}
+
+void translate_missing_case(u32 number, bool is_kept, u64 kernel, u8* code, const Mode& mode, Translation& out) {
+    static constexpr Glue kNoGlue{};
+    const Source source{0, nullptr, 0, false};
+    Translator(source, kNoGlue, code, nullptr, 0, mode, out).run_missing_case(number, is_kept, kernel);
 }
 
 void translate_entry(u64 guest, u64 direct, bool is_return, const Glue& glue, u8* code, const Mode& mode, Translation& out) {

@@ -20,6 +20,7 @@ struct Point {
         BranchedSlot,   // and here in LX_SLOT_TARGET
         Returned,       // and here, that of a return, in the word below the guest's rsp
         Check,          // as Sequence; a fault is one of fetching the instruction
+        Switched,       // a jump through jump table number `guest` has been taken, with its index in the register that Switch names
     };
     u16 host;      // offset in the translation
     u16 guest;     // offset in the block's source
@@ -59,6 +60,7 @@ struct Glue {
     u64 other_target; // an indirect branch to LX_SLOT_TARGET is not to this block; rcx is in its slot
     u64 other_return; // a return to the guest's address on the stack is not to this one; rcx is in its slot
     u64 jumps, returns; // the lookup tables, see lookup.hpp; below 2 GiB
+    u64 return_masks; // two words there: kReturnMask, and its complement
 };
 
 // What all translations of a process have in common.
@@ -66,6 +68,7 @@ struct Mode {
     bool rewrite_fs = false; // fs: operands use LX_SLOT_GUEST_FS
     u32 stack_bias = 0;      // guest rsp - host rsp
     bool has_shifts = false; // the processor has BMI2's shifts, which leave the flags alone
+    bool has_extract = false; // and its pext, which is not as slow as a dozen others
 };
 
 // Where the translation of an instruction begins, with the guest's registers.
@@ -86,6 +89,8 @@ inline constexpr u32 kStubDropOffset = 13;   // and, that of a call, drops the h
 // In the code of an entry for indirect branches to `guest`, or of one for returns: the offset of the displacement of the jump that is
 // taken for another target.
 u32 other_target_offset(u64 guest, bool is_return, const Mode& mode);
+// In an entry for indirect branches to `guest`: the offset of what follows when the target has been compared, where rcx is in its slot still.
+u32 kept_register_offset(u64 guest, const Mode& mode);
 
 // Guest addresses that have been added since the last flush, and others with the same low bits: most searches for translations, which
 // find nothing, end here.
@@ -102,6 +107,25 @@ private:
     u64 m_words[kBits / 64];
 };
 
+// A jump whose target comes from a compiler's jump table: entry 0, 1, ... or count - 1, as the index in a register says, and no other.
+struct Switch {
+    u64 table; // guest address of the entries
+    u64 base;  // to which entries of 4 bytes are added; those of 8 are addresses
+    u32 count;
+    u8 entry_bytes;
+    u8 index;     // the register that holds the index when the jump is taken; zero-extended. kNoRegister: the only entry is meant
+    bool is_kept; // it is rcx, and the guest's rcx is in its slot
+    bool operator==(const Switch&) const = default;
+};
+inline constexpr u32 kMaxSwitchEntries = 512;
+
+// What the cache has for one.
+struct SwitchPlace {
+    u32 number; // to which the block belongs then: it is dropped when the table's memory changes, or who may write it. 0: none
+    bool is_constant; // if not, the jump is to be translated as any other indirect one
+    u64 slots; // below 2 GiB: for each entry the address at which its target's translation goes on
+};
+
 struct Source {
     u64 address;
     const u8* bytes;
@@ -113,6 +137,7 @@ struct Source {
     bool (*is_translated)(u64 guest) = nullptr;
     const KnownAddresses* known = nullptr; // has all for which that can be true
     bool is_target = false; // an indirect branch leads there: the block has an entry for such
+    SwitchPlace (*find_switch)(const Switch& wanted) = nullptr;
     bool is_step = false; // one instruction alone, behind which every way leads through Glue::exit or other_target
 };
 
@@ -126,15 +151,20 @@ struct Translation {
     u32 direct; // offset of the direct entry
     u32 entry;  // of the entry for indirect branches; 0: there is none
     u32 exit_count, point_count, landing_count, instruction_count;
+    u32 switch_number; // SwitchPlace::number
     Exit exits[kMaxExits];
     Landing landings[kMaxLandings];
-    InstructionPlace instructions[kMaxInstructions];
+    InstructionPlace instructions[kMaxInstructions]; // at which the block can be entered
     Point points[kMaxPoints];
 };
 
 // `code`: where the translation will run, with kMaxCodeBytes of room. Exits get numbers from `first_exit` on. The call entry is at
 // `code`. The stub of exit number n of the block ends n * kStubBytes below `stubs_end`.
 void translate(const Source& source, const Glue& glue, u8* code, u8* stubs_end, u32 first_exit, const Mode& mode, Translation& out);
+
+// Makes at `code` what a slot of switch `number` leads to before its target has a translation there: a jump to `kernel`, with the number in
+// LX_SLOT_EXIT.
+void translate_missing_case(u32 number, bool is_kept, u64 kernel, u8* code, const Mode& mode, Translation& out);
 
 // Makes at `code` an entry for indirect branches to `guest`, or for returns, whose translation is at `direct`: a translation without
 // source.

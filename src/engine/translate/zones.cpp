@@ -10,9 +10,19 @@ u64 thunk(const ZoneMemory& memory, ThunkNumber number) { return reinterpret_cas
 
 u64 no_entry(bool is_return) { return thunk(g_memory->zone, is_return ? kOtherReturn : kOtherTarget); }
 
+bool is_full(const Zone& zone) {
+    return zone.used + zone.stubs + kMaxCodeBytes + kMaxExits * kStubBytes + 64 > sizeof(zone.memory->code) ||
+           g_cache.block_count + 1 >= kMaxBlocks || g_cache.entry_count + 2 * kMaxLandings + kMaxExits + 1 > kMaxTotalEntries ||
+           g_cache.exit_count + kMaxExits > kMaxTotalExits || g_cache.point_count + kMaxPoints > kMaxTotalPoints ||
+           g_cache.page_count + 2 > kMaxPages;
+}
+
+u8* next_code(const Zone& zone) { return zone.memory->code + base::align_up(zone.used, u64{16}); }
+
 void add_zone(ZoneMemory* memory) {
     const char* const targets[kThunks] = {lx_translate_exit, lx_entry_syscall, lx_translate_interrupt_80, lx_translate_raise,
-                                          lx_translate_other_target, lx_translate_other_return, lx_translate_step_syscall, lx_translate_step_interrupt_80};
+                                          lx_translate_other_target, lx_translate_other_return, lx_translate_other_case,
+                                          lx_translate_step_syscall, lx_translate_step_interrupt_80};
     for (u32 i = 0; i < kThunks; ++i)
         memory->thunks[i] = {{0xff, 0x25, 2, 0, 0, 0, 0xcc, 0xcc}, reinterpret_cast<u64>(targets[i])};
     Zone& zone = g_cache.zones[g_cache.zone_count++];
@@ -105,6 +115,8 @@ void use_code_memory(u64 address) {
         head = no_entry(false);
     for (u64& head : g_memory->returns)
         head = no_entry(true);
-    g_cache.block_count = g_cache.entry_count = 1;
+    g_memory->return_masks[0] = kReturnMask;
+    g_memory->return_masks[1] = ~kReturnMask;
+    g_cache.block_count = g_cache.entry_count = g_cache.switch_count = 1;
 }
 } // namespace engine

@@ -2,9 +2,8 @@
 // bits there are none; or both are in the side store (docs/decisions/metadata-side-store.md). Which of the two, the store's header says.
 #include "abi/stat.hpp"
 #include "host/nt/drive_files.hpp"
-#include "host/nt/store_file.hpp"
-#include "host/nt/ea_calls.hpp"
 #include "host/nt/extended_attributes.hpp"
+#include "host/nt/store_file.hpp"
 
 namespace host::nt {
 

@@ -17,6 +17,17 @@ extern "C" bool lxcore_find_code(u64 address, engine::CodeRange* range) {
     return true;
 }
 
+extern "C" bool lxcore_is_constant(u64 address, u64 length) {
+    using namespace lxcore;
+    const Task& task = current();
+    if (!task.mm)
+        return false;
+    LockGuard guard(task.mm->lock);
+    const Vma* vma = VmaTree::find(*task.mm, address);
+    return vma && vma->start <= address && length <= vma->end - address && vma->hidden == Hidden::No && (vma->protection & abi::PROT_READ) &&
+           !(vma->protection & abi::PROT_WRITE) && !(vma->flags & abi::MAP_SHARED);
+}
+
 extern "C" u64 lxcore_reserve_code_space(u64 near, u64 length, u64 reach) {
     using namespace lxcore;
     Mm& mm = *current().mm;

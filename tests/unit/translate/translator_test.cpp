@@ -1,301 +1,10 @@
 // Translations against the processor: each sequence of instructions runs as it is and translated, from the same registers, flags and
 // memory, and must leave the same behind. In every mode of the translator.
-#include "engine/translate/decoder.hpp"
-#include "engine/translate/emitter.hpp"
-#include "engine/translate/lookup.hpp"
-#include "engine/translate/slots.hpp"
-#include "engine/translate/translator.hpp"
+#include "translator_fixture.hpp"
 
-#include <asm/prctl.h>
-#include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <cstring>
-#include <random>
-#include <vector>
+using namespace translate_test;
 
 namespace {
-
-using namespace engine::translate;
-
-struct State {
-    u64 registers[16]; // in the processor's order; rsp is set by the harness
-    u64 flags;
-    bool operator==(const State&) const = default;
-};
-
-// Enters code with the state's registers and returns when it jumps to leave_code; rsp: in the state, less `bias`.
-extern "C" void test_enter(State* state, u64 code, u64 bias);
-extern "C" char test_leave[];
-asm(R"(
-        .text
-        .globl test_enter, test_leave
-test_enter:
-        pushq   %rbp
-        pushq   %rbx
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        movq    %rdi, test_state(%rip)
-        movq    %rsi, test_code(%rip)
-        movq    %rdx, test_bias(%rip)
-        movq    %rsp, test_stack(%rip)
-        movq    32(%rdi), %rax
-        subq    %rdx, %rax
-        movq    %rax, test_guest_stack(%rip)
-        pushq   128(%rdi)
-        popfq
-        movq    0(%rdi), %rax
-        movq    8(%rdi), %rcx
-        movq    16(%rdi), %rdx
-        movq    24(%rdi), %rbx
-        movq    40(%rdi), %rbp
-        movq    48(%rdi), %rsi
-        movq    64(%rdi), %r8
-        movq    72(%rdi), %r9
-        movq    80(%rdi), %r10
-        movq    88(%rdi), %r11
-        movq    96(%rdi), %r12
-        movq    104(%rdi), %r13
-        movq    112(%rdi), %r14
-        movq    120(%rdi), %r15
-        movq    56(%rdi), %rdi
-        movq    test_guest_stack(%rip), %rsp
-        jmp     *test_code(%rip)
-test_leave:
-        movq    %rsp, test_guest_stack(%rip)
-        movq    test_stack(%rip), %rsp
-        pushq   %rdi
-        movq    test_state(%rip), %rdi
-        movq    %rax, 0(%rdi)
-        movq    %rcx, 8(%rdi)
-        movq    %rdx, 16(%rdi)
-        movq    %rbx, 24(%rdi)
-        movq    %rbp, 40(%rdi)
-        movq    %rsi, 48(%rdi)
-        popq    56(%rdi)
-        movq    %r8, 64(%rdi)
-        movq    %r9, 72(%rdi)
-        movq    %r10, 80(%rdi)
-        movq    %r11, 88(%rdi)
-        movq    %r12, 96(%rdi)
-        movq    %r13, 104(%rdi)
-        movq    %r14, 112(%rdi)
-        movq    %r15, 120(%rdi)
-        pushfq
-        popq    128(%rdi)
-        movq    test_guest_stack(%rip), %rax
-        addq    test_bias(%rip), %rax
-        movq    %rax, 32(%rdi)
-        cld
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbx
-        popq    %rbp
-        ret
-        .bss
-        .balign 8
-test_state:       .quad 0
-test_code:        .quad 0
-test_bias:        .quad 0
-test_stack:       .quad 0
-test_guest_stack: .quad 0
-        .text
-)");
-
-struct Setting {
-    const char* name;
-    bool far, may_change;
-    Mode mode;
-};
-const Setting kSettings[] = {{"near", false, false, {false, 0, true}},     {"old processor", false, false, {}},
-                             {"far", true, false, {}},                     {"far rewriting fs", true, false, {true, 0, true}},
-                             {"bias", false, false, {false, 256, true}},   {"bias, old processor", false, false, {false, 256, false}},
-                             {"small bias", false, false, {false, 64, true}}, {"far, all", true, true, {true, 256, true}},
-                             {"checked", false, true, {}}};
-
-u8* map_at(u64 hint, usize length, int protection) {
-    void* at = mmap(reinterpret_cast<void*>(hint), length, protection, MAP_PRIVATE | MAP_ANONYMOUS | (hint ? MAP_FIXED_NOREPLACE : 0), -1, 0);
-    return at == MAP_FAILED ? nullptr : static_cast<u8*>(at);
-}
-
-class TranslatorTest : public testing::Test {
-protected:
-    static constexpr u64 kGuest = 0x5000'0000'0000, kNear = kGuest + 0x1000'0000, kFar = 0x5a00'0000'0000;
-    static constexpr usize kDataBytes = 4096, kStackBytes = 8192;
-
-    static void SetUpTestSuite() {
-        constexpr int kAll = PROT_READ | PROT_WRITE | PROT_EXEC;
-        s_guest = map_at(kGuest, 1 << 16, kAll);
-        s_near = map_at(kNear, 1 << 20, kAll);
-        s_far = map_at(kFar, 1 << 20, kAll);
-        s_jumps = reinterpret_cast<u64*>(map_at(0x1000'0000, 2 * kHeads * 8, PROT_READ | PROT_WRITE));
-        ASSERT_TRUE(s_guest && s_near && s_far && s_jumps);
-        s_returns = s_jumps + kHeads;
-        s_data = s_guest + 0x8000;
-        s_stack = s_guest + 0xa000;
-        // What the kernel keeps for a thread, as far as translated code knows it; FS's replacement is found here, too.
-        u8* block = s_block;
-        ASSERT_EQ(syscall(SYS_arch_prctl, ARCH_SET_GS, block), 0);
-        memcpy(block + LX_SLOT_GUEST_GS, &s_segment, 8);
-        u64 fs;
-        ASSERT_EQ(syscall(SYS_arch_prctl, ARCH_GET_FS, &fs), 0);
-        memcpy(block + LX_SLOT_GUEST_FS, &fs, 8);
-    }
-
-    // Runs what lies at s_guest up to `length` and jumps to test_leave.
-    struct Outcome {
-        State state;
-        std::vector<u8> data, stack;
-        bool operator==(const Outcome&) const = default;
-    };
-
-    Outcome run_natively(const State& start) {
-        u8* at = s_guest + m_length;
-        static constexpr u8 kJump[] = {0xff, 0x25, 0, 0, 0, 0}; // jmp *0(%rip)
-        memcpy(at, kJump, sizeof(kJump));
-        const u64 leave = reinterpret_cast<u64>(test_leave);
-        memcpy(at + 6, &leave, 8);
-        Outcome outcome = begin(start);
-        test_enter(&outcome.state, kGuest, 0);
-        finish(outcome);
-        return outcome;
-    }
-
-    Outcome run_translated(const State& start, const Setting& setting) {
-        u8* zone = setting.far ? s_far : s_near;
-        // Everything that leaves a translation ends up here.
-        static constexpr u8 kJump[] = {0xff, 0x25, 0, 0, 0, 0};
-        memcpy(zone, kJump, sizeof(kJump));
-        const u64 leave = reinterpret_cast<u64>(test_leave);
-        memcpy(zone + 6, &leave, 8);
-        const u64 out = reinterpret_cast<u64>(zone);
-        const u64 jumps = reinterpret_cast<u64>(s_jumps), returns = reinterpret_cast<u64>(s_returns);
-        const Glue glue{out, out, out, out, put_other_target(zone), put_other_return(zone, setting.mode.stack_bias), jumps, returns};
-        for (u32 i = 0; i < kHeads; ++i) {
-            s_jumps[i] = glue.other_target;
-            s_returns[i] = glue.other_return;
-        }
-        Outcome outcome = begin(start);
-        // From exit to exit, as the engine goes when nothing is linked.
-        for (u64 at = kGuest; at != kGuest + m_length;) {
-            const u32 offset = static_cast<u32>(at - kGuest);
-            translate({at, s_guest + offset, m_length - offset, setting.may_change}, glue, zone + kCode, zone + (1 << 20), 0, setting.mode, m_translation);
-            EXPECT_GT(m_translation.source_bytes, 0u) << setting.name;
-            test_enter(&outcome.state, reinterpret_cast<u64>(zone) + kCode + m_translation.direct, setting.mode.stack_bias);
-            u64 exit;
-            memcpy(&exit, s_block + LX_SLOT_EXIT, 8);
-            if (exit == kIndirect) {
-                memcpy(&at, s_block + LX_SLOT_TARGET, 8);
-                continue;
-            }
-            EXPECT_LT(exit, m_translation.exit_count);
-            EXPECT_NE(m_translation.exits[exit].kind, Exit::Check);
-            at = m_translation.exits[exit].target;
-        }
-        finish(outcome);
-        return outcome;
-    }
-
-    // Code for an indirect branch that finds nothing: with rcx as the guest has it, and LX_SLOT_EXIT saying so.
-    static constexpr u64 kIndirect = ~u64{0};
-    static u64 put_other_target(u8* zone) {
-        Emitter emit(zone + 16);
-        emit.store_slot_immediate(LX_SLOT_EXIT, 0xffff'ffff);
-        emit.load_slot(kRcx, LX_SLOT_REGISTER(kRcx));
-        emit.jump_to(reinterpret_cast<u64>(zone));
-        return reinterpret_cast<u64>(zone) + 16;
-    }
-
-    // The same for a return, whose word is on the stack.
-    static u64 put_other_return(u8* zone, u32 bias) {
-        Emitter emit(zone + 64);
-        emit.load_stack(kRcx, static_cast<i32>(bias));
-        emit.store_slot(kRcx, LX_SLOT_TARGET);
-        emit.adjust_stack(8);
-        emit.jump_to(reinterpret_cast<u64>(zone) + 16);
-        return reinterpret_cast<u64>(zone) + 64;
-    }
-    static constexpr u32 kCode = 128; // where translations begin
-
-    static Outcome begin(const State& start) {
-        std::mt19937 random(1);
-        for (usize i = 0; i < kDataBytes; ++i)
-            s_data[i] = static_cast<u8>(random());
-        for (usize i = 0; i < kStackBytes; ++i)
-            s_stack[i] = static_cast<u8>(random());
-        return {start, {}, {}};
-    }
-    void finish(Outcome& outcome) const {
-        outcome.data.assign(s_data, s_data + kDataBytes);
-        // What lies below the guest's rsp by less than a red zone counts; what host signals might write further down does not.
-        outcome.stack.assign(s_stack + kStackBytes / 2 - m_red_zone, s_stack + kStackBytes);
-    }
-
-    void check(const State& start, const std::string& what) {
-        const Outcome expected = run_natively(start);
-        for (const Setting& setting : kSettings) {
-            const Outcome got = run_translated(start, setting);
-            for (u32 i = 0; i < 16; ++i)
-                ASSERT_EQ(got.state.registers[i], expected.state.registers[i]) << "register " << i << ", " << setting.name << ": " << what;
-            ASSERT_EQ(got.state.flags, expected.state.flags) << setting.name << ": " << what;
-            ASSERT_EQ(got.data, expected.data) << setting.name << ": " << what;
-            ASSERT_EQ(got.stack, expected.stack) << setting.name << ": " << what;
-        }
-    }
-
-    void append(std::initializer_list<u8> bytes) {
-        for (const u8 byte : bytes)
-            s_guest[m_length++] = byte;
-    }
-    void append_word(u32 value) {
-        memcpy(s_guest + m_length, &value, 4);
-        m_length += 4;
-    }
-
-    std::string text() const {
-        std::string result;
-        char part[4];
-        for (u32 i = 0; i < m_length; ++i) {
-            snprintf(part, sizeof(part), "%02x ", s_guest[i]);
-            result += part;
-        }
-        return result;
-    }
-
-    static State start_state(std::mt19937& random) {
-        State state{};
-        for (u64& value : state.registers)
-            value = (u64{random()} << 32) | random();
-        // rbx and rsi point into the data, rcx and rdx are small.
-        state.registers[3] = reinterpret_cast<u64>(s_data) + 1024 + (random() % 64) * 8;
-        state.registers[6] = reinterpret_cast<u64>(s_data) + 2048 + (random() % 64) * 8;
-        state.registers[1] = random() % 64;
-        state.registers[2] = random() % 64;
-        state.registers[4] = reinterpret_cast<u64>(s_stack) + kStackBytes / 2 + (random() % 16) * 16;
-        state.flags = 0x202 | (random() & 0x8d5); // the arithmetic flags
-        return state;
-    }
-
-    // The displacement that names a place in the data, for an instruction that ends `after` bytes further on.
-    u32 data_displacement(u32 offset, u32 after) {
-        return static_cast<u32>(reinterpret_cast<u64>(s_data) + offset - (kGuest + m_length + after));
-    }
-
-    static inline u8 *s_guest, *s_near, *s_far, *s_data, *s_stack;
-    static inline u8 s_segment_area[4096];
-    alignas(64) static inline u8 s_block[4096];
-    static inline u64 s_segment = reinterpret_cast<u64>(s_segment_area);
-    static inline u64 *s_jumps, *s_returns;
-    u32 m_length = 0;
-    u32 m_red_zone = 128;
-    Translation m_translation;
-};
 
 // One random instruction out of forms that a translation treats in different ways. They keep rbx, rsi and rsp pointing where they do.
 TEST_F(TranslatorTest, RandomSequencesLeaveTheSameState) {
@@ -459,7 +168,7 @@ TEST_F(TranslatorTest, CallsComeBack) {
     }
 }
 
-// Entries of both tables: to their target, and on to the next entry for any other with the same low 16 bits; registers and flags stay.
+// Entries of both tables: to their target, and on to the next entry for any other with the same index; registers and flags stay.
 TEST_F(TranslatorTest, EntriesCompareTheWholeTarget) {
     std::mt19937 random(7);
     u8* const zone = s_near;
@@ -467,14 +176,20 @@ TEST_F(TranslatorTest, EntriesCompareTheWholeTarget) {
     memcpy(zone, kJump, sizeof(kJump));
     const u64 leave = reinterpret_cast<u64>(test_leave), out = reinterpret_cast<u64>(zone);
     memcpy(zone + 6, &leave, 8);
+    s_jumps[0] = kReturnMask;
+    s_jumps[1] = ~kReturnMask;
+    const u64 masks = reinterpret_cast<u64>(s_jumps);
     for (const Setting& setting : kSettings) {
         const u32 bias = setting.mode.stack_bias;
         const u64 jumped = put_other_target(zone), returned = put_other_return(zone, bias);
         for (const u64 guest : {u64{0x12'3456}, u64{0x7fff'fff0}, u64{0x8000'0010}, u64{0x5555'5555'1230}, u64{0x7fff'ffff'fff8}}) {
-            for (const u64 difference : {u64{0}, u64{1} << 16, u64{1} << 31, u64{1} << 32, u64{1} << 46, u64{1} << 47, u64{1} << 63}) {
+            for (const u64 difference : {u64{0}, u64{1}, u64{4}, u64{1} << 16, u64{1} << 21, u64{1} << 31, u64{1} << 32, u64{1} << 46, u64{1} << 47, u64{1} << 63}) {
                 for (const bool is_return : {false, true}) {
+                    // What the table has compared.
+                    if (difference & (is_return && setting.mode.has_extract ? kReturnMask : kHeads - 1))
+                        continue;
                     u8* const code = zone + 256 + random() % 64;
-                    translate_entry(guest, out, is_return, {out, out, out, out, jumped, returned, 0, 0}, code, setting.mode, m_translation);
+                    translate_entry(guest, out, is_return, {out, out, out, out, jumped, returned, 0, 0, masks}, code, setting.mode, m_translation);
                     const u64 branch = reinterpret_cast<u64>(code) + m_translation.entry + other_target_offset(guest, is_return, setting.mode);
                     EXPECT_EQ(branch / 64, (branch + 3) / 64);
                     i32 to_next;
@@ -519,7 +234,7 @@ TEST_F(TranslatorTest, StepsEndBehindOneInstruction) {
     for (u32 i = 0; i < 8; at += lengths[i++]) {
         Source source{kGuest + at, s_guest + at, m_length - at, false};
         source.is_step = true;
-        translate(source, {out, out, out, out, out, out, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
+        translate(source, {out, out, out, out, out, out, 0x1000, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
         EXPECT_EQ(m_translation.source_bytes, lengths[i]);
         EXPECT_EQ(m_translation.landing_count, 0u);
         EXPECT_EQ(m_translation.step, kinds[i]);
@@ -531,9 +246,9 @@ TEST_F(TranslatorTest, StepsEndBehindOneInstruction) {
 TEST_F(TranslatorTest, SourceThatEndsIsTranslatedUpToThere) {
     append({0x90, 0x48, 0x8b}); // nop, and half an instruction
     const u64 out = reinterpret_cast<u64>(s_near);
-    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, out, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
+    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, out, 0x1000, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
     EXPECT_EQ(m_translation.source_bytes, 1u);
-    translate({kGuest + 1, s_guest + 1, m_length - 1, false}, {out, out, out, out, out, out, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
+    translate({kGuest + 1, s_guest + 1, m_length - 1, false}, {out, out, out, out, out, out, 0x1000, 0x1000, 0x1000}, s_near + 64, s_near + (1 << 20), 0, {}, m_translation);
     EXPECT_EQ(m_translation.source_bytes, 0u);
 }
 
@@ -552,7 +267,7 @@ TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
         }
         u8* code = s_near + 64 + 16 * (random() % 16);
         const Mode mode{false, random() % 2 ? 128u : 0u, random() % 2 == 0};
-        translate({kGuest, s_guest, m_length, round % 2 == 0}, {out, out, out, out, out, out, 0x1000, 0x1000}, code, s_near + (1 << 20), 0, mode, m_translation);
+        translate({kGuest, s_guest, m_length, round % 2 == 0}, {out, out, out, out, out, out, 0x1000, 0x1000, 0x1000}, code, s_near + (1 << 20), 0, mode, m_translation);
         ASSERT_GE(m_translation.exit_count, 6u);
         for (u32 i = 0; i < m_translation.exit_count; ++i) {
             const u64 at = reinterpret_cast<u64>(code) + m_translation.exits[i].branch;
@@ -569,7 +284,7 @@ TEST_F(TranslatorTest, BranchesLieWithinCacheLines) {
 TEST_F(TranslatorTest, PointsCoverTheTranslation) {
     append({0x90, 0x48, 0x8b, 0x05, 0, 1, 0, 0, 0x90, 0xe8, 0, 0, 0, 0});
     const u64 out = reinterpret_cast<u64>(s_far);
-    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, out, 0x1000, 0x1000}, s_far + 64, s_far + (1 << 20), 0, {}, m_translation);
+    translate({kGuest, s_guest, m_length, false}, {out, out, out, out, out, out, 0x1000, 0x1000, 0x1000}, s_far + 64, s_far + (1 << 20), 0, {}, m_translation);
     ASSERT_GT(m_translation.point_count, 3u);
     EXPECT_EQ(m_translation.points[0].host, 0u);
     for (u32 i = 1; i < m_translation.point_count; ++i) {

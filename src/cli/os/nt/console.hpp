@@ -17,7 +17,8 @@ public:
     HostDescriptor stand_in(int stream);
     bool is_stand_in(HostDescriptor descriptor) const;
 
-    // Raw mode, VT sequences in both directions, and the relays; without `with_input`, output alone. And back.
+    // Raw mode, VT sequences in both directions, and the relays; without `with_input`, output alone. And
+    // back.
     void enter(bool with_input = true);
     void leave();
 

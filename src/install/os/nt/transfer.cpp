@@ -32,7 +32,8 @@ using Handle = std::unique_ptr<void, Closer>;
 std::string last_problem() {
     const DWORD error = ::GetLastError();
     if (error == ERROR_WINHTTP_SECURE_FAILURE || error == ERROR_WINHTTP_SECURE_CHANNEL_ERROR)
-        return "no secure connection: this computer does not trust the server's certificate, or it is another server's";
+        return "no secure connection: this computer does not trust the server's certificate, or it is "
+               "another server's";
     char text[512];
     const DWORD length = ::FormatMessageA(
         FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_FROM_HMODULE | FORMAT_MESSAGE_IGNORE_INSERTS,

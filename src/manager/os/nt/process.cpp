@@ -88,8 +88,8 @@ bool ChildProcess::start(const std::vector<std::string>& words, std::string& err
     const UniqueFd null = open_null();
     group_ = make_job();
     const HANDLE output = handle_of(descriptors.empty() ? null.get() : descriptors[0]);
-    return start_process(words, {}, handle_of(null.get()), output, nullptr,
-                         handle_of(group_.get()), handle_, id_, error);
+    return start_process(words, {}, handle_of(null.get()), output, nullptr, handle_of(group_.get()), handle_,
+                         id_, error);
 }
 
 std::optional<ExitStatus> ChildProcess::take_status() {
