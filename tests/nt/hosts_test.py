@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -80,7 +81,7 @@ class Hosts(TreeTestCase):
     def from_linux(self, *command):
         """The name and the tree of a copy on the NT host."""
         lxss("--unregister", "copy")
-        folder = WORK + "/copy"
+        folder = tempfile.mkdtemp(dir=WORK) + "/copy"  # a process that ends may leave something in the one before
         subprocess.run([*command, self.original, folder], check=True)
         self.addCleanup(lxss, "--unregister", "copy")
         run = lxss("--import-in-place", "copy", windows(folder))
@@ -121,7 +122,7 @@ class Hosts(TreeTestCase):
         self.assertTrue(any(", 0 of its list are not there" in line for line in lines), lines)
         self.assertAdopted(tree)
         there = WORK + "/there"
-        subprocess.run(["cp", "-r", "--preserve=links,timestamps", WORK + "/copy", there], check=True)
+        subprocess.run(["cp", "-r", "--preserve=links,timestamps", os.path.dirname(tree), there], check=True)
         self.addCleanup(self.linux, "--unregister", "there")
         self.assertEqual(self.linux("--import-in-place", "there", there).returncode, 0)
         run = self.linux("--check", "there", "--repair")
