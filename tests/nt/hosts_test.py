@@ -81,7 +81,8 @@ class Hosts(TreeTestCase):
     def from_linux(self, *command):
         """The name and the tree of a copy on the NT host."""
         lxss("--unregister", "copy")
-        folder = tempfile.mkdtemp(dir=WORK) + "/copy"  # a process that ends may leave something in the one before
+        self.linux("--terminate", "mine")
+        folder = tempfile.mkdtemp(dir=WORK) + "/copy"
         subprocess.run([*command, self.original, folder], check=True)
         self.addCleanup(lxss, "--unregister", "copy")
         run = lxss("--import-in-place", "copy", windows(folder))
