@@ -29,7 +29,7 @@ useradd -m -s /bin/bash lxsstest; id lxsstest | sed 's/[0-9]\{4,\}/N/g'; su - lx
 ### login-shell
 bash -lc 'echo $-; shopt -q login_shell; echo $?; echo $PATH'; sh -lc 'echo $0'; bash -ic 'echo interactive: $-' 2>/dev/null | grep -c i
 ### zombie-is-reaped
-bash -c 'sleep 0.2 & exec sleep 0.6' & p=$!; sleep 0.4; ps -o stat= --ppid $p | cut -c1; wait $p; (sleep 0.2 &); sleep 0.5; ps -e -o stat=,comm= | awk '$1 ~ /^Z/ && $2 == "sleep"' | wc -l
+bash -c 'sleep 0 & exec sleep 30' & p=$!; until ps -o stat= --ppid $p | grep -q ^Z; do sleep 0.05; done; echo zombie; kill $p; wait $p 2>/dev/null; echo $?; o=$(bash -c 'sleep 0.2 >/dev/null & echo $!'); while kill -0 $o; do sleep 0.05; done 2>/dev/null; echo reaped
 ### orphan-has-init
 r=$(bash -c '(sleep 5; true) >/dev/null & echo $!'); sleep 0.1; ps -o ppid= -p $r | tr -d ' '; kill $r
 ### process-groups
