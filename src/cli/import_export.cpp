@@ -15,7 +15,8 @@ std::string whole_folder_name(const std::string& folder) {
     return whole;
 }
 
-void import_archive(const std::string& name, const std::string& folder, HostDescriptor archive, uint32_t flags) {
+void import_archive(const std::string& name, const std::string& folder, HostDescriptor archive,
+                    uint32_t flags) {
     // Progress is shown to people only: the archive's size tells the helper to do so.
     std::string size;
     const FileKind kind = kind_of(archive);
@@ -29,9 +30,12 @@ void import_archive(const std::string& name, const std::string& folder, HostDesc
     converse(request);
 }
 
-uint32_t import_flags(const Arguments& arguments) { return arguments.portable ? kClientPortable : 0; }
+uint32_t import_flags(const Arguments& arguments) {
+    return arguments.portable ? kClientPortable : 0;
+}
 
-void import_file(const std::string& name, const std::string& folder, const std::string& file, uint32_t flags) {
+void import_file(const std::string& name, const std::string& folder, const std::string& file,
+                 uint32_t flags) {
     std::string error;
     const UniqueFd archive =
         file == "-" ? duplicate(standard_stream(0), error) : open_for_reading(file, error);

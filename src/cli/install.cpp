@@ -42,7 +42,8 @@ std::string name_from_file(const std::string& file) {
 }
 
 // Makes the instance; returns when it is whole.
-void make_instance(const Distribution& distribution, const std::string& name, const std::string& folder, uint32_t flags) {
+void make_instance(const Distribution& distribution, const std::string& name, const std::string& folder,
+                   uint32_t flags) {
     const std::string& source = distribution.source;
     if (source.starts_with("apt:")) {
         const auto packages = start_debian_packages(source.substr(4));

@@ -32,7 +32,8 @@ int run_tool(const Arguments& arguments);
 
 // Makes an instance in `folder` ("": the user's folder for instances) from an open archive, or from a file,
 // "-", or the folder of an OCI image layout. `flags`: kClientSetUp, kClientPortable.
-void import_archive(const std::string& name, const std::string& folder, HostDescriptor archive, uint32_t flags);
+void import_archive(const std::string& name, const std::string& folder, HostDescriptor archive,
+                    uint32_t flags);
 void import_file(const std::string& name, const std::string& folder, const std::string& file, uint32_t flags);
 // kClientPortable, if the user wants it.
 uint32_t import_flags(const Arguments& arguments);

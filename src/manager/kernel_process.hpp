@@ -20,8 +20,8 @@ struct KernelOptions {
     std::string engine_options; // see engine::configure()
     bool no_init = false;
     bool portable = false; // a new tree is to be a portable one
-    std::string drives;  // a line "name=host folder" for each that is to be mounted
-    std::string interop; // the host's side of interop as the instance's init mounts it, or "" for none
+    std::string drives;    // a line "name=host folder" for each that is to be mounted
+    std::string interop;   // the host's side of interop as the instance's init mounts it, or "" for none
 };
 
 struct RunCommand {

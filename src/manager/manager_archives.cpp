@@ -49,7 +49,8 @@ void Manager::request_import(const ClientPointer& client, ClientPacket packet) {
                  "import failed: " + reason + (problem.empty() ? "; nothing was kept" : "\n" + problem));
         });
     };
-    InstancePointer instance = start_instance(entry, is_portable ? Purpose::ImportPortable : Purpose::Import, false, error);
+    InstancePointer instance =
+        start_instance(entry, is_portable ? Purpose::ImportPortable : Purpose::Import, false, error);
     if (!instance)
         return undo(error);
     client->gone = [this, instance] { stop_instance(instance, 0s); };
