@@ -64,6 +64,25 @@ class NtTree(volfs_support.TreeTestCase):
             self.assertIn(b"'lxss --check NAME --repair' makes it one of this host's", self.refused("form of the Windows host"))
             self.repair()
 
+    def test_a_list_that_leads_out(self):
+        """It lies in the copy, and is what somebody has made of it."""
+        outside = os.path.join(os.path.dirname(self.tree), "outside")
+        with open(outside, "wb"):
+            os.chmod(outside, 0o640)
+        nt_layout.lay_out(self.tree)
+        with open(self.at(".lxss-places"), "rb") as file:
+            lines = file.read().split(b"\0")
+        number = next(line.split()[0] for line in lines if line.endswith(b"/Makefile"))
+        lines[1:1] = [number + b" " + path for path in (b"../outside", b"root/../../outside", os.fsencode(outside), b"..", b"root//broken")]
+        with open(self.at(".lxss-places"), "wb") as file:
+            file.write(b"\0".join(lines))
+        code, lines = self.check("--repair")
+        self.assertEqual(code, 1, lines)
+        self.assertTrue(any("have their owners and modes again, 5 of its list are not there" in line for line in lines), lines)
+        self.assertEqual((os.stat(outside).st_mode & 0o7777, os.listxattr(outside)), (0o640, []))
+        self.assertEqual(os.listxattr(os.path.dirname(self.tree)), [])
+        self.assertWhole()
+
     def test_what_cannot_be_taken_over(self):
         copy = self.tree + ".copy"
         for flags, change, text in (
