@@ -44,7 +44,11 @@ class Whiteouts(volfs_support.TreeTestCase):
         self.leave("5f", "etc/moved-in-etc")
         self.addCleanup(os.unlink, self.at("/etc/moved-in-etc"))
 
+        for number, place in (("6f", "../outside"), ("7f", "root/../../outside"), ("8f", os.path.dirname(self.tree) + "/outside")):
+            self.leave(number, place)               # not of ours: a tree may come from anywhere
+
     def expect_settled(self):
+        self.assertFalse(os.path.lexists(os.path.dirname(self.tree) + "/outside"))
         self.assertEqual(os.listdir(self.at("/.lxss-staging")), [])
         self.assertEqual(self.guest("cd /root/broken; stat -c %n:%F:%t:%T:%u * /etc/moved-in-etc; cat unmoved"),
                          "moved:character special file:0:0:7\nunmoved:regular file:0:0:0\n"

@@ -52,5 +52,8 @@ private:
 
 // What a path in the tree refers to, a folder, without following links; the root itself for an empty one.
 Result<host::Handle> open_folder(host::Handle root, std::string_view path);
+// The folder that a path in the tree ends in, and the last name, empty for the root itself. For paths out of the tree's own files, which
+// anybody may have written who made a copy of it: EINVAL for one that leads out of it, or has empty names, "." or "..".
+Result<host::Handle> open_parent(host::Handle root, std::string_view path, std::string_view& name);
 
 } // namespace lxcore

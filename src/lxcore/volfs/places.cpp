@@ -126,20 +126,6 @@ std::string_view take_line(std::string_view& rest) {
     return line;
 }
 
-// Whether a path leads to a file of the tree. The list is a file of it, which anybody may have written who made the copy.
-bool stays_in_tree(std::string_view path) {
-    for (bool has_more = !path.empty(); has_more;) {
-        const usize slash = path.find('/');
-        const std::string_view name = path.substr(0, slash);
-        if (name.empty() || name == "." || name == "..")
-            return false;
-        has_more = slash != std::string_view::npos;
-        if (has_more)
-            path.remove_prefix(slash + 1);
-    }
-    return true;
-}
-
 // The list, whole, as text, `lines` without its first and its last.
 Result<void> read_list(host::Handle root, u64 tree, Vector<char>& text, std::string_view& lines) {
     const host::Handle file = TRY(host::open_at(root, kPlacesName, host::kOpenRead, 0));
@@ -208,18 +194,12 @@ Result<AdoptedFiles> adopt_by_places(host::Handle root, u64 tree, PlaceTaker& ta
             char* text = list.data() + (path.data() - list.data());
             path = {text, base::decode_nt_name(path, text)};
         }
-        if (!stays_in_tree(path)) {
-            ++adopted.missing;
-            continue;
-        }
-        const usize slash = path.rfind('/');
-        const bool is_top = slash == std::string_view::npos;
-        const Result<host::Handle> folder = open_folder(root, is_top ? std::string_view() : path.substr(0, slash));
+        std::string_view name;
+        const Result<host::Handle> folder = open_parent(root, path, name);
         if (folder.is_error()) {
             ++adopted.missing;
             continue;
         }
-        const std::string_view name = is_top ? path : path.substr(slash + 1);
         const Result<host::FileInfo> info =
             name.empty() ? host::file_info(folder.value()) : host::file_info_at(folder.value(), name);
         Result<void> taken;

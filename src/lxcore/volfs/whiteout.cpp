@@ -1,6 +1,7 @@
 #include "lxcore/volfs/whiteout.hpp"
 
 #include "base/format.hpp"
+#include "lxcore/volfs/folder_stack.hpp"
 #include "lxcore/volfs/volfs_inode.hpp"
 
 namespace lxcore {
@@ -33,18 +34,6 @@ bool parse_note(std::string_view name, u64& number) {
     return !name.empty() && name.size() <= 16;
 }
 
-// The folder of a path, and what is left of it: the last name.
-Result<host::Handle> open_parent(host::Handle root, std::string_view& path) {
-    host::Handle folder = TRY(host::open_at(root, {}, host::kOpenRead | host::kOpenDirectory, 0));
-    for (usize slash; (slash = path.find('/')) != std::string_view::npos; path.remove_prefix(slash + 1)) {
-        Result<host::Handle> next =
-            host::open_at(folder, path.substr(0, slash), host::kOpenRead | host::kOpenDirectory, 0);
-        host::close(folder);
-        folder = TRY(next);
-    }
-    return folder;
-}
-
 Result<void> finish_noted(host::Handle root, host::Handle staging, u64 number) {
     const StagedName names(number);
     PageBuffer page(kPlacePages);
@@ -54,13 +43,14 @@ Result<void> finish_noted(host::Handle root, host::Handle staging, u64 number) {
     const abi::iovec vector{reinterpret_cast<u64>(page.data()), page.size()};
     Result<usize> length = host::read_at(note, &vector, 1, 0);
     host::close(note);
-    std::string_view path(page.data(), TRY(length));
-    const Result<host::Handle> folder = path.empty() ? Errno::ENOENT : open_parent(root, path);
-    if (folder.is_error()) { // the note was never completed, or its folder has gone since
+    const std::string_view path(page.data(), TRY(length));
+    std::string_view name;
+    const Result<host::Handle> folder = path.empty() ? Errno::ENOENT : open_parent(root, path, name);
+    if (folder.is_error()) { // the note was never completed, or its folder has gone since; or it is not ours and leads out of the tree
         (void)host::unlink_at(staging, names.file.view());
         return host::unlink_at(staging, names.note.view());
     }
-    const Result<void> done = finish_whiteout(staging, number, folder.value(), path);
+    const Result<void> done = finish_whiteout(staging, number, folder.value(), name);
     host::close(folder.value());
     return done;
 }
