@@ -87,11 +87,13 @@ void Mutex::unlock() {
 bool Mutex::is_held_by_me() const { return (m_word.load(std::memory_order_relaxed) & ~kContended) == owner_id(); }
 
 void Mutex::release_dead(u32 owner) {
+    // Anew when it fails: somebody who is about to sleep has set kContended in between.
     u32 value = m_word.load(std::memory_order_acquire);
-    if ((value & ~kContended) == owner && m_word.compare_exchange_strong(value, 0, std::memory_order_release)) {
-        host::wake(reinterpret_cast<u32*>(&m_word), ~0u);
-        return;
-    }
+    while ((value & ~kContended) == owner)
+        if (m_word.compare_exchange_weak(value, 0, std::memory_order_release)) {
+            host::wake(reinterpret_cast<u32*>(&m_word), ~0u);
+            return;
+        }
     // The dead task may have died between unlock's exchange and its wake: wake the sleepers in its place.
     if (m_word.load(std::memory_order_relaxed) == 0)
         host::wake(reinterpret_cast<u32*>(&m_word), ~0u);
