@@ -90,13 +90,11 @@ void Mutex::release_dead(u32 owner) {
     // Anew when it fails: somebody who is about to sleep has set kContended in between.
     u32 value = m_word.load(std::memory_order_acquire);
     while ((value & ~kContended) == owner)
-        if (m_word.compare_exchange_weak(value, 0, std::memory_order_release)) {
-            host::wake(reinterpret_cast<u32*>(&m_word), ~0u);
-            return;
-        }
-    // The dead task may have died between unlock's exchange and its wake: wake the sleepers in its place.
-    if (m_word.load(std::memory_order_relaxed) == 0)
-        host::wake(reinterpret_cast<u32*>(&m_word), ~0u);
+        if (m_word.compare_exchange_weak(value, 0, std::memory_order_release))
+            break;
+    // The dead task may also have died between unlock's exchange and its wake, or have been the one that was woken: wake the
+    // sleepers in its place. Somebody else may have the lock by now without knowing of them: they say so again.
+    host::wake(reinterpret_cast<u32*>(&m_word), ~0u);
 }
 
 } // namespace lxcore

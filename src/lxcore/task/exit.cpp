@@ -250,14 +250,18 @@ void complete_process(Process& process, host::CpuTimes own) {
                 reaped = reap_process(process);
         } else {
             parent = process.parent;
+            // Killed before the parent had been told for certain?
+            if (process.state == ProcessState::Zombie && !process.exit_completed && notify_parent(process))
+                reaped = reap_process(process);
         }
+        // Before anybody can reap it: who is killed from here on has only left others asleep, whom the cleaner wakes.
+        process.exit_completed = true;
     }
     if (new_parent)
         new_parent->child_wait.wake_all();
     if (parent)
         parent->child_wait.wake_all();
     process.exit_wait.wake_all();
-    process.exit_completed = true;
     dispose(std::move(reaped));
 }
 
@@ -305,6 +309,7 @@ void begin_group_exit(Process& process, i32 status) {
 [[noreturn]] void exit_task(Task& task, i32 status) {
     Task* vfork_parent = task.vfork_parent;
     const bool ends_process = end_task(task, status);
+    task.is_finished.store(true, std::memory_order_release);
     if (vfork_parent)
         exit_borrowed(task);
     if (ends_process)

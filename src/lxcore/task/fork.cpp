@@ -182,7 +182,8 @@ Result<void> fill_child(Task& parent, Task& child, const CloneRequest& request) 
     return {};
 }
 
-// Gives back a child that was never linked, or has been unlinked.
+}
+
 void discard_child(Task& child) {
     child.host_alive.store(0, std::memory_order_release);
     if (child.process && child.process->leader == &child)
@@ -195,8 +196,10 @@ void discard_child(Task& child) {
         LockGuard guard(task_state().tree_lock);
         release_pid(child.tid);
     }
-    retire_task_block(child);
+    discard_task_block(child);
 }
+
+namespace {
 
 // Puts the child (and its process, when it has one of its own) where others find it.
 void link_child(Task& parent, Task& child, const CloneRequest& request) {
@@ -270,6 +273,7 @@ void continue_exec(Task& child) {
         discard_exec(std::exchange(child.exec_image, nullptr));
     child.host_alive.store(0, std::memory_order_release);
     finish_dead_process(*process, abi::SIGKILL);
+    child.is_finished.store(true, std::memory_order_release);
 }
 
 // The calling thread is the child until it execs or exits.

@@ -79,7 +79,7 @@ bool is_arena_address(const void* pointer) {
 // The bucket's lock is the dead task's: nobody else changes the bucket, or takes a waiter of it out.
 void empty_bucket(FutexBucket& bucket) {
     new (&bucket.queue) base::List<FutexWaiter, &FutexWaiter::node>;
-    for (Task* task = task_state().all_blocks.load(std::memory_order_acquire); task; task = task->next_block) {
+    for (Task* task = task_state().all_blocks.load(std::memory_order_acquire); task; task = next_block(*task)) {
         auto* waiter = static_cast<FutexWaiter*>(task->futex_waiter);
         for (u32 i = 0; i < abi::FUTEX_WAITV_MAX && is_arena_address(waiter); ++i, waiter = waiter->next_of_task) {
             if (waiter->task != task || waiter->bucket.load(std::memory_order_relaxed) != &bucket)

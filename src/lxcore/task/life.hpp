@@ -153,6 +153,8 @@ Result<RefPtr<Process>> process_of_pidfd(File& file);
 
 // The task runs in its own pico process: it stops sharing its creator's fate.
 void note_host_process(Task& task);
+// Gives back a child that was never linked into the tree, or has been unlinked.
+void discard_child(Task& child);
 void add_borrowed_times(Task& task);            // to its process: what it used of the borrowed thread
 [[noreturn]] void exit_borrowed(Task& task);    // a vfork child has ended: the thread goes back to its parent
 

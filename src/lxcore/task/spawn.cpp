@@ -105,7 +105,7 @@ void give_back(Task& task) {
         LockGuard guard(task_state().tree_lock);
         release_pid(task.tid);
     }
-    retire_task_block(task);
+    discard_task_block(task);
 }
 
 } // namespace
@@ -136,6 +136,7 @@ Result<RefPtr<Process>> spawn_user_process(SpawnRequest& request) {
         if (EndedSession* record = std::exchange(process->session_record, nullptr))
             delete record; // the caller hears of the failure itself
         finish_dead_process(*process, abi::SIGKILL);
+        task.is_finished.store(true, std::memory_order_release);
         return started.error();
     }
     return process;

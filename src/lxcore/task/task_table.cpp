@@ -49,7 +49,7 @@ Result<i32> allocate_pid() {
     return Errno::EAGAIN;
 }
 
-// A retired block whose host thread has left it, or null.
+// A retired block that nobody needs any more, or null.
 Task* take_retired_block() {
     TaskState& state = task_state();
     if (!state.retired)
@@ -57,7 +57,7 @@ Task* take_retired_block() {
     LockGuard guard(state.block_lock);
     for (Task** link = &state.retired; *link; link = &(*link)->next_retired) {
         Task* task = *link;
-        if (task->host_alive.load(std::memory_order_acquire) != 0)
+        if (!task->is_finished.load(std::memory_order_acquire) || task->host_alive.load(std::memory_order_acquire) != 0)
             continue;
         *link = task->next_retired;
         return task;
@@ -65,10 +65,9 @@ Task* take_retired_block() {
     return nullptr;
 }
 
-// Makes a Task of the memory, keeping only its place in the list of blocks.
-Task* construct_task(void* block, Task* next_block) {
+// Makes a Task of the memory; the block's place in the list of blocks is not in it.
+Task* construct_task(void* block) {
     auto* task = ::new (block) Task();
-    task->next_block = next_block;
     task->self = task;
     task->frame = reinterpret_cast<u64>(block) + host::kThreadBlockBytes - sizeof(host::Frame);
     task->canary = kCanaryValue;
@@ -78,19 +77,19 @@ Task* construct_task(void* block, Task* next_block) {
 void publish_block(Task& task) {
     Task* head = task_state().all_blocks.load(std::memory_order_relaxed);
     do
-        task.next_block = head;
+        next_block(task) = head;
     while (!task_state().all_blocks.compare_exchange_weak(head, &task, std::memory_order_acq_rel));
 }
 
 Result<Task*> allocate_task() {
     Task* task = take_retired_block();
     if (task) {
-        task = construct_task(task, task->next_block);
+        task = construct_task(task);
     } else {
         void* memory = allocate_pages(kBlockPages, kBlockPages);
         if (!memory)
             return Errno::ENOMEM;
-        task = construct_task(memory, nullptr);
+        task = construct_task(memory);
         publish_block(*task);
     }
     const Task& creator = current();
@@ -178,7 +177,7 @@ Result<Task*> create_kernel_thread(void (*entry)(host::ThreadBlock&), void* argu
         set_credentials(*task, nullptr);
         task->tid = 0;
         task->process = nullptr;
-        retire_task_block(*task);
+        discard_task_block(*task);
         return started.error();
     }
     return task;
@@ -187,6 +186,7 @@ Result<Task*> create_kernel_thread(void (*entry)(host::ThreadBlock&), void* argu
 [[noreturn]] void end_kernel_thread(Task& task) {
     set_credentials(task, nullptr);
     retire_task_block(task);
+    task.is_finished.store(true, std::memory_order_release);
     host::exit_thread();
 }
 
@@ -196,7 +196,7 @@ Result<Task*> create_task_block() {
     auto pid = allocate_pid();
     if (pid.is_error()) {
         guard.unlock();
-        retire_task_block(*task);
+        discard_task_block(*task);
         return pid.error();
     }
     task->tid = pid.value();
@@ -205,13 +205,19 @@ Result<Task*> create_task_block() {
 
 void retire_task_block(Task& task) {
     TaskState& state = task_state();
-    if (task.process && task.process != state.kernel_process.get())
-        task.process->unref();
+    // A thread that retires its own may be killed anywhere in here.
+    Process* process = std::exchange(task.process, nullptr);
+    if (process && process != state.kernel_process.get())
+        process->unref();
     LockGuard guard(state.block_lock);
-    task.process = nullptr;
-    // The number is needed until the lock is free: a thread may retire its own block.
+    // The number is needed until the lock is free.
     task.next_retired = state.retired;
     state.retired = &task;
+}
+
+void discard_task_block(Task& task) {
+    task.is_finished.store(true, std::memory_order_release);
+    retire_task_block(task);
 }
 
 // ---- pid table ----------------------------------------------------------------------------------------------

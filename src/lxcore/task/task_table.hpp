@@ -28,7 +28,7 @@ struct TaskState : ArenaObject {
     u64 forks = 0; // since boot, for /proc/stat
     Process* init = nullptr;
     std::atomic<bool> init_has_ended{false};
-    // Blocks of threads that have ended; reusable once host_alive is 0.
+    // Blocks of threads that have ended; reusable once they are finished and host_alive is 0.
     Mutex block_lock;
     Task* retired = nullptr; // linked through next_retired
     // Every block there is, newest first. Blocks are never given back to the arena, so that the reaper may walk this
@@ -47,6 +47,12 @@ struct TaskState : ArenaObject {
 
 inline TaskState& task_state() { return *kernel().tasks; }
 
+// The list of all_blocks: never changes once the block is in it. Behind the Task, as who walks the list without a lock must not see
+// the moment in which the block's next task is constructed over the last one.
+inline Task*& next_block(Task& task) {
+    return *reinterpret_cast<Task**>(reinterpret_cast<u64>(&task) + host::kTaskBytes - sizeof(Task*));
+}
+
 // With tree_lock held; null when there is none. Zombie leaders are found too.
 Task* find_task(i32 tid);
 Process* find_process(i32 pid); // by thread-group leader's pid
@@ -57,8 +63,10 @@ RefPtr<Process> process_by_pid(i32 pid);
 
 // A zeroed task in a fresh block with pid assigned (ENOMEM, EAGAIN); not yet in the tree or the pid table.
 Result<Task*> create_task_block();
-// Gives the block back for reuse once host_alive reads 0. The task is in no list; its pid has been released.
+// Gives the block back for reuse once the task is finished and host_alive reads 0. It is in no list; its pid has been released.
 void retire_task_block(Task& task);
+// The same for a task that has never run.
+void discard_task_block(Task& task);
 
 // -- the rest is for this folder; tree_lock held
 void release_pid(i32 pid);
