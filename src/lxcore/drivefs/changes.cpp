@@ -39,7 +39,7 @@ Result<RefPtr<Inode>> DriveInode::finish_creation(host::Handle directory, const 
         return stored.is_error() ? stored.error() : info.error();
     }
     note_new_name(directory, spelling.view());
-    return RefPtr<Inode>(TRY(m_drive->inode_of(this, spelling.view(), info.value(), directory)));
+    return RefPtr<Inode>(TRY(m_drive->inode_of(this, spelling.view(), info.value(), directory, true)));
 }
 
 Result<RefPtr<Inode>> DriveInode::create(std::string_view name, u32 new_mode, u32 new_uid, u32 new_gid,
@@ -87,7 +87,7 @@ Result<RefPtr<Inode>> DriveInode::make_symlink(std::string_view name, std::strin
         TRY(host::make_symlink_at(directory.handle(), spelling.view(), target));
         note_new_name(directory.handle(), spelling.view());
         const host::FileInfo info = TRY(host::file_info_at(directory.handle(), spelling.view()));
-        return RefPtr<Inode>(TRY(m_drive->inode_of(this, spelling.view(), info, directory.handle())));
+        return RefPtr<Inode>(TRY(m_drive->inode_of(this, spelling.view(), info, directory.handle(), true)));
     }
     case DriveOptions::Symlinks::Lx: break;
     }

@@ -137,9 +137,10 @@ public:
     void print_options(base::Writer& writer) const override { options.print(writer); }
     bool has_system_attribute(std::string_view name) const override { return name == kCaseAttribute; }
 
-    // The inode of the host file that `info` describes, from the table or new.
+    // The inode of the host file that `info` describes, from the table or new. What the table has for the number of a file that
+    // the caller has made just now (`is_new`) is that of one whose removal is not complete yet.
     Result<RefPtr<DriveInode>> inode_of(DriveInode* parent, std::string_view name, const host::FileInfo& info,
-                                        host::Handle directory);
+                                        host::Handle directory, bool is_new = false);
     void forget(DriveInode& inode);
 
     // Idle handles of directories stay open up to a number.

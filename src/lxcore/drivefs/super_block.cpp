@@ -80,9 +80,9 @@ Result<void> DriveSuperBlock::remount(u32 new_flags, std::string_view data) {
 // ---- the table of inodes
 
 Result<RefPtr<DriveInode>> DriveSuperBlock::inode_of(DriveInode* parent, std::string_view name,
-                                                     const host::FileInfo& info, host::Handle directory) {
-    const auto is_of_type = [&](const DriveInode& other) { return other.m_host_type == info.type; };
-    RefPtr<DriveInode> inode = m_inodes.find(info.device, info.inode, is_of_type);
+                                                     const host::FileInfo& info, host::Handle directory, bool is_new) {
+    const auto fits = [&](const DriveInode& other) { return !is_new && other.m_host_type == info.type; };
+    RefPtr<DriveInode> inode = m_inodes.find(info.device, info.inode, fits);
     if (inode) {
         if (parent)
             set_location(*inode, parent, name);
@@ -97,7 +97,7 @@ Result<RefPtr<DriveInode>> DriveSuperBlock::inode_of(DriveInode* parent, std::st
     if (parent)
         set_location(*inode, parent, name);
     inode->take_info(info, directory, name);
-    RefPtr<DriveInode> winner = m_inodes.add(*inode, is_of_type);
+    RefPtr<DriveInode> winner = m_inodes.add(*inode, fits);
     return winner ? winner : inode;
 }
 

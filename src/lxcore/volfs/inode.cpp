@@ -282,7 +282,7 @@ Result<RefPtr<Inode>> VolfsInode::make_symlink(std::string_view linux_name, std:
     }
     if (is_native) {
         const host::FileInfo info = TRY(host::file_info_at(folder.handle(), name));
-        inode = TRY(m_volfs->inode_of(this, name, info, host::kNoHandle, false));
+        inode = TRY(m_volfs->inode_of(this, name, info, host::kNoHandle, false, nullptr, true));
     } else {
         const VolfsMetadata metadata{abi::S_IFLNK | 0777, new_uid, new_gid, 0};
         TRY(mark_has_specials());

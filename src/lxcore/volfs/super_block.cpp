@@ -117,8 +117,9 @@ void VolfsSuperBlock::forget(VolfsInode& inode) { m_inodes.remove(inode); }
 
 Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::string_view name,
                                                      const host::FileInfo& info, host::Handle handle, bool writable,
-                                                     const VolfsMetadata* made) {
-    RefPtr<VolfsInode> inode = made ? nullptr : find(info.device, info.inode);
+                                                     const VolfsMetadata* made, bool is_new_symlink) {
+    const bool is_new = made || is_new_symlink;
+    RefPtr<VolfsInode> inode = is_new ? nullptr : find(info.device, info.inode);
     if (!inode) {
         Result<RefPtr<VolfsInode>> fresh = make_ref<VolfsInode>(*this);
         if (fresh.is_error()) {
@@ -148,7 +149,7 @@ Result<RefPtr<VolfsInode>> VolfsSuperBlock::inode_of(VolfsInode* parent, std::st
                 return loaded.error();
             }
         }
-        RefPtr<VolfsInode> winner = remember(*inode, made != nullptr);
+        RefPtr<VolfsInode> winner = remember(*inode, is_new);
         if (winner)
             inode = std::move(winner);
     }

@@ -175,9 +175,11 @@ public:
     Result<RefPtr<VolfsInode>> make_root();
 
     // The inode of a host file that `name` in `parent` refers to, from the table or new. Takes over `handle` (may be
-    // kNoHandle). With `is_new`, the caller has made the file just now, without LXATTRB.
+    // kNoHandle). The caller has made the file just now with `made`, or as a symlink of the host: what the table has for its
+    // number is that of a file whose removal is not complete yet.
     Result<RefPtr<VolfsInode>> inode_of(VolfsInode* parent, std::string_view name, const host::FileInfo& info,
-                                        host::Handle handle, bool writable, const VolfsMetadata* made = nullptr);
+                                        host::Handle handle, bool writable, const VolfsMetadata* made = nullptr,
+                                        bool is_new_symlink = false);
     RefPtr<VolfsInode> find(u64 host_device, u64 number);
     void forget(VolfsInode& inode); // takes it out of the table
     // Puts it in; unless `replace`, gives the one that is there for the same host file instead.
