@@ -35,7 +35,7 @@ trap '' INT; bash -c 'kill -INT $$; echo still here'
 ### trap-during-wait
 trap 'echo got it' USR1; sleep 30 & s=$!; (sleep 0.3; kill -USR1 $$) & wait $s; echo $?; kill $s; wait $s 2>/dev/null; echo $?
 ### trap-chld
-set -m; trap 'echo chld' CHLD; true & wait; trap - CHLD; echo end
+set -m; trap 'echo chld' CHLD; sleep 1 & wait; trap - CHLD; echo end
 ### trap-err-debug
 trap 'echo "err $?"' ERR; false; true; (exit 9); trap - ERR; false; echo done
 ### job-control-in-script
