@@ -218,6 +218,41 @@ TEST(written_times_stay) {
     EXPECT_EQ(info_of("l").st_mtim.tv_sec, 1100000000);
 }
 
+// The host gives the number of a removed file to the next one, which another process may be making at that moment.
+TEST(numbers_used_again) {
+    SCRATCH();
+    enum { kProcesses = 4, kRounds = 300 };
+    pid_t children[kProcesses];
+    for (int i = 0; i < kProcesses; ++i) {
+        children[i] = fork();
+        if (children[i] != 0)
+            continue;
+        char name[32], target[32], found[32];
+        snprintf(name, sizeof name, "d%d", i); // each in its own: one folder's changes come one after the other
+        if (mkdir(name, 0700) < 0 || chdir(name) < 0)
+            _exit(6);
+        for (int round = 0; round < kRounds; ++round) {
+            snprintf(target, sizeof target, "%d-%d", i, round);
+            if (symlink(target, "l") < 0)
+                _exit(1);
+            const ssize_t length = readlink("l", found, sizeof found);
+            if (length != (ssize_t)strlen(target) || memcmp(found, target, (size_t)length) != 0)
+                _exit(2);
+            if (info_of("l").st_nlink != 1 || unlink("l") < 0)
+                _exit(3);
+            if (put_file("f", target) < 0 || strcmp(file_text("f"), target) != 0)
+                _exit(4);
+            if (info_of("f").st_nlink != 1 || !S_ISREG(info_of("f").st_mode) || unlink("f") < 0)
+                _exit(5);
+        }
+        _exit(0);
+    }
+    for (int i = 0; i < kProcesses; ++i) {
+        ASSERT_OK(children[i]);
+        EXPECT_EQ(h_wait(children[i]), 0);
+    }
+}
+
 TEST(user_xattrs) {
     SCRATCH();
     ASSERT_OK(put_file("f", ""));
