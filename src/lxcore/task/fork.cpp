@@ -182,7 +182,7 @@ Result<void> fill_child(Task& parent, Task& child, const CloneRequest& request) 
     return {};
 }
 
-}
+} // namespace
 
 void discard_child(Task& child) {
     child.host_alive.store(0, std::memory_order_release);

@@ -31,7 +31,7 @@ struct TaskState : ArenaObject {
     // Blocks of threads that have ended; reusable once they are finished and host_alive is 0.
     Mutex block_lock;
     Task* retired = nullptr; // linked through next_retired
-    // Every block there is, newest first. Blocks are never given back to the arena, so that the reaper may walk this
+    // Every block there is, newest first, linked by next_block(). Blocks are never given back to the arena, so that the reaper may walk this
     // without a lock (which the dead might hold).
     std::atomic<Task*> all_blocks{nullptr};
 
