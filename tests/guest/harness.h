@@ -677,7 +677,7 @@ static int h_run_case_in_child(struct h_case* one) {
     struct h_text line = {0, {0}};
     pid_t child = fork();
     if (child == 0) {
-        alarm(60);
+        alarm(20);
         _exit(h_run_case(one));
     }
     int status = child < 0 ? -1 : h_wait(child);
